@@ -1,0 +1,153 @@
+//! Settings, all `const fn`; none of them can be wrong.
+
+use crate::policy::Policy;
+use crate::pool::Pool;
+use std::time::Duration;
+
+/// Settings of a [`Pool`], usable in a `static`.
+///
+/// | setting | default | zero | huge |
+/// |---|---|---|---|
+/// | [`max_idle`](Self::max_idle) | no bound | pooling off | no bound |
+/// | [`max_object_bytes`](Self::max_object_bytes) | no bound | keep only objects of footprint 0 | no bound |
+/// | [`idle_bytes`](Self::idle_bytes) | no bound | keep only objects of footprint 0 | no bound |
+/// | [`collect_every`](Self::collect_every) | 10 s | at every look at the clock | never |
+///
+/// ```
+/// use std::time::Duration;
+/// use stealpool::{Builder, Pool};
+///
+/// static BUFFERS: Pool<Vec<u8>> = Builder::new()
+///     .max_idle(64)
+///     .max_object_bytes(1 << 20)
+///     .collect_every(Duration::from_secs(5))
+///     .name("buffers")
+///     .build(Vec::new);
+///
+/// BUFFERS.get().extend_from_slice(b"hello");
+/// assert_eq!(BUFFERS.idle(), 1);
+/// assert_eq!(BUFFERS.name(), Some("buffers"));
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Builder {
+    pub(crate) max_idle: usize,
+    pub(crate) max_object_bytes: usize,
+    pub(crate) idle_bytes: usize,
+    /// Nanoseconds; `u64::MAX` for never.
+    pub(crate) interval: u64,
+    pub(crate) name: Option<&'static str>,
+}
+
+impl Builder {
+    /// The defaults: no bounds, a cycle every 10 seconds of use, no name.
+    pub const fn new() -> Self {
+        Builder {
+            max_idle: usize::MAX,
+            max_object_bytes: usize::MAX,
+            idle_bytes: usize::MAX,
+            interval: 10_000_000_000,
+            name: None,
+        }
+    }
+
+    /// Keeps at most `count` objects idle. 0 turns pooling off: every get creates, every put drops.
+    ///
+    /// The bound holds at every moment. Up to half of it may be set aside for threads that use the
+    /// pool (one place each), and is then not available to the others.
+    ///
+    /// ```
+    /// use stealpool::{Builder, Pool};
+    ///
+    /// let pool: Pool<Vec<u8>> = Builder::new().max_idle(2).build(Vec::new);
+    /// let three = [pool.get(), pool.get(), pool.get()];
+    /// drop(three);
+    /// assert_eq!(pool.idle(), 2);
+    /// assert_eq!(pool.stats().overflowed, 1);
+    /// ```
+    #[must_use]
+    pub const fn max_idle(mut self, count: usize) -> Self {
+        self.max_idle = count;
+        self
+    }
+
+    /// Drops an object on return if its footprint is over `bytes`, so that a few big ones do not
+    /// stay in a busy pool for ever.
+    ///
+    /// ```
+    /// use stealpool::{Builder, Pool};
+    ///
+    /// let pool: Pool<Vec<u8>> = Builder::new().max_object_bytes(1000).build(Vec::new);
+    /// pool.get().reserve_exact(1000);
+    /// assert_eq!(pool.idle(), 1);
+    /// pool.get().reserve_exact(1001);
+    /// assert_eq!(pool.idle(), 0);
+    /// assert_eq!(pool.stats().discarded, 1);
+    /// ```
+    #[must_use]
+    pub const fn max_object_bytes(mut self, bytes: usize) -> Self {
+        self.max_object_bytes = bytes;
+        self
+    }
+
+    /// Keeps at most `bytes` of idle objects, by their footprints when they came back.
+    ///
+    /// The bound holds at every moment, with the same reservation as [`max_idle`](Self::max_idle).
+    ///
+    /// ```
+    /// use stealpool::{Builder, Pool};
+    ///
+    /// let pool: Pool<Vec<u8>> = Builder::new().idle_bytes(250).build(Vec::new);
+    /// for _ in 0..5 {
+    ///     pool.put(Vec::with_capacity(100));
+    /// }
+    /// assert_eq!(pool.idle(), 2);
+    /// assert_eq!(pool.stats().idle_bytes, 200);
+    /// ```
+    #[must_use]
+    pub const fn idle_bytes(mut self, bytes: usize) -> Self {
+        self.idle_bytes = bytes;
+        self
+    }
+
+    /// How long a cycle lasts: an object that is not used for two cycles is dropped.
+    ///
+    /// Nothing runs in the background. A thread that uses the pool looks at the clock once in 1,024
+    /// operations, and one of them runs the cycle when it is due. [`Duration::ZERO`] runs one at
+    /// every such look; more than 584 years is never.
+    #[must_use]
+    pub const fn collect_every(mut self, interval: Duration) -> Self {
+        let nanos = interval.as_nanos();
+        self.interval = if nanos < u64::MAX as u128 {
+            nanos as u64
+        } else {
+            u64::MAX
+        };
+        self
+    }
+
+    /// Runs no cycle on use: only [`collect`](Pool::collect) and
+    /// [`collect_all`](crate::collect_all) age the pool.
+    #[must_use]
+    pub const fn collect_manually(mut self) -> Self {
+        self.interval = u64::MAX;
+        self
+    }
+
+    /// Names the pool, for its `Debug` output and for whoever reads its statistics.
+    #[must_use]
+    pub const fn name(mut self, name: &'static str) -> Self {
+        self.name = Some(name);
+        self
+    }
+
+    /// The pool. Allocates nothing; so does every pool until it is first used.
+    pub const fn build<T: Send + 'static, P: Policy<T>>(self, policy: P) -> Pool<T, P> {
+        Pool::with_settings(self, policy)
+    }
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self::new()
+    }
+}

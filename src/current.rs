@@ -1,0 +1,315 @@
+//! Which worker is mine, and what happens when my thread ends.
+//!
+//! Each thread has one table for all pools: a hash table from a pool's number to the thread's worker
+//! in it. Numbers are never used again, so an entry cannot be taken for another pool's. Entries of
+//! dropped pools are swept when the table would have to grow, so what they leave behind is bounded
+//! by what is alive.
+//!
+//! Two thread-locals: the table has no destructor, so finding a worker is one access without a state
+//! check, and works during thread teardown; the other one is only there to have a destructor, and is
+//! touched when the thread takes its first seat. The same split as in `thread_local`.
+//!
+//! When the thread ends, its workers are given back, with what is in them. No user code runs then.
+//! From that moment on the thread has no worker, and the pool uses its shared store.
+
+use crate::roster::{self, PoolId};
+use std::cell::Cell;
+use std::ptr;
+
+/// A thread's place in one pool.
+#[derive(Clone, Copy)]
+struct Seat {
+    id: u64,
+    worker: *const (),
+    index: u32,
+    tenancy: u32,
+}
+
+impl Seat {
+    /// No pool has this number (an unused pool's is 0).
+    const VACANT: Seat = Seat {
+        id: u64::MAX,
+        worker: ptr::null(),
+        index: 0,
+        tenancy: 0,
+    };
+
+    fn is_vacant(&self) -> bool {
+        self.id == u64::MAX
+    }
+}
+
+/// A seat that nobody takes, so that a lookup needs no test for an empty table.
+struct Lobby(Seat);
+
+// SAFETY: the seat is never written, and its null pointer is never followed.
+unsafe impl Sync for Lobby {}
+
+static LOBBY: Lobby = Lobby(Seat::VACANT);
+
+/// An open-addressing table; its size is a power of two.
+struct Table {
+    seats: Cell<*mut Seat>,
+    mask: Cell<usize>,
+    taken: Cell<usize>,
+    ended: Cell<bool>,
+}
+
+thread_local! {
+    static TABLE: Table = const {
+        Table {
+            seats: Cell::new(ptr::null_mut()),
+            mask: Cell::new(0),
+            taken: Cell::new(0),
+            ended: Cell::new(false),
+        }
+    };
+    static LEAVE: Leave = const { Leave };
+}
+
+/// The thread's worker in the pool of this number, if it has one.
+#[inline(always)]
+pub(crate) fn find(id: u64) -> Option<*const ()> {
+    TABLE.with(|table| {
+        let first = table.seat(table.home(id));
+        if first.id == id {
+            return Some(first.worker);
+        }
+        table.probe(id)
+    })
+}
+
+/// Takes a seat. `false`: the thread is ending.
+pub(crate) fn sit(id: PoolId, worker: *const (), index: usize, tenancy: u32) -> bool {
+    TABLE.with(|table| {
+        if table.ended.get() || LEAVE.try_with(|_| ()).is_err() {
+            return false;
+        }
+        table.insert(Seat {
+            id: id.get(),
+            worker,
+            index: index as u32,
+            tenancy,
+        });
+        true
+    })
+}
+
+/// Gives up the calling thread's seat in a pool that is being dropped.
+pub(crate) fn forget(id: u64) {
+    TABLE.with(|table| table.remove(id));
+}
+
+/// Whether the calling thread can have a worker at all.
+pub(crate) fn is_ending() -> bool {
+    TABLE.with(|table| table.ended.get())
+}
+
+impl Table {
+    #[inline(always)]
+    fn home(&self, id: u64) -> usize {
+        PoolId::from_raw(id).serial() as usize & self.mask.get()
+    }
+
+    #[inline(always)]
+    fn seat(&self, at: usize) -> Seat {
+        let seats = self.seats.get();
+        let seats = if seats.is_null() {
+            ptr::from_ref(&LOBBY.0)
+        } else {
+            seats.cast_const()
+        };
+        // SAFETY: `at` is at most `mask`, and `seats` holds `mask + 1` entries (the lobby: one, and
+        // the mask is 0).
+        let seat = unsafe { seats.add(at) };
+        // SAFETY: in bounds, as above; the table is this thread's alone.
+        unsafe { *seat }
+    }
+
+    fn set(&self, at: usize, seat: Seat) {
+        debug_assert!(!self.seats.get().is_null() && at <= self.mask.get());
+        // SAFETY: as in `seat`; callers made sure that the table is not the lobby.
+        let place = unsafe { self.seats.get().add(at) };
+        // SAFETY: in bounds, as above; the table is this thread's alone.
+        unsafe { *place = seat };
+    }
+
+    /// The rest of a lookup whose first seat was another's.
+    #[cold]
+    fn probe(&self, id: u64) -> Option<*const ()> {
+        let at = self.position(id)?;
+        Some(self.seat(at).worker)
+    }
+
+    fn position(&self, id: u64) -> Option<usize> {
+        let mut at = self.home(id);
+        loop {
+            let seat = self.seat(at);
+            if seat.id == id {
+                return Some(at);
+            }
+            // At least a quarter is vacant, so this ends.
+            if seat.is_vacant() {
+                return None;
+            }
+            at = (at + 1) & self.mask.get();
+        }
+    }
+
+    fn insert(&self, seat: Seat) {
+        let capacity = if self.seats.get().is_null() {
+            0
+        } else {
+            self.mask.get() + 1
+        };
+        if (self.taken.get() + 1) * 4 > capacity * 3 {
+            self.rebuild();
+        }
+        self.place(seat);
+    }
+
+    fn place(&self, seat: Seat) {
+        let mut at = self.home(seat.id);
+        while !self.seat(at).is_vacant() {
+            at = (at + 1) & self.mask.get();
+        }
+        self.set(at, seat);
+        self.taken.set(self.taken.get() + 1);
+    }
+
+    /// Removes a seat and closes the gap, so that no lookup stops short.
+    fn remove(&self, id: u64) {
+        let Some(mut gap) = self.position(id) else {
+            return;
+        };
+        let mask = self.mask.get();
+        let mut at = gap;
+        loop {
+            at = (at + 1) & mask;
+            let seat = self.seat(at);
+            if seat.is_vacant() {
+                break;
+            }
+            let home = self.home(seat.id);
+            // A seat may move into the gap unless its home lies behind the gap.
+            if at.wrapping_sub(home) & mask >= at.wrapping_sub(gap) & mask {
+                self.set(gap, seat);
+                gap = at;
+            }
+        }
+        self.set(gap, Seat::VACANT);
+        self.taken.set(self.taken.get() - 1);
+    }
+
+    /// A new table of the right size for the pools that are alive and one more.
+    fn rebuild(&self) {
+        let old = self.take_all();
+        let live = || {
+            old.iter()
+                .filter(|seat| roster::is_live(PoolId::from_raw(seat.id)))
+        };
+        let capacity = ((live().count() + 1) * 2).next_power_of_two().max(4);
+        let seats = vec![Seat::VACANT; capacity].into_boxed_slice();
+        self.seats.set(Box::into_raw(seats).cast::<Seat>());
+        self.mask.set(capacity - 1);
+        live().for_each(|seat| self.place(*seat));
+    }
+
+    /// Takes all seats and leaves the lobby.
+    fn take_all(&self) -> Vec<Seat> {
+        let seats = self.seats.replace(ptr::null_mut());
+        let capacity = self.mask.replace(0) + 1;
+        self.taken.set(0);
+        if seats.is_null() {
+            return Vec::new();
+        }
+        let seats = ptr::slice_from_raw_parts_mut(seats, capacity);
+        // SAFETY: `rebuild` made the table from a boxed slice of this length; it was just let go.
+        let seats = unsafe { Box::from_raw(seats) };
+        seats
+            .into_vec()
+            .into_iter()
+            .filter(|seat| !seat.is_vacant())
+            .collect()
+    }
+}
+
+/// Ends the thread's tenancies when the thread ends.
+struct Leave;
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        let seats = TABLE.with(|table| {
+            table.ended.set(true);
+            table.take_all()
+        });
+        for seat in seats {
+            if let Some(member) = roster::find(PoolId::from_raw(seat.id)) {
+                member.leave(seat.index as usize, seat.tenancy);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        Table {
+            seats: Cell::new(ptr::null_mut()),
+            mask: Cell::new(0),
+            taken: Cell::new(0),
+            ended: Cell::new(false),
+        }
+    }
+
+    fn seat(serial: u64) -> Seat {
+        Seat {
+            id: serial << 24,
+            worker: serial as *const (),
+            index: 0,
+            tenancy: 1,
+        }
+    }
+
+    /// Fills a table by hand, past the sweep, which would find none of these pools alive.
+    fn filled(serials: &[u64]) -> Table {
+        let table = table();
+        let seats = vec![Seat::VACANT; 8].into_boxed_slice();
+        table.seats.set(Box::into_raw(seats).cast::<Seat>());
+        table.mask.set(7);
+        serials.iter().for_each(|serial| table.place(seat(*serial)));
+        table
+    }
+
+    #[test]
+    fn colliding_seats_survive_each_removal() {
+        let serials = [7, 15, 23, 8, 16, 6];
+        for gone in serials {
+            let table = filled(&serials);
+            table.remove(gone << 24);
+            for serial in serials {
+                let found = table.position(serial << 24).is_some();
+                assert_eq!(found, serial != gone, "{serial} after removing {gone}");
+            }
+            assert_eq!(table.take_all().len(), serials.len() - 1);
+        }
+    }
+
+    #[test]
+    fn a_full_table_sweeps_dropped_pools_before_it_grows() {
+        let table = table();
+        for serial in 1..=10_000 {
+            table.insert(seat((1 << 39) + serial));
+        }
+        assert!(table.mask.get() < 8, "none of these pools is alive");
+        table.take_all();
+    }
+
+    #[test]
+    fn an_empty_table_has_nobody() {
+        assert!(table().position(1 << 24).is_none());
+        assert!(find(0).is_none());
+    }
+}

@@ -1,0 +1,185 @@
+//! One ageing step, and the other ways in which a collector takes idle objects.
+//!
+//! A cycle (1) takes what is left in the victims, (2) turns the generation, so that primaries become
+//! victims where they stand, and (3) calls in the private slots whose owners have stood still since
+//! the last cycle. What it takes must die; the caller drops it, after the cycle.
+//!
+//! So an object that nobody uses is gone after two cycles: the first makes it a victim (or notes
+//! where its owner stands), the second takes it. It survives the first, always, except that an owner
+//! caught in the middle of a put may age that one object early.
+//!
+//! **Several collectors** may run at once, and none waits. One of them turns the generation; all
+//! empty the same victims before, and look at the private slots after, so that each has seen a
+//! whole cycle through when it returns. A collector that is stopped half-way holds up nobody: the
+//! next cycle passes it, and only the slots it has claimed stay with it.
+
+use crate::engine::Engine;
+use crate::generation::{Generation, Side};
+use crate::object::{Batch, Chain};
+use crate::private::Ticket;
+use crate::sync::atomic::Ordering::Relaxed;
+use crate::sync::{deque, fence};
+use crate::worker::Worker;
+
+impl<T> Engine<T> {
+    /// Runs one cycle and adds what must die to `dead`.
+    pub(crate) fn cycle(&self, dead: &mut Batch<T>) {
+        let before = dead.len();
+        let cycle = self.generation.cycle();
+        let victims = Generation::victim_of(cycle);
+        self.empty(victims, Some(cycle), dead);
+        self.generation.turn(cycle);
+        self.call_in(Reach::Idle { now: cycle + 1 }, dead);
+        self.ledger.aged_out.add((dead.len() - before) as u64);
+        if self.is_closed() {
+            self.take_all(dead);
+        }
+        deque::flush_retired();
+    }
+
+    /// Takes every idle object, whatever its age.
+    pub(crate) fn take_all(&self, taken: &mut Batch<T>) {
+        self.empty(Side::Even, None, taken);
+        self.empty(Side::Odd, None, taken);
+        self.call_in(Reach::All, taken);
+        deque::flush_retired();
+    }
+
+    /// Empties one side of every worker and of the shared store; stops early when `during` is given
+    /// and that cycle is over, because the side is not a victim any more.
+    fn empty(&self, side: Side, during: Option<u64>, taken: &mut Batch<T>) {
+        let _one_pin_for_all = deque::pin();
+        let on = || during.is_none_or(|cycle| self.generation.cycle() == cycle);
+        for deque in self.registry.iter().filter_map(|worker| worker.deque(side)) {
+            while on() {
+                let Some(chain) = deque.steal() else { break };
+                self.take_below_from(chain, taken);
+            }
+        }
+        while on() {
+            let Some(chain) = self.shared.steal(side, 0) else {
+                break;
+            };
+            self.take_below_from(chain, taken);
+        }
+    }
+
+    /// Books a chain out that a collector took from below the private slots.
+    fn take_below_from(&self, chain: Chain<T>, taken: &mut Batch<T>) {
+        self.budget.refund(chain.len(), chain.weight());
+        self.ledger.taken_below.add(chain.len());
+        self.ledger.deep_bytes.subtract(chain.weight());
+        taken.add(chain);
+    }
+
+    /// Empties private slots through the hand-off: one heavy fence for all of them.
+    fn call_in(&self, reach: Reach, taken: &mut Batch<T>) {
+        let ticket = self.ticket();
+        let mut claims = 0;
+        for worker in self.registry.iter() {
+            if self.wants(reach, worker) && worker.private.claim(ticket) {
+                claims += 1;
+            }
+        }
+        if claims == 0 {
+            return;
+        }
+        let fenced = fence::heavy();
+        if !fenced {
+            self.ledger.fence_failures.add(1);
+        }
+        for worker in self.registry.iter() {
+            if !worker.private.is_claimed_by(ticket) {
+                continue;
+            }
+            if fenced {
+                self.seize(reach, worker, taken);
+            }
+            worker.private.release();
+        }
+    }
+
+    /// Takes what a slot holds that this collector has claimed and fenced.
+    fn seize(&self, reach: Reach, worker: &Worker<T>, taken: &mut Batch<T>) {
+        let still = match reach {
+            Reach::Idle { .. } => Some(Seen::load(worker).seq),
+            Reach::All => None,
+        };
+        let reclaim = !self.budget.is_unbounded();
+        // SAFETY: `call_in` claimed the slot, made a heavy fence that succeeded, and releases after.
+        let Some(seized) = (unsafe { worker.private.seize(still, reclaim) }) else {
+            return;
+        };
+        self.budget.reclaim(seized.allowance);
+        if let Some(chain) = seized.chain {
+            self.ledger.called_in.add(chain.len());
+            taken.add(chain);
+        }
+    }
+
+    /// Whether a collector has a reason to claim the worker's slot. For an idle one, also notes
+    /// where its owner stands.
+    fn wants(&self, reach: Reach, worker: &Worker<T>) -> bool {
+        let holds = worker.census().0 > 0
+            || (!self.budget.is_unbounded() && worker.private.allowance() > 0);
+        let Reach::Idle { now } = reach else {
+            return holds;
+        };
+        let seen = Seen::load(worker);
+        let stands = Seen {
+            cycle: now as u32,
+            seq: worker.private.seq() as u32,
+        };
+        if (stands.cycle.wrapping_sub(seen.cycle) as i32) <= 0 {
+            // Another collector of this cycle, or of a later one, was here.
+            return false;
+        }
+        stands.store(worker);
+        holds && seen.seq == stands.seq && stands.seq % 2 == 0
+    }
+
+    /// A number that no other collector of this engine uses now.
+    fn ticket(&self) -> Ticket {
+        loop {
+            // Relaxed: the read-modify-write alone makes it unique.
+            let last = self.tickets.fetch_add(1, Relaxed);
+            if let Some(ticket) = Ticket::new(last.wrapping_add(1)) {
+                return ticket;
+            }
+        }
+    }
+}
+
+/// Which private slots a collector means.
+#[derive(Clone, Copy, Debug)]
+enum Reach {
+    /// Those whose owners have not moved since a collector looked, at least one cycle before `now`.
+    Idle { now: u64 },
+    /// All that hold something.
+    All,
+}
+
+/// When a collector last looked at a worker, and where its owner stood.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    cycle: u32,
+    seq: u32,
+}
+
+impl Seen {
+    fn load<T>(worker: &Worker<T>) -> Self {
+        // Relaxed: a note among collectors; what it leads to is checked again after the fence.
+        let word = worker.seen.load(Relaxed);
+        Seen {
+            cycle: (word >> 32) as u32,
+            seq: word as u32,
+        }
+    }
+
+    fn store<T>(self, worker: &Worker<T>) {
+        // Relaxed: as in `load`.
+        worker
+            .seen
+            .store(u64::from(self.cycle) << 32 | u64::from(self.seq), Relaxed);
+    }
+}

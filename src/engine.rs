@@ -1,0 +1,242 @@
+//! The ladder: `take` climbs down until something is found, `give` stops at the first room.
+//!
+//! ```text
+//!   take                                      give
+//!    1 private slot                            1 private slot (the newest stays,
+//!    2 own primary deque     newest first        the one before goes down)
+//!    3 siblings' primaries   oldest first      2 own primary deque
+//!    4 the shared store                          or the shared store
+//!    5 victims: own, siblings', shared         3 refused: over budget
+//! ```
+//!
+//! The engine knows neither policy nor thread. It moves objects; what must be created, cleaned,
+//! judged or dropped is the caller's affair, so no user code can run inside the protocol. Whoever
+//! owns a worker shows its token; whoever has none uses the shared store.
+
+use crate::budget::Budget;
+use crate::generation::{Generation, Side};
+use crate::object::{Chain, Object};
+use crate::private::Placed;
+use crate::registry::Registry;
+use crate::shared::Shared;
+use crate::stats::Ledger;
+use crate::sync::atomic::Ordering::{Relaxed, SeqCst};
+use crate::sync::atomic::{AtomicBool, AtomicU32, fence};
+use crate::sync::{deque, fence as asymmetric};
+use crate::worker::{Outcome, Owner, Tenancy, Worker};
+
+/// What an engine must know when it is made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    /// Bound on idle objects; `u64::MAX` for none.
+    pub(crate) max_idle: u64,
+    /// Bound on idle bytes; `u64::MAX` for none.
+    pub(crate) idle_bytes: u64,
+    /// Processors of the machine.
+    pub(crate) cores: usize,
+}
+
+/// What became of an object that was given: kept, or back because there is no room.
+pub(crate) type Given<T> = Result<(), Object<T>>;
+
+/// The moving part of a pool.
+#[derive(Debug)]
+pub(crate) struct Engine<T> {
+    pub(crate) registry: Registry<T>,
+    pub(crate) generation: Generation,
+    pub(crate) shared: Shared<T>,
+    pub(crate) budget: Budget,
+    pub(crate) ledger: Ledger,
+    /// The last ticket given to a collector.
+    pub(crate) tickets: AtomicU32,
+    closed: AtomicBool,
+    /// Workers from this index on keep no deque.
+    deques: usize,
+    /// The allowance of a new worker's private slot.
+    allowance: u64,
+    /// Whether the budget may raise that allowance.
+    lends: bool,
+}
+
+impl<T> Engine<T> {
+    pub(crate) fn new(plan: Plan) -> Self {
+        let budget = Budget::new(plan.max_idle, plan.idle_bytes);
+        // A slot that no collector could ever empty is never filled.
+        let slots = asymmetric::available();
+        Engine {
+            registry: Registry::new(),
+            generation: Generation::new(),
+            shared: Shared::new(plan.cores),
+            ledger: Ledger::default(),
+            tickets: AtomicU32::new(0),
+            closed: AtomicBool::new(false),
+            deques: plan.cores.saturating_mul(4),
+            allowance: if slots && budget.is_unbounded() {
+                u64::MAX
+            } else {
+                0
+            },
+            lends: slots && !budget.is_unbounded(),
+            budget,
+        }
+    }
+
+    /// A worker for the calling thread, by index and tenancy.
+    pub(crate) fn join(&self) -> Option<(&Worker<T>, Tenancy)> {
+        self.registry.join(self.allowance)
+    }
+
+    /// Rungs 2 to 5, for a worker whose private slot had nothing. Counts what it finds; a `None` is
+    /// for the caller to count, once it knows whether an object was created instead.
+    pub(crate) fn take_below(&self, me: Owner<'_, T>) -> Option<Object<T>> {
+        let primary = self.generation.primary();
+        let victim = primary.other();
+        let here = me.worker().index();
+        let random = (me.worker().private.seq() ^ here as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let (chain, outcome) = me
+            .pop(primary)
+            .map(|chain| (chain, Outcome::Local))
+            .or_else(|| {
+                self.steal(primary, random, here)
+                    .map(|chain| (chain, Outcome::Stolen))
+            })
+            .or_else(|| me.pop(victim).map(|chain| (chain, Outcome::Victim)))
+            .or_else(|| {
+                self.steal(victim, random, here)
+                    .map(|chain| (chain, Outcome::Victim))
+            })?;
+        let (object, rest) = chain.split();
+        if let Some(rest) = rest {
+            self.push_below(me, rest);
+        }
+        me.count_get(outcome);
+        me.count_deep_bytes(object.weight(), true);
+        self.budget.refund(1, object.weight());
+        Some(object)
+    }
+
+    /// Rungs 3 to 5 for a thread without a worker.
+    pub(crate) fn take_ownerless(&self) -> Option<Object<T>> {
+        let primary = self.generation.primary();
+        let random = self
+            .ledger
+            .ownerless_hits
+            .get()
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let chain = self
+            .steal(primary, random, random as usize)
+            .or_else(|| self.steal(primary.other(), random, random as usize))?;
+        let (object, rest) = chain.split();
+        if let Some(rest) = rest {
+            self.shared.push(primary, random as usize, rest);
+        }
+        self.ledger.ownerless_hits.add(1);
+        self.ledger.deep_bytes.subtract(object.weight());
+        self.budget.refund(1, object.weight());
+        Some(object)
+    }
+
+    /// The oldest chain of some worker's deque, or of the shared store.
+    fn steal(&self, side: Side, random: u64, whose: usize) -> Option<Chain<T>> {
+        let _one_pin_for_all = deque::pin();
+        self.registry
+            .find(side, random, |worker| worker.deque(side)?.steal())
+            .or_else(|| self.shared.steal(side, whose))
+    }
+
+    /// Puts an object in, the private slot first. An object that finds no room comes back: it may be
+    /// another one than was given, for the newest stays. The flag: time to look at the clock.
+    #[inline(always)]
+    pub(crate) fn give(&self, me: Owner<'_, T>, object: Object<T>) -> (Given<T>, bool) {
+        let (placed, tick) = me.put_private(object);
+        let given = match placed {
+            Placed::Kept => Ok(()),
+            Placed::Displaced(chain) => self.descend(me, chain),
+            Placed::Refused(object) => self.give_refused(me, object),
+        };
+        (given, tick)
+    }
+
+    /// A put whose private slot is claimed, or may not hold so much.
+    #[inline(never)]
+    fn give_refused(&self, me: Owner<'_, T>, object: Object<T>) -> Given<T> {
+        let old = me.worker().private.allowance();
+        let weight = object.weight();
+        let claimed = weight < old;
+        let raised = if claimed || !self.lends {
+            None
+        } else {
+            self.budget.lend(old, weight)
+        };
+        let Some(new) = raised else {
+            return self.descend(me, Chain::of(object));
+        };
+        // The second look at the slot is no second operation of the user's.
+        me.count_get(Outcome::Nothing);
+        match me.put_private_allowed(object, old, new) {
+            Placed::Kept => Ok(()),
+            Placed::Displaced(chain) => self.descend(me, chain),
+            Placed::Refused(object) => {
+                self.budget.unlend(old, new);
+                self.descend(me, Chain::of(object))
+            }
+        }
+    }
+
+    /// What did not stay in the private slot goes one down, if the budget allows.
+    #[inline(never)]
+    fn descend(&self, me: Owner<'_, T>, chain: Chain<T>) -> Given<T> {
+        me.count_descent();
+        if !self.budget.charge(chain.len(), chain.weight()) {
+            self.ledger.overflowed.add(1);
+            self.ledger.refused_by_workers.add(1);
+            return Err(chain.split().0);
+        }
+        me.count_deep_bytes(chain.weight(), false);
+        self.push_below(me, chain);
+        Ok(())
+    }
+
+    fn push_below(&self, me: Owner<'_, T>, chain: Chain<T>) {
+        let side = self.generation.primary();
+        let here = me.worker().index();
+        if here < self.deques {
+            me.push(side, chain);
+            self.registry.announce(me, side);
+        } else {
+            self.shared.push(side, here, chain);
+        }
+    }
+
+    /// Puts an object into the shared store, for a thread without a worker.
+    pub(crate) fn give_ownerless(&self, object: Object<T>) -> Given<T> {
+        if !self.budget.charge(1, object.weight()) {
+            self.ledger.overflowed.add(1);
+            return Err(object);
+        }
+        let whose = self.ledger.ownerless_puts.get() as usize;
+        self.ledger.ownerless_puts.add(1);
+        self.ledger.deep_bytes.add(object.weight());
+        self.shared
+            .push(self.generation.primary(), whose, Chain::of(object));
+        Ok(())
+    }
+
+    /// Says that no thread will ever use a worker of this engine again. A collector that is at work
+    /// leaves nothing behind then; see [`Engine::is_closed`].
+    pub(crate) fn close(&self) {
+        // Relaxed: the fence orders it.
+        self.closed.store(true, Relaxed);
+        // Pairs with the fence in `is_closed`: the closer finds a slot's claim gone, or the
+        // collector that held it finds the engine closed.
+        fence(SeqCst);
+    }
+
+    /// To be asked by a collector after it released its claims.
+    pub(crate) fn is_closed(&self) -> bool {
+        // Pairs with the fence in `close`.
+        fence(SeqCst);
+        // Relaxed: the fence orders it.
+        self.closed.load(Relaxed)
+    }
+}

@@ -1,0 +1,241 @@
+//! An object on loan: use it, and dropping it gives it back.
+//!
+//! Both guards are two words: who lent the object, and the object. They take the object out of
+//! themselves before any user code runs, so whatever panics, it is given back or dropped once.
+
+use crate::object::Object;
+use crate::policy::Policy;
+use crate::pool::Pool;
+use std::borrow::{Borrow, BorrowMut};
+use std::fmt;
+use std::mem::ManuallyDrop;
+use std::ops::{Deref, DerefMut};
+use std::ptr;
+use std::sync::Arc;
+
+/// An object on loan from a borrowed pool.
+///
+/// Returns to the pool when dropped, on any thread: it is recycled, judged, and kept or dropped. If
+/// the thread is panicking then, the object is dropped instead, for who knows in what state it is.
+///
+/// Its methods are associated functions, so that they never hide a method of `T`.
+///
+/// ```
+/// use stealpool::{Guard, Pool};
+///
+/// static POOL: Pool<Vec<u8>> = Pool::new(Vec::new);
+///
+/// let mut a: Guard<'static, Vec<u8>> = POOL.get();
+/// a.push(1);
+/// Guard::put(a); // the same as drop(a)
+/// assert_eq!(POOL.idle(), 1);
+///
+/// let b = POOL.get();
+/// Guard::discard(b); // dropped, not returned
+/// let c: Vec<u8> = Guard::into_inner(POOL.get()); // leaves the pool
+/// assert_eq!((POOL.idle(), c.len()), (0, 0));
+/// ```
+pub struct Guard<'a, T: Send + 'static, P: Policy<T> = fn() -> T> {
+    pool: &'a Pool<T, P>,
+    object: ManuallyDrop<Object<T>>,
+}
+
+/// An object on loan from a shared pool: `Send + 'static`, for `.await`, `spawn` and
+/// `Bytes::from_owner`.
+///
+/// Holds the pool's `Arc`, so it costs two reference-count operations more than a [`Guard`], and the
+/// pool lives at least as long. Otherwise the same.
+///
+/// ```
+/// use std::sync::Arc;
+/// use stealpool::{OwnedGuard, Pool};
+///
+/// let pool: Arc<Pool<Vec<u8>>> = Arc::new(Pool::new(Vec::new));
+/// let mut buffer: OwnedGuard<Vec<u8>> = pool.get_owned();
+/// let sent = std::thread::spawn(move || {
+///     buffer.extend_from_slice(b"made here, dropped there");
+///     buffer.len()
+/// });
+/// assert_eq!(sent.join().unwrap(), 24);
+/// assert_eq!(pool.idle(), 1);
+/// ```
+pub struct OwnedGuard<T: Send + 'static, P: Policy<T> = fn() -> T> {
+    pool: ManuallyDrop<Arc<Pool<T, P>>>,
+    object: ManuallyDrop<Object<T>>,
+}
+
+impl<'a, T: Send + 'static, P: Policy<T>> Guard<'a, T, P> {
+    #[inline]
+    pub(crate) fn new(pool: &'a Pool<T, P>, object: Object<T>) -> Self {
+        Guard {
+            pool,
+            object: ManuallyDrop::new(object),
+        }
+    }
+
+    #[inline]
+    fn dismantle(guard: Self) -> (&'a Pool<T, P>, Object<T>) {
+        let mut guard = ManuallyDrop::new(guard);
+        let pool = guard.pool;
+        // SAFETY: `guard` is never dropped nor used again.
+        let object = unsafe { ManuallyDrop::take(&mut guard.object) };
+        (pool, object)
+    }
+
+    /// The object alone, still boxed.
+    pub(crate) fn into_object(self) -> Object<T> {
+        Self::dismantle(self).1
+    }
+}
+
+impl<T: Send + 'static, P: Policy<T>> Drop for Guard<'_, T, P> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: the guard is not used after its drop.
+        let object = unsafe { ManuallyDrop::take(&mut self.object) };
+        self.pool.give_back(object);
+    }
+}
+
+impl<T: Send + 'static, P: Policy<T>> OwnedGuard<T, P> {
+    #[inline]
+    pub(crate) fn new(pool: Arc<Pool<T, P>>, object: Object<T>) -> Self {
+        OwnedGuard {
+            pool: ManuallyDrop::new(pool),
+            object: ManuallyDrop::new(object),
+        }
+    }
+
+    #[inline]
+    fn dismantle(guard: Self) -> (Arc<Pool<T, P>>, Object<T>) {
+        let mut guard = ManuallyDrop::new(guard);
+        // SAFETY: `guard` is never dropped nor used again.
+        let object = unsafe { ManuallyDrop::take(&mut guard.object) };
+        // SAFETY: as above.
+        let pool = unsafe { ManuallyDrop::take(&mut guard.pool) };
+        (pool, object)
+    }
+}
+
+impl<T: Send + 'static, P: Policy<T>> Drop for OwnedGuard<T, P> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: the guard is not used after its drop.
+        let object = unsafe { ManuallyDrop::take(&mut self.object) };
+        // SAFETY: as above. A local, so that it is dropped even if `give_back` panics.
+        let pool = unsafe { ManuallyDrop::take(&mut self.pool) };
+        pool.give_back(object);
+    }
+}
+
+/// What both guards can do, written once.
+macro_rules! guard {
+    ($guard:ident, [$($lifetime:lifetime)?]) => {
+        impl<$($lifetime,)? T: Send + 'static, P: Policy<T>> $guard<$($lifetime,)? T, P> {
+            /// Takes the object out; it leaves the pool for good.
+            ///
+            /// Not counted as discarded. Frees the box that the pool kept the object in.
+            pub fn into_inner(guard: Self) -> T {
+                Self::dismantle(guard).1.into_value()
+            }
+
+            /// Drops the object instead of returning it: it is broken, or not worth keeping.
+            ///
+            /// # Panics
+            ///
+            /// If the object's destructor does.
+            pub fn discard(guard: Self) {
+                let (pool, object) = Self::dismantle(guard);
+                pool.discard(object);
+            }
+
+            /// Returns the object now; the same as dropping the guard.
+            ///
+            /// # Panics
+            ///
+            /// If the policy does, or the destructor of an object that is not kept.
+            pub fn put(guard: Self) {
+                drop(guard);
+            }
+        }
+
+        impl<$($lifetime,)? T: Send + 'static, P: Policy<T>> Deref for $guard<$($lifetime,)? T, P> {
+            type Target = T;
+            #[inline]
+            fn deref(&self) -> &T {
+                self.object.value()
+            }
+        }
+
+        impl<$($lifetime,)? T: Send + 'static, P: Policy<T>> DerefMut for $guard<$($lifetime,)? T, P> {
+            #[inline]
+            fn deref_mut(&mut self) -> &mut T {
+                self.object.value_mut()
+            }
+        }
+
+        impl<$($lifetime,)? T: AsRef<U> + Send + 'static, P: Policy<T>, U: ?Sized> AsRef<U>
+            for $guard<$($lifetime,)? T, P>
+        {
+            fn as_ref(&self) -> &U {
+                self.object.value().as_ref()
+            }
+        }
+
+        impl<$($lifetime,)? T: AsMut<U> + Send + 'static, P: Policy<T>, U: ?Sized> AsMut<U>
+            for $guard<$($lifetime,)? T, P>
+        {
+            fn as_mut(&mut self) -> &mut U {
+                self.object.value_mut().as_mut()
+            }
+        }
+
+        impl<$($lifetime,)? T: Send + 'static, P: Policy<T>> Borrow<T> for $guard<$($lifetime,)? T, P> {
+            fn borrow(&self) -> &T {
+                self
+            }
+        }
+
+        impl<$($lifetime,)? T: Send + 'static, P: Policy<T>> BorrowMut<T> for $guard<$($lifetime,)? T, P> {
+            fn borrow_mut(&mut self) -> &mut T {
+                self
+            }
+        }
+
+        impl<$($lifetime,)? T: fmt::Debug + Send + 'static, P: Policy<T>> fmt::Debug
+            for $guard<$($lifetime,)? T, P>
+        {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                (**self).fmt(f)
+            }
+        }
+
+        impl<$($lifetime,)? T: fmt::Display + Send + 'static, P: Policy<T>> fmt::Display
+            for $guard<$($lifetime,)? T, P>
+        {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                (**self).fmt(f)
+            }
+        }
+
+        impl<$($lifetime,)? T: Send + 'static, P: Policy<T>> fmt::Pointer
+            for $guard<$($lifetime,)? T, P>
+        {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Pointer::fmt(&ptr::from_ref(&**self), f)
+            }
+        }
+    };
+}
+
+guard!(Guard, ['a]);
+guard!(OwnedGuard, []);
+
+// The guards' `Send` and `Sync` follow from their fields: an `Object<T>` is `Sync` only for `T: Sync`.
+const _: () = {
+    const fn two_words<G>() {
+        assert!(size_of::<G>() == 2 * size_of::<usize>());
+    }
+    two_words::<Guard<'static, Vec<u8>>>();
+    two_words::<OwnedGuard<Vec<u8>>>();
+};

@@ -1,0 +1,257 @@
+//! The part of a pool that stands still while the pool itself may move: the engine and the clock.
+//!
+//! It is made on the first use, found through one pointer ([`Link`]), and shared with the roster. What
+//! a cycle takes is dropped here, after the engine has let go of it: each object for itself, so
+//! that a panicking destructor costs that object and no other.
+
+use crate::current;
+use crate::engine::{Engine, Plan};
+use crate::object::Batch;
+use crate::roster::{self, Member, PoolId};
+use crate::stats::Collected;
+use crate::worker::{Owner, Worker};
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize};
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+/// What a panic carries.
+pub(crate) type Payload = Box<dyn Any + Send>;
+
+/// Engine and clock of one pool.
+pub(crate) struct Interior<T> {
+    pub(crate) engine: Engine<T>,
+    clock: Clock,
+}
+
+impl<T> Interior<T> {
+    /// Runs one cycle and drops what it took. The panic, if any, is the first.
+    fn cycle(&self) -> Result<Collected, Payload> {
+        let mut dead = Batch::new();
+        self.engine.cycle(&mut dead);
+        let dropped = dead.len();
+        let aged = self.engine.stats().idle;
+        bury(dead)?;
+        Ok(Collected { aged, dropped })
+    }
+
+    /// Runs one cycle; a destructor's panic goes on once everything is dropped.
+    pub(crate) fn collect(&self) -> Collected {
+        self.cycle()
+            .unwrap_or_else(|payload| resume_unwind(payload))
+    }
+
+    /// Runs a cycle if the clock says so. To be called once in a while.
+    #[cold]
+    pub(crate) fn tick(&self) {
+        if self.clock.is_due() {
+            self.collect();
+        }
+    }
+}
+
+impl<T: Send> Member for Interior<T> {
+    fn collect(&self) -> Collected {
+        Interior::collect(self)
+    }
+
+    fn leave(&self, index: usize, tenancy: u32) {
+        self.engine.registry.leave(index, tenancy);
+    }
+}
+
+/// Drops every object, whatever the destructors do. The first panic comes back.
+pub(crate) fn bury<T>(mut dead: Batch<T>) -> Result<(), Payload> {
+    let mut first = Ok(());
+    while let Some(object) = dead.pop() {
+        let end = catch_unwind(AssertUnwindSafe(|| drop(object)));
+        if first.is_ok() {
+            first = end;
+        }
+    }
+    first
+}
+
+/// When the next cycle on use is due.
+struct Clock {
+    start: Instant,
+    /// Nanoseconds between cycles; `u64::MAX` for never.
+    interval: u64,
+    /// Nanoseconds after `start`.
+    due: AtomicU64,
+}
+
+impl Clock {
+    fn new(interval: u64) -> Self {
+        Clock {
+            start: Instant::now(),
+            interval,
+            due: AtomicU64::new(interval),
+        }
+    }
+
+    /// Whether a cycle is due; of several threads that ask, one is told so.
+    fn is_due(&self) -> bool {
+        if self.interval == u64::MAX {
+            return false;
+        }
+        let now = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        // Relaxed: the exchange decides, and nothing is published.
+        let due = self.due.load(Relaxed);
+        let next = now.saturating_add(self.interval);
+        now >= due
+            && self
+                .due
+                .compare_exchange(due, next, Relaxed, Relaxed)
+                .is_ok()
+    }
+}
+
+/// How a pool finds its interior, and a thread its worker in it.
+pub(crate) struct Link<T> {
+    /// The pool's number, or 0 before the first use (or for ever, if the roster is full).
+    id: AtomicU64,
+    /// From `Arc::into_raw`, or null before the first use.
+    interior: AtomicPtr<Interior<T>>,
+}
+
+// SAFETY: a link owns an `Arc<Interior<T>>`, which moves `T`s between threads and never shares one:
+// no `&T` leaves the engine. Two threads with a `&Link` can hand each other `T`s by value.
+unsafe impl<T: Send> Sync for Link<T> {}
+// SAFETY: as above; the objects inside go with the link.
+unsafe impl<T: Send> Send for Link<T> {}
+
+impl<T> Link<T> {
+    /// A link to nothing; allocates nothing.
+    pub(crate) const fn new() -> Self {
+        Link {
+            id: AtomicU64::new(0),
+            interior: AtomicPtr::new(ptr::null_mut()),
+        }
+    }
+
+    /// The interior, if the pool has been used.
+    #[inline]
+    pub(crate) fn interior(&self) -> Option<&Interior<T>> {
+        // Acquire: pairs with the exchange in `open`.
+        let interior = self.interior.load(Acquire);
+        // SAFETY: a non-null pointer came from `Arc::into_raw`, whose count is given back in
+        // `close` only, by `&mut self`.
+        unsafe { interior.as_ref() }
+    }
+
+    /// The calling thread's worker, if it has one.
+    #[inline(always)]
+    pub(crate) fn owner(&self) -> Option<Owner<'_, T>> {
+        // Relaxed: a thread takes its seat under a number after it has read that number.
+        let worker = current::find(self.id.load(Relaxed))?.cast::<Worker<T>>();
+        // SAFETY: the seat was taken under this pool's number, which no other pool ever has, so the
+        // pointer is to a worker of this pool's engine, of this `T`. The engine lives as long as
+        // the link, which is borrowed for `'_`, and its workers never move.
+        let worker = unsafe { &*worker };
+        // SAFETY: the seat is this thread's, and is given up when the tenancy ends.
+        Some(unsafe { worker.owner() })
+    }
+}
+
+impl<T: Send + 'static> Link<T> {
+    /// The interior; makes it on the first use.
+    pub(crate) fn open(&self, plan: impl FnOnce() -> (Plan, u64)) -> &Interior<T> {
+        if let Some(interior) = self.interior() {
+            return interior;
+        }
+        let (plan, interval) = plan();
+        let made = Arc::new(Interior {
+            engine: Engine::new(plan),
+            clock: Clock::new(interval),
+        });
+        let member: Weak<Interior<T>> = Arc::downgrade(&made);
+        let raw = Arc::into_raw(made).cast_mut();
+        // Release: publishes the interior. Acquire: a loser uses the winner's.
+        match self
+            .interior
+            .compare_exchange(ptr::null_mut(), raw, AcqRel, Acquire)
+        {
+            Ok(_) => {
+                if let Some(id) = roster::enter(member) {
+                    // Release: who reads the number finds the interior by it.
+                    self.id.store(id.get(), Release);
+                }
+                // SAFETY: `raw` is kept by `self.interior` from now on.
+                unsafe { &*raw }
+            }
+            Err(theirs) => {
+                // SAFETY: `raw` was not published.
+                drop(unsafe { Arc::from_raw(raw) });
+                // SAFETY: published by the winner, and kept as long as the link.
+                unsafe { &*theirs }
+            }
+        }
+    }
+
+    /// A worker for the calling thread. `None` while the thread ends, or if there is no room.
+    #[cold]
+    pub(crate) fn join(&self) -> Option<Owner<'_, T>> {
+        // Acquire: pairs with the Release in `open`.
+        let id = self.id.load(Acquire);
+        if id == 0 || current::is_ending() {
+            return None;
+        }
+        let engine = &self.interior()?.engine;
+        let (worker, tenancy) = engine.join()?;
+        let raw = ptr::from_ref(worker).cast::<()>();
+        if !current::sit(PoolId::from_raw(id), raw, worker.index(), tenancy) {
+            engine.registry.leave(worker.index(), tenancy);
+            return None;
+        }
+        self.owner()
+    }
+}
+
+impl<T> Link<T> {
+    /// Leaves the roster and takes every idle object out.
+    pub(crate) fn close(&mut self) -> Batch<T> {
+        let mut taken = Batch::new();
+        let interior = std::mem::replace(self.interior.get_mut(), ptr::null_mut());
+        if interior.is_null() {
+            return taken;
+        }
+        let id = std::mem::take(self.id.get_mut());
+        if id != 0 {
+            roster::exit(PoolId::from_raw(id));
+            current::forget(id);
+        }
+        // SAFETY: the pointer came from `Arc::into_raw` in `open`, and was just cleared.
+        let interior = unsafe { Arc::from_raw(interior) };
+        interior.engine.close();
+        interior.engine.take_all(&mut taken);
+        taken
+    }
+}
+
+impl<T> fmt::Debug for Link<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Processors of the machine, asked once.
+pub(crate) fn cores() -> usize {
+    static CORES: AtomicUsize = AtomicUsize::new(0);
+    // Relaxed: every thread comes to the same answer.
+    match CORES.load(Relaxed) {
+        0 => {
+            let cores = num_cpus::get().max(1);
+            // Relaxed: as above.
+            CORES.store(cores, Relaxed);
+            cores
+        }
+        cores => cores,
+    }
+}

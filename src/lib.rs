@@ -1,0 +1,71 @@
+//! A lock-free, work-stealing, self-ageing object pool.
+#![deny(unsafe_code)]
+
+#[cfg(not(loom))]
+mod builder;
+#[cfg(not(loom))]
+#[expect(
+    unsafe_code,
+    reason = "the seat table is a raw slice, so that finding a worker is one load"
+)]
+mod current;
+#[cfg(not(loom))]
+#[expect(
+    unsafe_code,
+    reason = "takes the object out of a guard that is being dropped"
+)]
+mod guard;
+#[cfg(not(loom))]
+#[expect(
+    unsafe_code,
+    reason = "an `Arc` behind an atomic pointer; the one place that makes owners"
+)]
+mod interior;
+#[cfg(not(loom))]
+mod policy;
+#[cfg(not(loom))]
+mod pool;
+#[cfg(not(loom))]
+mod recycle;
+#[cfg(not(loom))]
+#[expect(unsafe_code, reason = "entries are reclaimed through crossbeam-epoch")]
+mod roster;
+
+mod budget;
+#[expect(unsafe_code, reason = "the collector's side of the hand-off")]
+mod cycle;
+mod engine;
+mod generation;
+#[expect(unsafe_code, reason = "box to pointer and back")]
+mod object;
+#[expect(unsafe_code, reason = "the hand-off itself")]
+mod private;
+mod registry;
+#[expect(unsafe_code, reason = "queues behind atomic pointers")]
+mod shared;
+mod stats;
+#[expect(
+    unsafe_code,
+    reason = "system calls, append-only buckets, the owner's end of a deque"
+)]
+mod sync;
+#[expect(
+    unsafe_code,
+    reason = "the owner's token; deques behind atomic pointers"
+)]
+mod worker;
+
+#[cfg(not(loom))]
+pub use builder::Builder;
+#[cfg(not(loom))]
+pub use guard::{Guard, OwnedGuard};
+#[cfg(not(loom))]
+pub use policy::{ByType, Closures, Policy, policy};
+#[cfg(not(loom))]
+pub use pool::{Drain, Pool};
+#[cfg(not(loom))]
+pub use recycle::Recycle;
+#[cfg(not(loom))]
+pub use roster::collect_all;
+#[cfg(not(loom))]
+pub use stats::{Collected, Stats};

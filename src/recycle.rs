@@ -1,0 +1,241 @@
+//! How an object becomes like new, and what it weighs meanwhile.
+
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, LinkedList, VecDeque};
+use std::ffi::OsString;
+use std::hash::BuildHasher;
+use std::io::Cursor;
+use std::path::PathBuf;
+
+/// A type that can be brought back to the state of a new value, keeping what is worth reusing.
+///
+/// Implemented for the collections of `std`, `String`, `PathBuf`, `OsString`, `Cursor<Vec<u8>>`,
+/// `Box<T>` and tuples; for `bytes::BytesMut` with the feature `bytes`.
+///
+/// # Contract
+///
+/// After [`recycle`](Self::recycle), the next user cannot tell the value from a new one, except by
+/// what it has room for. The pool trusts this for correctness of *your* program, never for its own
+/// soundness.
+///
+/// ```
+/// use stealpool::{Pool, Recycle};
+///
+/// struct Request {
+///     path: String,
+///     body: Vec<u8>,
+///     keep_alive: bool,
+/// }
+///
+/// impl Recycle for Request {
+///     fn recycle(&mut self) {
+///         self.path.clear();
+///         self.body.clear();
+///         self.keep_alive = false;
+///     }
+///     fn footprint(&self) -> usize {
+///         size_of_val(self) + self.path.capacity() + self.body.capacity()
+///     }
+/// }
+///
+/// let new = || Request { path: String::new(), body: Vec::new(), keep_alive: false };
+/// let pool = Pool::new(new);
+/// {
+///     let mut request = pool.get();
+///     request.path.push_str("/index");
+///     request.keep_alive = true;
+/// }
+/// let next = pool.get();
+/// assert!(next.path.is_empty() && !next.keep_alive);
+/// assert!(next.path.capacity() >= 6, "the same buffer");
+/// ```
+pub trait Recycle {
+    /// Back to just-made.
+    fn recycle(&mut self);
+
+    /// The bytes that the value keeps alive while idle. The default is its size, which is right for
+    /// a type that owns no other memory.
+    ///
+    /// A collection of `std` reports the room it has for elements (a tree or a list: none once
+    /// cleared), not what its elements own: there are none when this is asked.
+    fn footprint(&self) -> usize {
+        size_of_val(self)
+    }
+}
+
+/// Cleared, with the room for elements as footprint.
+macro_rules! recycle_by_capacity {
+    ($($(#[$meta:meta])* [$($generics:tt)*] $type:ty, $element:ty;)*) => {$(
+        impl<$($generics)*> Recycle for $type {
+            #[inline]
+            fn recycle(&mut self) {
+                self.clear();
+            }
+            #[inline]
+            fn footprint(&self) -> usize {
+                // A collection of zero-sized elements has room for ever so many, and no memory.
+                self.capacity().saturating_mul(size_of::<$element>())
+            }
+        }
+    )*};
+}
+
+recycle_by_capacity! {
+    [T] Vec<T>, T;
+    [T] VecDeque<T>, T;
+    [T: Ord] BinaryHeap<T>, T;
+    [K, V, S: BuildHasher] HashMap<K, V, S>, (K, V);
+    [T, S: BuildHasher] HashSet<T, S>, T;
+    [] String, u8;
+    [] OsString, u8;
+    [] PathBuf, u8;
+}
+
+/// Cleared; nothing but the value itself is left then.
+macro_rules! recycle_by_clearing {
+    ($([$($generics:tt)*] $type:ty;)*) => {$(
+        impl<$($generics)*> Recycle for $type {
+            #[inline]
+            fn recycle(&mut self) {
+                self.clear();
+            }
+        }
+    )*};
+}
+
+recycle_by_clearing! {
+    [K, V] BTreeMap<K, V>;
+    [T] BTreeSet<T>;
+    [T] LinkedList<T>;
+}
+
+impl Recycle for Cursor<Vec<u8>> {
+    #[inline]
+    fn recycle(&mut self) {
+        self.set_position(0);
+        self.get_mut().clear();
+    }
+
+    #[inline]
+    fn footprint(&self) -> usize {
+        self.get_ref().capacity()
+    }
+}
+
+impl<T: Recycle + ?Sized> Recycle for Box<T> {
+    #[inline]
+    fn recycle(&mut self) {
+        (**self).recycle();
+    }
+
+    #[inline]
+    fn footprint(&self) -> usize {
+        (**self).footprint()
+    }
+}
+
+#[cfg(feature = "bytes")]
+impl Recycle for bytes::BytesMut {
+    /// Clears the buffer, and takes back what [`split`](bytes::BytesMut::split) parts have given up.
+    #[inline]
+    fn recycle(&mut self) {
+        self.clear();
+        // Without this, the room in front of what was split off stays out of reach.
+        self.try_reclaim(self.capacity() + 1);
+    }
+
+    #[inline]
+    fn footprint(&self) -> usize {
+        self.capacity()
+    }
+}
+
+macro_rules! recycle_tuple {
+    ($($name:ident)*) => {
+        impl<$($name: Recycle),*> Recycle for ($($name,)*) {
+            #[inline]
+            #[expect(non_snake_case, reason = "the macro names each field after its type")]
+            fn recycle(&mut self) {
+                let ($($name,)*) = self;
+                $($name.recycle();)*
+            }
+            #[inline]
+            #[expect(non_snake_case, reason = "the macro names each field after its type")]
+            fn footprint(&self) -> usize {
+                let ($($name,)*) = self;
+                0usize $(.saturating_add($name.footprint()))*
+            }
+        }
+    };
+}
+
+recycle_tuple!(A);
+recycle_tuple!(A B);
+recycle_tuple!(A B C);
+recycle_tuple!(A B C D);
+recycle_tuple!(A B C D E);
+recycle_tuple!(A B C D E F);
+recycle_tuple!(A B C D E F G);
+recycle_tuple!(A B C D E F G H);
+
+impl Recycle for () {
+    fn recycle(&mut self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recycled<T: Recycle>(mut value: T) -> T {
+        value.recycle();
+        value
+    }
+
+    #[test]
+    fn collections_are_emptied_and_keep_their_room() {
+        let vec = recycled(vec![1u32; 100]);
+        assert!(vec.is_empty() && vec.footprint() >= 400);
+        let deque = recycled(VecDeque::from(vec![1u64; 10]));
+        assert!(deque.is_empty() && deque.footprint() >= 80);
+        let heap = recycled(BinaryHeap::from(vec![1u16; 10]));
+        assert!(heap.is_empty() && heap.footprint() >= 20);
+        let map = recycled(HashMap::from([(1u32, 2u32), (3, 4)]));
+        assert!(map.is_empty() && map.footprint() >= 16);
+        let set = recycled(HashSet::from([1u8, 2, 3]));
+        assert!(set.is_empty() && set.footprint() >= 3);
+        let string = recycled("hello".to_string());
+        assert!(string.is_empty() && string.footprint() >= 5);
+        let os = recycled(OsString::from("hello"));
+        assert!(os.is_empty() && os.footprint() >= 5);
+        let path = recycled(PathBuf::from("/tmp"));
+        assert!(path.as_os_str().is_empty() && path.footprint() >= 4);
+    }
+
+    #[test]
+    fn trees_and_lists_keep_nothing() {
+        assert!(recycled(BTreeMap::from([(1, 2)])).is_empty());
+        assert!(recycled(BTreeSet::from([1])).is_empty());
+        let list = recycled(LinkedList::from([1]));
+        assert!(list.is_empty());
+        assert_eq!(list.footprint(), size_of_val(&list));
+    }
+
+    #[test]
+    fn wrappers_recycle_what_they_hold() {
+        let mut cursor = Cursor::new(vec![1, 2, 3]);
+        cursor.set_position(2);
+        let cursor = recycled(cursor);
+        assert_eq!((cursor.position(), cursor.get_ref().len()), (0, 0));
+        assert!(cursor.footprint() >= 3);
+        let boxed = recycled(Box::new(vec![1u8; 9]));
+        assert!(boxed.is_empty() && boxed.footprint() >= 9);
+        let (a, b) = recycled((vec![1u8; 9], String::from("abc")));
+        assert!(a.is_empty() && b.is_empty());
+        assert!((a, b).footprint() >= 12);
+    }
+
+    #[test]
+    fn zero_sized_elements_weigh_nothing() {
+        assert_eq!(vec![(); 5].footprint(), 0);
+        assert_eq!(().footprint(), 0);
+    }
+}

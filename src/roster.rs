@@ -1,0 +1,242 @@
+//! Every live pool of the process, for `collect_all` and for threads that end.
+//!
+//! A pool is named by a number that is never used again: a serial number, with the place in the
+//! roster in its low bits. Places are used again, through a free list. Readers pin an epoch while
+//! they turn an entry into a strong reference, so a pool may leave at any time; nobody waits.
+//!
+//! The free list is a Treiber stack over places that are never freed; its head carries a tag that
+//! counts up, so a place that comes and goes between a load and an exchange is noticed.
+
+use crate::stats::Collected;
+use crate::sync::buckets::Buckets;
+use crossbeam_epoch::{self as epoch, Atomic, Owned};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
+use std::sync::{Arc, Weak};
+
+/// What the process may ask of a pool whose type it does not know.
+pub(crate) trait Member: Send + Sync {
+    /// Runs one cycle and drops what it took.
+    fn collect(&self) -> Collected;
+    /// Ends a thread's tenancy of a worker. Runs no user code.
+    fn leave(&self, index: usize, tenancy: u32);
+}
+
+/// A pool's number, never used again; 0 is no pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PoolId(u64);
+
+impl PoolId {
+    /// How many low bits name the place; at most 2^24 pools live at a time.
+    const PLACE_BITS: u32 = 24;
+
+    fn new(serial: u64, place: usize) -> Self {
+        PoolId(serial << Self::PLACE_BITS | place as u64)
+    }
+    pub(crate) fn get(self) -> u64 {
+        self.0
+    }
+    pub(crate) fn from_raw(raw: u64) -> Self {
+        PoolId(raw)
+    }
+    /// Consecutive pools have consecutive serial numbers.
+    pub(crate) fn serial(self) -> u64 {
+        self.0 >> Self::PLACE_BITS
+    }
+    fn place(self) -> usize {
+        (self.0 & ((1 << Self::PLACE_BITS) - 1)) as usize
+    }
+}
+
+struct Entry {
+    id: PoolId,
+    member: Weak<dyn Member>,
+}
+
+struct Place {
+    /// The tenant's number, or 0.
+    id: AtomicU64,
+    entry: Atomic<Entry>,
+    /// In the free list: the place below, plus one.
+    below: AtomicU32,
+}
+
+impl Place {
+    fn new() -> Self {
+        Place {
+            id: AtomicU64::new(0),
+            entry: Atomic::null(),
+            below: AtomicU32::new(0),
+        }
+    }
+}
+
+struct Roster {
+    places: Buckets<Place>,
+    used: AtomicUsize,
+    /// Upper half: the tag. Lower half: the top place plus one, or 0.
+    free: AtomicU64,
+    serial: AtomicU64,
+}
+
+static ROSTER: Roster = Roster {
+    places: Buckets::new(),
+    used: AtomicUsize::new(0),
+    free: AtomicU64::new(0),
+    serial: AtomicU64::new(1),
+};
+
+/// Enters a pool. `None` when 2^24 pools are alive.
+pub(crate) fn enter(member: Weak<dyn Member>) -> Option<PoolId> {
+    let index = ROSTER.free_place()?;
+    let place = ROSTER.places.get_or_grow(index, Place::new)?;
+    // Relaxed: the read-modify-write alone makes it unique.
+    let id = PoolId::new(ROSTER.serial.fetch_add(1, Relaxed), index);
+    // Release: pairs with the Acquire in `member_at`; the entry is built.
+    place.entry.store(Owned::new(Entry { id, member }), Release);
+    // Release: a thread that reads this number finds the entry.
+    place.id.store(id.get(), Release);
+    Some(id)
+}
+
+/// Removes a pool; to be called once for each [`enter`].
+pub(crate) fn exit(id: PoolId) {
+    let Some(place) = ROSTER.places.get(id.place()) else {
+        return;
+    };
+    // Release: what comes after in this thread is not for readers of the old number.
+    place.id.store(0, Release);
+    let guard = epoch::pin();
+    // AcqRel: pairs with the Release in `enter` and the Acquire in `member_at`.
+    let entry = place.entry.swap(epoch::Shared::null(), AcqRel, &guard);
+    if !entry.is_null() {
+        // SAFETY: the entry was just unlinked, by the one call of `exit` for it; who still reads it
+        // has been pinned since before.
+        unsafe { guard.defer_destroy(entry) };
+    }
+    drop(guard);
+    ROSTER.release_place(id.place());
+}
+
+/// Whether the pool of this number is alive.
+pub(crate) fn is_live(id: PoolId) -> bool {
+    // Relaxed: a pool seen alive may be gone right after anyway.
+    ROSTER
+        .places
+        .get(id.place())
+        .is_some_and(|place| place.id.load(Relaxed) == id.get())
+}
+
+/// A strong reference to a live pool.
+pub(crate) fn find(id: PoolId) -> Option<Arc<dyn Member>> {
+    ROSTER.member_at(id.place(), Some(id))
+}
+
+/// Runs one cycle on every live pool of the process.
+///
+/// Pools that other threads make or drop meanwhile may or may not take part. A pool that has not
+/// been used yet has nothing to age and is not known here. Takes time in proportion to the number
+/// of workers of all pools, and to what must be dropped.
+///
+/// # Panics
+///
+/// If the destructor of a dropped object panics, with that panic, once all pools are done.
+///
+/// ```
+/// use stealpool::Pool;
+///
+/// static LINES: Pool<String> = Pool::new(String::new);
+/// static BYTES: Pool<Vec<u8>> = Pool::new(Vec::new);
+///
+/// drop((LINES.get(), BYTES.get()));
+/// assert_eq!((LINES.idle(), BYTES.idle()), (1, 1));
+/// stealpool::collect_all();
+/// stealpool::collect_all();
+/// assert_eq!((LINES.idle(), BYTES.idle()), (0, 0));
+/// ```
+pub fn collect_all() -> Collected {
+    let mut sum = Collected::default();
+    let mut panic = None;
+    // Acquire: pairs with the AcqRel in `free_place`.
+    for index in 0..ROSTER.used.load(Acquire) {
+        let Some(member) = ROSTER.member_at(index, None) else {
+            continue;
+        };
+        match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| member.collect())) {
+            Ok(collected) => sum += collected,
+            Err(payload) => panic = panic.or(Some(payload)),
+        }
+    }
+    if let Some(payload) = panic {
+        std::panic::resume_unwind(payload);
+    }
+    sum
+}
+
+impl Roster {
+    fn member_at(&self, index: usize, id: Option<PoolId>) -> Option<Arc<dyn Member>> {
+        let place = self.places.get(index)?;
+        let guard = epoch::pin();
+        // Acquire: pairs with the Release in `enter`.
+        let entry = place.entry.load(Acquire, &guard);
+        // SAFETY: an entry that was linked while we are pinned is not freed before we unpin.
+        let entry = unsafe { entry.as_ref() }?;
+        if id.is_some_and(|id| id != entry.id) {
+            return None;
+        }
+        entry.member.upgrade()
+    }
+
+    fn free_place(&self) -> Option<usize> {
+        // Acquire: pairs with the Release in `release_place`; `below` is written.
+        let mut head = self.free.load(Acquire);
+        while let Some(index) = (head as u32).checked_sub(1) {
+            let place = self.places.get(index as usize)?;
+            // Relaxed: a stale value loses the exchange, by the tag.
+            let below = place.below.load(Relaxed);
+            let next = next_tag(head) | u64::from(below);
+            // Acquire: the next round reads `below` of a new top.
+            match self
+                .free
+                .compare_exchange_weak(head, next, Acquire, Acquire)
+            {
+                Ok(_) => return Some(index as usize),
+                Err(now) => head = now,
+            }
+        }
+        // AcqRel: pairs with the Acquire in `collect_all`.
+        let index = self.used.fetch_add(1, AcqRel);
+        if index >= (1 << PoolId::PLACE_BITS).min(Buckets::<Place>::CAPACITY) {
+            // Relaxed: only undoes the reservation.
+            self.used.fetch_sub(1, Relaxed);
+            return None;
+        }
+        Some(index)
+    }
+
+    fn release_place(&self, index: usize) {
+        let Some(place) = self.places.get(index) else {
+            return;
+        };
+        // Relaxed: the exchange decides.
+        let mut head = self.free.load(Relaxed);
+        loop {
+            // Relaxed: published by the exchange.
+            place.below.store(head as u32, Relaxed);
+            let next = next_tag(head) | (index as u64 + 1);
+            // Release: publishes `below`.
+            match self
+                .free
+                .compare_exchange_weak(head, next, Release, Relaxed)
+            {
+                Ok(_) => return,
+                Err(now) => head = now,
+            }
+        }
+    }
+}
+
+/// The upper half of a free-list head, one up.
+fn next_tag(head: u64) -> u64 {
+    ((head >> 32) as u32).wrapping_add(1) as u64 * (1 << 32)
+}

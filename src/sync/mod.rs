@@ -1,0 +1,49 @@
+//! `std` or loom: decided here and nowhere else.
+//!
+//! Every atomic of the pool's protocol comes from this module, so that the code that ships is the
+//! code the models explore. Two rules make that possible:
+//!
+//! * no `SeqCst` access anywhere: where a store must come before a later load, the code says
+//!   `fence(SeqCst)` (loom models that fence and treats `SeqCst` accesses as `AcqRel`);
+//! * memory that one party at a time may touch carries a [`Witness`], which is nothing in a real
+//!   build and an access-checked cell under loom.
+
+pub(crate) mod buckets;
+pub(crate) mod deque;
+pub(crate) mod fence;
+
+#[cfg(not(loom))]
+pub(crate) use std::sync::atomic;
+
+#[cfg(loom)]
+pub(crate) use loom::sync::atomic;
+
+/// Marks a stretch of code as exclusive. Under loom, two overlapping stretches fail the model.
+#[derive(Debug, Default)]
+pub(crate) struct Witness {
+    #[cfg(loom)]
+    cell: loom::cell::UnsafeCell<()>,
+}
+
+impl Witness {
+    /// Runs `f` as an exclusive stretch.
+    #[inline(always)]
+    pub(crate) fn exclusive<R>(&self, f: impl FnOnce() -> R) -> R {
+        #[cfg(loom)]
+        return self.cell.with_mut(|_| f());
+        #[cfg(not(loom))]
+        f()
+    }
+}
+
+/// Constants that shape the structures; smaller under loom, so that a model of a few steps still
+/// meets every transition.
+pub(crate) mod scale {
+    /// Bits in a word of the worker bitmap.
+    ///
+    /// Under loom 2, so that three workers already need a second word.
+    pub(crate) const HINT_BITS: u32 = if cfg!(loom) { 2 } else { 64 };
+
+    /// Operations of one worker between two looks at the clock; a power of two.
+    pub(crate) const TICK: u64 = if cfg!(loom) { 1 << 40 } else { 1024 };
+}

@@ -1,0 +1,316 @@
+//! One thread's storage: a private slot and two deques.
+//!
+//! A worker belongs to one thread at a time, its owner; others may steal from its deques, and a
+//! collector may call in its private slot. A thread that never holds two objects at once uses one
+//! pair of cache lines and nothing else: each deque is made when something first overflows into it.
+//!
+//! **Fields.** `tenancy`: whoever claims or gives back the worker. `seen`: collectors. `deques`:
+//! written once by the owner, read by all. The tallies: written by the owner, read by all.
+//!
+//! **Ownership** is a fact of types. What only the owner may do takes an [`Owner`], which cannot
+//! leave its thread and is made by one `unsafe` call, [`Worker::owner`].
+
+use crate::generation::Side;
+use crate::object::{Chain, Object};
+use crate::private::{Placed, Private};
+use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64};
+use crate::sync::deque::Deque;
+use std::marker::PhantomData;
+use std::ptr;
+
+/// A count that one thread writes with plain stores and any thread reads.
+#[derive(Debug, Default)]
+pub(crate) struct Tally(AtomicU64);
+
+impl Tally {
+    #[inline]
+    pub(crate) fn get(&self) -> u64 {
+        // Relaxed: a figure.
+        self.0.load(Relaxed)
+    }
+
+    /// Adds to the count; wraps, so that a difference of tallies stays right.
+    #[inline]
+    fn add(&self, n: u64) {
+        // Relaxed: only the owner writes, and nobody concludes anything from the order.
+        self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
+    }
+}
+
+/// How a `get` that the private slot could not serve ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Outcome {
+    /// The owner's own primary deque had one.
+    Local,
+    /// Another worker's primary deque, or the shared store, had one.
+    Stolen,
+    /// A victim had one.
+    Victim,
+    /// Nobody had one, and one was created.
+    Created,
+    /// Nobody had one, and none was created.
+    Nothing,
+}
+
+/// Even: free for adoption. Odd: owned. Counts up, so that no two tenancies are equal.
+pub(crate) type Tenancy = u32;
+
+/// One thread's storage in one pool.
+#[repr(C, align(128))]
+#[derive(Debug)]
+pub(crate) struct Worker<T> {
+    tenancy: AtomicU32,
+    index: AtomicU32,
+    /// The cycle (upper half) in which a collector last looked, and `seq` at that time (lower half).
+    pub(crate) seen: AtomicU64,
+    deques: [AtomicPtr<Deque<Chain<T>>>; 2],
+    local_hits: Tally,
+    victim_hits: Tally,
+    created: Tally,
+    nothing: Tally,
+    pub(crate) private: Private<T>,
+    /// Puts that sent an object below the private slot.
+    descended: Tally,
+    stolen: Tally,
+    /// Bytes this worker put below its slot, less those it took from there.
+    deep_bytes: Tally,
+}
+
+// 128 bytes are two 64-byte lines: one for what thieves read, one for what the owner writes on every
+// operation. Adjacent lines are fetched in pairs, hence the alignment.
+#[cfg(not(loom))]
+const _: () = assert!(size_of::<Worker<u8>>() == 128 || size_of::<usize>() != 8);
+
+impl<T> Worker<T> {
+    /// A worker without a tenant.
+    pub(crate) fn vacant() -> Self {
+        Worker {
+            tenancy: AtomicU32::new(0),
+            index: AtomicU32::new(0),
+            seen: AtomicU64::new(0),
+            deques: [
+                AtomicPtr::new(ptr::null_mut()),
+                AtomicPtr::new(ptr::null_mut()),
+            ],
+            local_hits: Tally::default(),
+            victim_hits: Tally::default(),
+            created: Tally::default(),
+            nothing: Tally::default(),
+            private: Private::new(),
+            descended: Tally::default(),
+            stolen: Tally::default(),
+            deep_bytes: Tally::default(),
+        }
+    }
+
+    /// Claims the worker if it is vacant.
+    pub(crate) fn move_in(&self) -> Option<Tenancy> {
+        // Relaxed: the exchange decides.
+        let tenancy = self.tenancy.load(Relaxed);
+        if tenancy % 2 == 1 {
+            return None;
+        }
+        // Acquire: pairs with the Release in `move_out`; the former owner's plain stores and its
+        // deques' owner halves are ours.
+        let won = self
+            .tenancy
+            .compare_exchange(tenancy, tenancy + 1, Acquire, Relaxed);
+        won.is_ok().then_some(tenancy + 1)
+    }
+
+    /// Gives the worker up. Objects stay where they are, for thieves and for the next tenant.
+    pub(crate) fn move_out(&self, tenancy: Tenancy) -> bool {
+        // Release: pairs with the Acquire in `move_in`.
+        let vacant = tenancy.wrapping_add(1);
+        self.tenancy
+            .compare_exchange(tenancy, vacant, Release, Relaxed)
+            .is_ok()
+    }
+
+    /// Where the worker stands in its registry.
+    pub(crate) fn index(&self) -> usize {
+        // Relaxed: written before the first tenancy, hence before anyone asks.
+        self.index.load(Relaxed) as usize
+    }
+
+    /// Tells a new worker its index and its slot's allowance.
+    pub(crate) fn furnish(&self, index: usize, allowance: u64) {
+        // Relaxed: the first `move_in` comes after this in the same thread.
+        self.index.store(index as u32, Relaxed);
+        self.private.allow(allowance);
+    }
+
+    /// The token of the owner.
+    ///
+    /// # Safety
+    ///
+    /// The calling thread holds the current tenancy of this worker, and while it uses the token no
+    /// other thread uses one of the same worker.
+    #[inline(always)]
+    pub(crate) unsafe fn owner(&self) -> Owner<'_, T> {
+        Owner {
+            worker: self,
+            stays: PhantomData,
+        }
+    }
+
+    /// One of the deques, if anything has ever overflowed into it.
+    #[inline]
+    pub(crate) fn deque(&self, side: Side) -> Option<&Deque<Chain<T>>> {
+        // Acquire: pairs with the Release in `Owner::deque`; the deque is built.
+        let deque = self.deques[side as usize].load(Acquire);
+        // SAFETY: a non-null pointer came from `Box::into_raw`, and the box is freed only when the
+        // worker is dropped, which takes `&mut self`.
+        unsafe { deque.as_ref() }
+    }
+
+    /// Objects and bytes in the private slot.
+    pub(crate) fn census(&self) -> (u64, u64) {
+        self.private.census()
+    }
+
+    /// This worker's counts.
+    pub(crate) fn tallies(&self) -> Tallies {
+        Tallies {
+            operations: self.private.seq() / 2,
+            local_hits: self.local_hits.get(),
+            victim_hits: self.victim_hits.get(),
+            stolen: self.stolen.get(),
+            created: self.created.get(),
+            nothing: self.nothing.get(),
+            descended: self.descended.get(),
+            deep_bytes: self.deep_bytes.get(),
+        }
+    }
+}
+
+/// A snapshot of a worker's counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tallies {
+    pub(crate) operations: u64,
+    pub(crate) local_hits: u64,
+    pub(crate) victim_hits: u64,
+    pub(crate) stolen: u64,
+    pub(crate) created: u64,
+    pub(crate) nothing: u64,
+    pub(crate) descended: u64,
+    pub(crate) deep_bytes: u64,
+}
+
+impl std::ops::AddAssign for Tallies {
+    fn add_assign(&mut self, other: Self) {
+        self.operations += other.operations;
+        self.local_hits += other.local_hits;
+        self.victim_hits += other.victim_hits;
+        self.stolen += other.stolen;
+        self.created += other.created;
+        self.nothing += other.nothing;
+        self.descended += other.descended;
+        self.deep_bytes = self.deep_bytes.wrapping_add(other.deep_bytes);
+    }
+}
+
+impl<T> Drop for Worker<T> {
+    fn drop(&mut self) {
+        for deque in &self.deques {
+            // Acquire: pairs with the Release in `Owner::deque`.
+            let deque = deque.load(Acquire);
+            if !deque.is_null() {
+                // SAFETY: the pointer came from `Box::into_raw`, and `&mut self` ends all use.
+                drop(unsafe { Box::from_raw(deque) });
+            }
+        }
+    }
+}
+
+/// Proof that this thread owns the worker.
+#[derive(Debug)]
+pub(crate) struct Owner<'w, T> {
+    worker: &'w Worker<T>,
+    stays: PhantomData<*mut ()>,
+}
+
+impl<T> Clone for Owner<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Owner<'_, T> {}
+
+impl<'w, T> Owner<'w, T> {
+    pub(crate) fn worker(self) -> &'w Worker<T> {
+        self.worker
+    }
+
+    /// Takes from the private slot. The flag: time to look at the clock.
+    #[inline(always)]
+    pub(crate) fn take_private(self) -> (Option<Object<T>>, bool) {
+        // SAFETY: `self` is the owner's token.
+        unsafe { self.worker.private.take() }
+    }
+
+    /// Puts into the private slot. The flag: time to look at the clock.
+    #[inline(always)]
+    pub(crate) fn put_private(self, object: Object<T>) -> (Placed<T>, bool) {
+        // SAFETY: `self` is the owner's token.
+        unsafe { self.worker.private.put(object) }
+    }
+
+    /// Puts into the private slot with an allowance raised from `old` to `new`.
+    pub(crate) fn put_private_allowed(self, object: Object<T>, old: u64, new: u64) -> Placed<T> {
+        // SAFETY: `self` is the owner's token.
+        unsafe { self.worker.private.put_allowed(object, old, new) }
+    }
+
+    /// Adds to one of the owner's deques; makes it first when there is none.
+    pub(crate) fn push(self, side: Side, chain: Chain<T>) {
+        // SAFETY: `self` is the owner's token, and tenancies follow each other by Release/Acquire.
+        unsafe { self.deque(side).push(chain) }
+    }
+
+    /// Takes the newest chain of one of the owner's deques.
+    pub(crate) fn pop(self, side: Side) -> Option<Chain<T>> {
+        let deque = self.worker.deque(side)?;
+        // SAFETY: as in `push`.
+        unsafe { deque.pop() }
+    }
+
+    fn deque(self, side: Side) -> &'w Deque<Chain<T>> {
+        self.worker.deque(side).unwrap_or_else(|| {
+            let made = Box::into_raw(Box::new(Deque::new()));
+            // Release: pairs with the Acquire in `Worker::deque`. A plain store will do: only the
+            // owner writes here, and it found null.
+            self.worker.deques[side as usize].store(made, Release);
+            // SAFETY: just made, and freed only with the worker.
+            unsafe { &*made }
+        })
+    }
+
+    /// Counts what a `get` below the private slot came to.
+    pub(crate) fn count_get(self, outcome: Outcome) {
+        match outcome {
+            Outcome::Local => self.worker.local_hits.add(1),
+            Outcome::Stolen => self.worker.stolen.add(1),
+            Outcome::Victim => self.worker.victim_hits.add(1),
+            Outcome::Created => self.worker.created.add(1),
+            Outcome::Nothing => self.worker.nothing.add(1),
+        }
+    }
+
+    /// Counts a put that sent an object below the private slot.
+    pub(crate) fn count_descent(self) {
+        self.worker.descended.add(1);
+    }
+
+    /// Counts bytes that went below the private slot, or came back from there.
+    pub(crate) fn count_deep_bytes(self, bytes: u64, came_back: bool) {
+        let change = if came_back {
+            bytes.wrapping_neg()
+        } else {
+            bytes
+        };
+        self.worker.deep_bytes.add(change);
+    }
+}
