@@ -1,5 +1,9 @@
 //! A lock-free, work-stealing, self-ageing object pool.
 #![deny(unsafe_code)]
+#![cfg_attr(
+    loom,
+    allow(dead_code, reason = "the models drive the core, not the whole pool")
+)]
 
 #[cfg(not(loom))]
 mod builder;
@@ -36,6 +40,9 @@ mod budget;
 mod cycle;
 mod engine;
 mod generation;
+#[cfg(loom)]
+#[expect(unsafe_code, reason = "makes owners for the models' logical threads")]
+pub mod model;
 #[expect(unsafe_code, reason = "box to pointer and back")]
 mod object;
 #[expect(unsafe_code, reason = "the hand-off itself")]

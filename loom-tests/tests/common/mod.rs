@@ -1,0 +1,119 @@
+//! How a model is run, and what it moves.
+#![allow(dead_code, reason = "each file of models uses its part")]
+
+use loom::cell::UnsafeCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+use stealpool::model::{self, Core, Held};
+
+/// What is pooled in a model: an index, and a cell that loom watches. Two holders at once, or a
+/// holder that does not happen-after the last one, fail the model.
+pub struct Item {
+    pub id: usize,
+    touched: UnsafeCell<usize>,
+}
+
+impl Item {
+    pub fn new(id: usize) -> Held<Item> {
+        Held::new(
+            Item {
+                id,
+                touched: UnsafeCell::new(0),
+            },
+            1,
+        )
+    }
+}
+
+/// Uses an object as its only holder would.
+pub fn touch(held: &Held<Item>) -> usize {
+    // SAFETY: the cell is written by the object's holder only; loom checks just that.
+    held.value()
+        .touched
+        .with_mut(|count| unsafe { *count += 1 });
+    held.value().id
+}
+
+/// A core for models: `cores` x 4 workers keep deques.
+pub fn core() -> Arc<Core<Item>> {
+    Arc::new(Core::new(1, u64::MAX))
+}
+
+/// Every object that is idle or among `held`, once: the numbers below `count`.
+pub fn assert_conserved(core: &Core<Item>, held: Vec<Held<Item>>, count: usize) {
+    let idle = core.idle();
+    let left = core.take_all();
+    assert_eq!(left.len(), idle, "the books say what is there");
+    let mut ids: Vec<usize> = held.iter().chain(&left).map(touch).collect();
+    ids.sort_unstable();
+    assert_eq!(
+        ids,
+        (0..count).collect::<Vec<_>>(),
+        "each object exists exactly once"
+    );
+}
+
+/// Explores every execution of `model` (up to `bound` preemptions, if given) and prints how many
+/// there were. Fewer than `floor` would mean that loom does not see what the model does.
+pub fn explore(
+    name: &str,
+    bound: Option<usize>,
+    floor: usize,
+    model: impl Fn() + Send + Sync + 'static,
+) {
+    let (executions, outcome) = run(bound, model);
+    let start = Instant::now();
+    match outcome {
+        Ok(()) => println!("{name:<44} {bound:?} {executions:>8} executions"),
+        Err(panic) => {
+            println!(
+                "{name} failed after {executions} executions ({:?})",
+                start.elapsed()
+            );
+            std::panic::resume_unwind(panic);
+        }
+    }
+    assert!(
+        executions >= floor,
+        "{name}: {executions} executions, expected at least {floor}"
+    );
+}
+
+/// A model that must fail: if it passes, the models prove nothing.
+pub fn explore_broken(name: &str, model: impl Fn() + Send + Sync + 'static) {
+    let (executions, outcome) = run(None, model);
+    println!("{name:<44} caught after {executions} executions");
+    assert!(
+        outcome.is_err(),
+        "{name} passed {executions} executions, but is broken"
+    );
+}
+
+fn run(
+    bound: Option<usize>,
+    model: impl Fn() + Send + Sync + 'static,
+) -> (usize, std::thread::Result<()>) {
+    for variable in ["LOOM_MAX_DURATION", "LOOM_MAX_PERMUTATIONS"] {
+        assert!(
+            std::env::var_os(variable).is_none(),
+            "{variable} would end a model early"
+        );
+    }
+    let executions = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&executions);
+    let outcome = catch_unwind(AssertUnwindSafe(move || {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = bound;
+        builder.max_branches = 20_000;
+        builder.max_permutations = None;
+        builder.max_duration = None;
+        builder.check(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+            model();
+            model::end_of_execution();
+        });
+    }));
+    (executions.load(Ordering::Relaxed), outcome)
+}

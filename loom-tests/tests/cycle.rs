@@ -1,0 +1,163 @@
+//! A cycle against puts, gets and other cycles.
+
+mod common;
+
+use common::{Item, assert_conserved, core, explore, touch};
+use loom::thread;
+use std::sync::Arc;
+use stealpool::model::Seat;
+
+fn put(seat: &Seat<'_, Item>, id: usize) {
+    let item = Item::new(id);
+    touch(&item);
+    assert!(seat.put(item).is_none());
+}
+
+/// *Threads*: an owner that puts two and takes one; a collector that runs two cycles.
+/// *Proves*: the turn of the generation loses nothing and doubles nothing (1).
+/// *Fails if*: the owner's deque is found by another way than its pointer.
+#[test]
+fn cycles_against_put_and_get() {
+    explore("cycle: put put get || two cycles", Some(2), 1_000, || {
+        let core = core();
+        let other = Arc::clone(&core);
+        let collector = thread::spawn(move || {
+            let mut dead = other.cycle();
+            dead.extend(other.cycle());
+            dead.iter().for_each(|held| {
+                touch(held);
+            });
+            dead
+        });
+        let mut held = Vec::new();
+        {
+            let me = core.join();
+            put(&me, 0);
+            put(&me, 1);
+            held.extend(me.get());
+        }
+        held.extend(collector.join().unwrap());
+        assert_conserved(&core, held, 2);
+    });
+}
+
+/// *Threads*: an owner with a victim; a thief; a collector that drops victims.
+/// *Proves*: a victim goes to the thief or to the collector, once.
+/// *Fails if*: a victim is dropped otherwise than by stealing it.
+#[test]
+fn a_cycle_against_a_thief() {
+    explore("cycle: cycle || get, over a victim", None, 500, || {
+        let core = core();
+        let me = core.join();
+        put(&me, 0);
+        put(&me, 1);
+        assert!(core.cycle().is_empty(), "both were put in this cycle");
+        let other = Arc::clone(&core);
+        let thief = thread::spawn(move || {
+            let seat = other.join();
+            seat.get().inspect(|held| {
+                touch(held);
+            })
+        });
+        let mut held = core.cycle();
+        held.iter().for_each(|held| {
+            touch(held);
+        });
+        held.extend(thief.join().unwrap());
+        assert_eq!(core.idle(), 0, "two cycles without use");
+        drop(me);
+        assert_conserved(&core, held, 2);
+    });
+}
+
+/// *Threads*: two collectors over what one owner left idle.
+/// *Proves*: an object that was idle before two cycles of *each* thread is gone after them (4), and
+/// none is dropped that was put after the last turn.
+/// *Fails if*: two collectors of one cycle turn the generation twice.
+#[test]
+fn two_collectors() {
+    explore("cycle: two cycles || two cycles", Some(2), 500, || {
+        let core = core();
+        let me = core.join();
+        put(&me, 0);
+        put(&me, 1);
+        let other = Arc::clone(&core);
+        let collector = thread::spawn(move || {
+            let mut dead = other.cycle();
+            dead.extend(other.cycle());
+            dead
+        });
+        let mut held = core.cycle();
+        held.extend(core.cycle());
+        let idle_after_mine = core.idle();
+        held.extend(collector.join().unwrap());
+        assert_eq!(core.idle(), 0);
+        // What the other had claimed when we came by may still be on its way out; the deque may not.
+        assert!(idle_after_mine <= 1);
+        drop(me);
+        assert_conserved(&core, held, 2);
+    });
+}
+
+/// *Threads*: a collector in the middle of a cycle; the pool is closed.
+/// *Proves*: closing leaves nothing behind: what it could not take, the collector does (7).
+/// *Fails if*: a fence of `close` or `is_closed` is weaker.
+#[test]
+fn closing_during_a_cycle() {
+    explore("cycle: cycle || close, take all", None, 100, || {
+        let core = core();
+        let me = core.join();
+        put(&me, 0);
+        drop(me);
+        assert!(core.cycle().is_empty());
+        let other = Arc::clone(&core);
+        let collector = thread::spawn(move || other.cycle());
+        core.close();
+        let mut held = core.take_all();
+        held.extend(collector.join().unwrap());
+        assert_eq!(held.len(), 1, "dropped by one of the two");
+        assert_conserved(&core, held, 1);
+    });
+}
+
+/// *Threads*: two workers of a pool that keeps one object; a collector.
+/// *Proves*: the bound holds, what is refused comes back, and the budget is right afterwards.
+/// *Fails if*: a charge is not an exchange, or a refund is lost.
+#[test]
+fn a_bound_is_never_exceeded() {
+    explore(
+        "cycle: put || put || take all, at most 2",
+        Some(1),
+        1_000,
+        || {
+            let core = Arc::new(stealpool::model::Core::new(1, 2));
+            let workers: Vec<_> = (0..2)
+                .map(|id| {
+                    let core = Arc::clone(&core);
+                    thread::spawn(move || {
+                        let me = core.join();
+                        let mut back = Vec::new();
+                        back.extend(me.put(Item::new(2 * id)));
+                        back.extend(me.put(Item::new(2 * id + 1)));
+                        back
+                    })
+                })
+                .collect();
+            let mut held = core.take_all();
+            for worker in workers {
+                held.extend(worker.join().unwrap());
+            }
+            assert!(core.idle() <= 2);
+            held.extend(core.take_all());
+            // The whole bound can be used again.
+            let me = core.join();
+            assert!(me.put(Item::new(4)).is_none());
+            assert!(me.put(Item::new(5)).is_none());
+            let sixth = me.put(Item::new(6));
+            assert!(sixth.is_some(), "a third one is refused");
+            held.extend(sixth);
+            drop(me);
+            assert_conserved(&core, held, 7);
+        },
+    );
+}

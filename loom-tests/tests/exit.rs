@@ -1,0 +1,130 @@
+//! The end of a thread: its worker and what is in it go to others.
+
+mod common;
+
+use common::{Item, assert_conserved, core, explore, touch};
+use loom::thread;
+use std::sync::Arc;
+
+/// *Threads*: one that puts two and ends; one that steals.
+/// *Proves*: what an ended thread leaves can be stolen, once (1, 2).
+/// *Fails if*: leaving touches the objects.
+#[test]
+fn exit_against_steal() {
+    explore("exit: put put leave || get", None, 50, || {
+        let core = core();
+        let other = Arc::clone(&core);
+        let ending = thread::spawn(move || {
+            let me = other.join();
+            for id in 0..2 {
+                let item = Item::new(id);
+                touch(&item);
+                assert!(me.put(item).is_none());
+            }
+            me.leave();
+        });
+        let me = core.join();
+        let held: Vec<_> = me.get().into_iter().collect();
+        held.iter().for_each(|held| {
+            touch(held);
+        });
+        ending.join().unwrap();
+        drop(me);
+        assert_conserved(&core, held, 2);
+    });
+}
+
+/// *Threads*: one that puts two and ends; one that joins, perhaps in its place.
+/// *Proves*: an adopted worker's slot and deque are the new owner's, with happens-before (2), and
+/// workers do not outnumber the threads alive at once.
+/// *Fails if*: the tenancy's Release or Acquire is weaker.
+#[test]
+fn exit_against_adoption() {
+    explore("exit: put put leave || join get get", None, 500, || {
+        let core = core();
+        let other = Arc::clone(&core);
+        let ending = thread::spawn(move || {
+            let me = other.join();
+            for id in 0..2 {
+                let item = Item::new(id);
+                touch(&item);
+                assert!(me.put(item).is_none());
+            }
+            me.leave();
+        });
+        let me = core.join();
+        let mut held: Vec<_> = me.get().into_iter().collect();
+        held.extend(me.get());
+        held.iter().for_each(|held| {
+            touch(held);
+        });
+        me.leave();
+        ending.join().unwrap();
+        assert!(core.workers() <= 2);
+        // Both have left: whoever comes now adopts.
+        let heir = core.join();
+        assert!(core.workers() <= 2);
+        held.extend(heir.get());
+        held.extend(heir.get());
+        heir.leave();
+        assert_conserved(&core, held, 2);
+    });
+}
+
+/// *Threads*: two that want the one orphan.
+/// *Proves*: a worker has one owner.
+/// *Fails if*: moving in is not an exchange.
+#[test]
+fn one_orphan_two_heirs() {
+    explore("exit: join || join, over one orphan", None, 20, || {
+        let core = core();
+        let first = core.join();
+        assert!(first.put(Item::new(0)).is_none());
+        first.leave();
+        let other = Arc::clone(&core);
+        let heir = thread::spawn(move || {
+            let me = other.join();
+            me.get()
+        });
+        let me = core.join();
+        let mut held: Vec<_> = me.get().into_iter().collect();
+        held.extend(heir.join().unwrap());
+        assert_eq!(core.workers(), 2);
+        drop(me);
+        assert_conserved(&core, held, 1);
+    });
+}
+
+/// *Threads*: one that ends; a collector.
+/// *Proves*: an ended thread's objects age like all others (4).
+/// *Fails if*: a cycle passes over orphans.
+#[test]
+fn exit_against_cycles() {
+    explore(
+        "exit: put put leave || cycle; cycle cycle",
+        Some(3),
+        100,
+        || {
+            let core = core();
+            let other = Arc::clone(&core);
+            let ending = thread::spawn(move || {
+                let me = other.join();
+                for id in 0..2 {
+                    let item = Item::new(id);
+                    touch(&item);
+                    assert!(me.put(item).is_none());
+                }
+                me.leave();
+            });
+            let mut held = core.cycle();
+            ending.join().unwrap();
+            held.extend(core.cycle());
+            held.extend(core.cycle());
+            assert_eq!(core.idle(), 0);
+            held.iter().for_each(|held| {
+                touch(held);
+            });
+            assert_conserved(&core, held, 2);
+        },
+    );
+}

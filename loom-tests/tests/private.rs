@@ -1,0 +1,154 @@
+//! The hand-off of the private slot: its owner against collectors.
+
+mod common;
+
+use common::{Item, assert_conserved, core, explore, touch};
+use loom::thread;
+use std::sync::Arc;
+
+/// *Threads*: an owner that puts and takes back; a collector that takes everything.
+/// *Proves*: an object has one holder (invariant 1), and each use happens-before the next (2).
+/// *Fails if*: either fence, `seq`'s Release or Acquire, or the claim's Release or Acquire is weaker.
+#[test]
+fn owner_against_one_who_takes_everything() {
+    explore("private: put get || take all", None, 500, || {
+        let core = core();
+        let other = Arc::clone(&core);
+        let taker = thread::spawn(move || {
+            let taken = other.take_all();
+            taken.iter().for_each(|held| {
+                touch(held);
+            });
+            taken
+        });
+        let mut held = Vec::new();
+        {
+            let me = core.join();
+            let item = Item::new(0);
+            touch(&item);
+            assert!(me.put(item).is_none());
+            held.extend(me.get().inspect(|held| {
+                touch(held);
+            }));
+        }
+        held.extend(taker.join().unwrap());
+        assert_conserved(&core, held, 1);
+    });
+}
+
+/// *Threads*: an owner that goes on working; a collector that takes everything, twice.
+/// *Proves*: the slot works again after a claim, whatever the owner saw of it.
+/// *Fails if*: the claim's Release is weaker, or a claim is not given back.
+#[test]
+fn the_owner_gets_its_slot_back() {
+    explore(
+        "private: put get put get || take all twice",
+        Some(2),
+        1_000,
+        || {
+            let core = core();
+            let other = Arc::clone(&core);
+            let taker = thread::spawn(move || {
+                let mut taken = other.take_all();
+                taken.extend(other.take_all());
+                taken
+            });
+            let mut held = Vec::new();
+            {
+                let me = core.join();
+                for id in 0..2 {
+                    let item = Item::new(id);
+                    touch(&item);
+                    assert!(me.put(item).is_none());
+                    held.extend(me.get().inspect(|held| {
+                        touch(held);
+                    }));
+                }
+            }
+            held.extend(taker.join().unwrap());
+            assert_conserved(&core, held, 2);
+        },
+    );
+}
+
+/// *Threads*: an owner that puts and takes back; two collectors that take everything.
+/// *Proves*: collectors exclude each other by their claims.
+/// *Fails if*: a claim is a store instead of an exchange.
+#[test]
+fn two_who_take_everything() {
+    explore(
+        "private: put get || take all || take all",
+        Some(1),
+        1_000,
+        || {
+            let core = core();
+            let takers: Vec<_> = (0..2)
+                .map(|_| {
+                    let other = Arc::clone(&core);
+                    thread::spawn(move || other.take_all())
+                })
+                .collect();
+            let mut held = Vec::new();
+            {
+                let me = core.join();
+                assert!(me.put(Item::new(0)).is_none());
+                held.extend(me.get());
+            }
+            for taker in takers {
+                held.extend(taker.join().unwrap());
+            }
+            assert_conserved(&core, held, 1);
+        },
+    );
+}
+
+/// *Threads*: an owner that puts and then stands still; a collector.
+/// *Proves*: an idle owner's object is reclaimed without its help, and not before two cycles (4).
+/// *Fails if*: the note of where the owner stood is skipped.
+#[test]
+fn an_idle_owner_keeps_nothing() {
+    explore("private: idle owner || two cycles", None, 1, || {
+        let core = core();
+        let me = core.join();
+        assert!(me.put(Item::new(0)).is_none());
+        let other = Arc::clone(&core);
+        let collector = thread::spawn(move || {
+            assert!(other.cycle().is_empty(), "it was in use in this cycle");
+            let dead = other.cycle();
+            assert_eq!(dead.len(), 1, "it was not in use in this one");
+            dead
+        });
+        let held = collector.join().unwrap();
+        drop(me);
+        assert_conserved(&core, held, 1);
+    });
+}
+
+/// *Threads*: an owner that uses its object; a collector that runs two cycles.
+/// *Proves*: an object in use is never taken; one that was taken is not lost.
+/// *Fails if*: a collector does not look at `seq` again after its fence.
+#[test]
+fn cycles_against_an_owner_at_work() {
+    explore("private: put get put || two cycles", Some(2), 1_000, || {
+        let core = core();
+        let other = Arc::clone(&core);
+        let collector = thread::spawn(move || {
+            let mut dead = other.cycle();
+            dead.extend(other.cycle());
+            dead
+        });
+        let mut held = Vec::new();
+        {
+            let me = core.join();
+            let item = Item::new(0);
+            touch(&item);
+            assert!(me.put(item).is_none());
+            if let Some(item) = me.get() {
+                touch(&item);
+                held.extend(me.put(item));
+            }
+        }
+        held.extend(collector.join().unwrap());
+        assert_conserved(&core, held, 1);
+    });
+}

@@ -1,0 +1,143 @@
+//! Two workers: what one puts, the other finds; nothing twice, nothing lost.
+
+mod common;
+
+use common::{Item, assert_conserved, core, explore, touch};
+use loom::thread;
+use std::sync::Arc;
+use stealpool::model::{Core, Held};
+
+fn put(core_seat: &stealpool::model::Seat<'_, Item>, id: usize) {
+    let item = Item::new(id);
+    touch(&item);
+    assert!(core_seat.put(item).is_none());
+}
+
+fn thief(core: &Arc<Core<Item>>, gets: usize) -> thread::JoinHandle<Vec<Held<Item>>> {
+    let core = Arc::clone(core);
+    thread::spawn(move || {
+        let me = core.join();
+        let held: Vec<_> = (0..gets).filter_map(|_| me.get()).collect();
+        held.iter().for_each(|held| {
+            touch(held);
+        });
+        held
+    })
+}
+
+/// *Threads*: an owner that puts two and takes two; a thief that takes one.
+/// *Proves*: conservation (1), and happens-before along a steal (2).
+/// *Fails if*: the deque's pointer is published without Release and Acquire.
+#[test]
+fn put_get_against_a_thief() {
+    explore("steal: put put get get || get", None, 1_000, || {
+        let core = core();
+        let thief = thief(&core, 1);
+        let mut held = Vec::new();
+        {
+            let me = core.join();
+            put(&me, 0);
+            put(&me, 1);
+            held.extend(me.get());
+            held.extend(me.get());
+        }
+        held.iter().for_each(|held| {
+            touch(held);
+        });
+        held.extend(thief.join().unwrap());
+        assert_conserved(&core, held, 2);
+    });
+}
+
+/// *Threads*: an owner that overflows twice; a thief that takes two; then a third worker.
+/// *Proves*: what is in a deque can be found by stealing once its owner is done putting, however the
+/// bits of the bitmap were cleared meanwhile (3: nobody creates while something is in reach).
+/// *Fails if*: a fence of the bitmap is weaker, or the second look after clearing a bit is left out.
+#[test]
+fn nothing_in_a_deque_is_out_of_reach() {
+    explore("steal: put put put || get get; then get", None, 200, || {
+        let core = core();
+        let thief = thief(&core, 2);
+        let me = core.join();
+        put(&me, 0);
+        put(&me, 1);
+        put(&me, 2);
+        let mut held = thief.join().unwrap();
+        let third = core.join();
+        // One object is in the owner's private slot; the others are in hands or within reach.
+        while held.len() < 2 {
+            held.push(third.get().expect("within reach"));
+        }
+        assert!(third.get().is_none());
+        drop((me, third));
+        assert_conserved(&core, held, 3);
+    });
+}
+
+/// *Threads*: an owner; two thieves.
+/// *Proves*: two thieves never get the same object.
+/// *Fails if*: crossbeam's steal is not exclusive.
+#[test]
+fn two_thieves() {
+    explore("steal: put put get || get || get", Some(3), 200, || {
+        let core = core();
+        let thieves = [thief(&core, 1), thief(&core, 1)];
+        let mut held = Vec::new();
+        {
+            let me = core.join();
+            put(&me, 0);
+            put(&me, 1);
+            held.extend(me.get());
+        }
+        for thief in thieves {
+            held.extend(thief.join().unwrap());
+        }
+        assert_conserved(&core, held, 2);
+    });
+}
+
+/// *Threads*: two workers that both put and get.
+/// *Proves*: conservation when each is owner and thief at once.
+/// *Fails if*: a deque is made twice, or its pointer is lost.
+#[test]
+fn two_workers_that_give_and_take() {
+    explore("steal: put put get || put put get", None, 50, || {
+        let core = core();
+        let other = Arc::clone(&core);
+        let worker = thread::spawn(move || {
+            let me = other.join();
+            put(&me, 0);
+            put(&me, 1);
+            me.get().into_iter().collect::<Vec<_>>()
+        });
+        let mut held = Vec::new();
+        {
+            let me = core.join();
+            put(&me, 2);
+            put(&me, 3);
+            held.extend(me.get());
+        }
+        held.extend(worker.join().unwrap());
+        assert_conserved(&core, held, 4);
+    });
+}
+
+/// *Threads*: a thread without a worker that puts; an owner that gets.
+/// *Proves*: the shared store conserves, and hands over with happens-before.
+/// *Fails if*: the store's count is published without Release and Acquire.
+#[test]
+fn the_shared_store() {
+    explore("steal: ownerless put get || get", None, 20, || {
+        let core = core();
+        let thief = thief(&core, 1);
+        let item = Item::new(0);
+        touch(&item);
+        assert!(core.put_ownerless(item).is_none());
+        let mut held: Vec<_> = core.get_ownerless().into_iter().collect();
+        held.iter().for_each(|held| {
+            touch(held);
+        });
+        held.extend(thief.join().unwrap());
+        assert_conserved(&core, held, 1);
+    });
+}
