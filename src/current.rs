@@ -47,6 +47,9 @@ unsafe impl Sync for Lobby {}
 
 static LOBBY: Lobby = Lobby(Seat::VACANT);
 
+/// The lobby as a table of one; [`Table::set`] never writes there.
+const LOBBY_SEATS: *mut Seat = (&raw const LOBBY.0).cast_mut();
+
 /// An open-addressing table; its size is a power of two.
 struct Table {
     seats: Cell<*mut Seat>,
@@ -58,7 +61,7 @@ struct Table {
 thread_local! {
     static TABLE: Table = const {
         Table {
-            seats: Cell::new(ptr::null_mut()),
+            seats: Cell::new(LOBBY_SEATS),
             mask: Cell::new(0),
             taken: Cell::new(0),
             ended: Cell::new(false),
@@ -67,15 +70,27 @@ thread_local! {
     static LEAVE: Leave = const { Leave };
 }
 
-/// The thread's worker in the pool of this number, if it has one.
+/// The thread's worker in the pool of this number, or null.
 #[inline(always)]
-pub(crate) fn find(id: u64) -> Option<*const ()> {
-    TABLE.with(|table| {
+pub(crate) fn find(id: u64) -> *const () {
+    let first = TABLE.with(|table| {
         let first = table.seat(table.home(id));
         if first.id == id {
-            return Some(first.worker);
+            first.worker
+        } else {
+            ptr::null()
         }
-        table.probe(id)
+    });
+    if first.is_null() { probe(id) } else { first }
+}
+
+/// The rest of a lookup whose first seat was another's.
+#[cold]
+fn probe(id: u64) -> *const () {
+    TABLE.with(|table| {
+        table
+            .position(id)
+            .map_or(ptr::null(), |at| table.seat(at).worker)
     })
 }
 
@@ -112,33 +127,22 @@ impl Table {
     }
 
     #[inline(always)]
-    fn seat(&self, at: usize) -> Seat {
+    fn seat(&self, at: usize) -> &Seat {
         let seats = self.seats.get();
-        let seats = if seats.is_null() {
-            ptr::from_ref(&LOBBY.0)
-        } else {
-            seats.cast_const()
-        };
         // SAFETY: `at` is at most `mask`, and `seats` holds `mask + 1` entries (the lobby: one, and
         // the mask is 0).
         let seat = unsafe { seats.add(at) };
-        // SAFETY: in bounds, as above; the table is this thread's alone.
-        unsafe { *seat }
+        // SAFETY: in bounds, as above. The table is this thread's alone, and no method writes to it
+        // while it holds such a reference.
+        unsafe { &*seat }
     }
 
     fn set(&self, at: usize, seat: Seat) {
-        debug_assert!(!self.seats.get().is_null() && at <= self.mask.get());
+        debug_assert!(!self.is_lobby() && at <= self.mask.get());
         // SAFETY: as in `seat`; callers made sure that the table is not the lobby.
         let place = unsafe { self.seats.get().add(at) };
         // SAFETY: in bounds, as above; the table is this thread's alone.
         unsafe { *place = seat };
-    }
-
-    /// The rest of a lookup whose first seat was another's.
-    #[cold]
-    fn probe(&self, id: u64) -> Option<*const ()> {
-        let at = self.position(id)?;
-        Some(self.seat(at).worker)
     }
 
     fn position(&self, id: u64) -> Option<usize> {
@@ -157,7 +161,7 @@ impl Table {
     }
 
     fn insert(&self, seat: Seat) {
-        let capacity = if self.seats.get().is_null() {
+        let capacity = if self.is_lobby() {
             0
         } else {
             self.mask.get() + 1
@@ -186,7 +190,7 @@ impl Table {
         let mut at = gap;
         loop {
             at = (at + 1) & mask;
-            let seat = self.seat(at);
+            let seat = *self.seat(at);
             if seat.is_vacant() {
                 break;
             }
@@ -215,14 +219,19 @@ impl Table {
         live().for_each(|seat| self.place(*seat));
     }
 
+    /// Whether the table is the one that nobody sits in.
+    fn is_lobby(&self) -> bool {
+        ptr::eq(self.seats.get(), LOBBY_SEATS)
+    }
+
     /// Takes all seats and leaves the lobby.
     fn take_all(&self) -> Vec<Seat> {
-        let seats = self.seats.replace(ptr::null_mut());
-        let capacity = self.mask.replace(0) + 1;
-        self.taken.set(0);
-        if seats.is_null() {
+        if self.is_lobby() {
             return Vec::new();
         }
+        let seats = self.seats.replace(LOBBY_SEATS);
+        let capacity = self.mask.replace(0) + 1;
+        self.taken.set(0);
         let seats = ptr::slice_from_raw_parts_mut(seats, capacity);
         // SAFETY: `rebuild` made the table from a boxed slice of this length; it was just let go.
         let seats = unsafe { Box::from_raw(seats) };
@@ -257,7 +266,7 @@ mod tests {
 
     fn table() -> Table {
         Table {
-            seats: Cell::new(ptr::null_mut()),
+            seats: Cell::new(LOBBY_SEATS),
             mask: Cell::new(0),
             taken: Cell::new(0),
             ended: Cell::new(false),
@@ -310,6 +319,6 @@ mod tests {
     #[test]
     fn an_empty_table_has_nobody() {
         assert!(table().position(1 << 24).is_none());
-        assert!(find(0).is_none());
+        assert!(find(0).is_null());
     }
 }

@@ -145,20 +145,21 @@ impl<T> Engine<T> {
     }
 
     /// Puts an object in, the private slot first. An object that finds no room comes back: it may be
-    /// another one than was given, for the newest stays. The flag: time to look at the clock.
-    #[inline(always)]
-    pub(crate) fn give(&self, me: Owner<'_, T>, object: Object<T>) -> (Given<T>, bool) {
-        let (placed, tick) = me.put_private(object);
-        let given = match placed {
+    /// another one than was given, for the newest stays.
+    pub(crate) fn give(&self, me: Owner<'_, T>, object: Object<T>) -> Given<T> {
+        self.settle(me, me.put_private(object).0)
+    }
+
+    /// The rest of a give, after the private slot.
+    pub(crate) fn settle(&self, me: Owner<'_, T>, placed: Placed<T>) -> Given<T> {
+        match placed {
             Placed::Kept => Ok(()),
             Placed::Displaced(chain) => self.descend(me, chain),
             Placed::Refused(object) => self.give_refused(me, object),
-        };
-        (given, tick)
+        }
     }
 
     /// A put whose private slot is claimed, or may not hold so much.
-    #[inline(never)]
     fn give_refused(&self, me: Owner<'_, T>, object: Object<T>) -> Given<T> {
         let old = me.worker().private.allowance();
         let weight = object.weight();
@@ -184,7 +185,6 @@ impl<T> Engine<T> {
     }
 
     /// What did not stay in the private slot goes one down, if the budget allows.
-    #[inline(never)]
     fn descend(&self, me: Owner<'_, T>, chain: Chain<T>) -> Given<T> {
         me.count_descent();
         if !self.budget.charge(chain.len(), chain.weight()) {

@@ -148,11 +148,11 @@ impl<T> Link<T> {
     #[inline(always)]
     pub(crate) fn owner(&self) -> Option<Owner<'_, T>> {
         // Relaxed: a thread takes its seat under a number after it has read that number.
-        let worker = current::find(self.id.load(Relaxed))?.cast::<Worker<T>>();
+        let worker = current::find(self.id.load(Relaxed)).cast::<Worker<T>>();
         // SAFETY: the seat was taken under this pool's number, which no other pool ever has, so the
         // pointer is to a worker of this pool's engine, of this `T`. The engine lives as long as
         // the link, which is borrowed for `'_`, and its workers never move.
-        let worker = unsafe { &*worker };
+        let worker = unsafe { worker.as_ref() }?;
         // SAFETY: the seat is this thread's, and is given up when the tenancy ends.
         Some(unsafe { worker.owner() })
     }

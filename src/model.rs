@@ -139,7 +139,7 @@ impl<T> Seat<'_, T> {
 
     /// Puts an object in; gives back what finds no room.
     pub fn put(&self, held: Held<T>) -> Option<Held<T>> {
-        self.core.0.give(self.owner, held.0).0.err().map(Held)
+        self.core.0.give(self.owner, held.0).err().map(Held)
     }
 
     /// Ends the tenancy, as a thread does when it ends.

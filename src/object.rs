@@ -185,10 +185,10 @@ impl<T> Chain<T> {
         let mut head = self.into_object();
         // SAFETY: the head is ours alone, so its node is too.
         let node = unsafe { head.node.as_mut() };
-        let rest = NonNull::new(mem::replace(&mut node.link, ptr::null_mut()));
-        let Some(rest) = rest else {
+        let Some(rest) = NonNull::new(node.link) else {
             return (head, None);
         };
+        node.link = ptr::null_mut();
         // SAFETY: a non-null link owns the rest of the line, and was just cleared.
         let rest = unsafe { Chain::from_raw(rest) };
         node.measure = Measure::new(node.measure.weight() - rest.weight(), 1);

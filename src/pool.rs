@@ -10,6 +10,7 @@ use crate::guard::{Guard, OwnedGuard};
 use crate::interior::{Interior, Link, bury, cores};
 use crate::object::{Batch, Object};
 use crate::policy::Policy;
+use crate::private::Placed;
 use crate::stats::{Collected, Stats};
 use crate::worker::{Outcome, Owner};
 use std::convert::Infallible;
@@ -354,10 +355,19 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// Gives an object to the engine, and ages the pool when it is time.
     #[inline]
     fn keep(&self, object: Object<T>) -> Given<T> {
-        let Some((me, interior)) = self.link.owner().zip(self.link.interior()) else {
+        let Some(me) = self.link.owner() else {
             return self.keep_joining(object);
         };
-        let (given, tick) = interior.engine.give(me, object);
+        match me.put_private(object) {
+            (Placed::Kept, false) => Ok(()),
+            (placed, tick) => self.keep_below(me, placed, tick),
+        }
+    }
+
+    #[inline(never)]
+    fn keep_below(&self, me: Owner<'_, T>, placed: Placed<T>, tick: bool) -> Given<T> {
+        let interior = self.interior();
+        let given = interior.engine.settle(me, placed);
         if tick {
             interior.tick();
         }
@@ -368,7 +378,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     fn keep_joining(&self, object: Object<T>) -> Given<T> {
         let interior = self.interior();
         match self.link.join() {
-            Some(me) => interior.engine.give(me, object).0,
+            Some(me) => interior.engine.give(me, object),
             None => interior.engine.give_ownerless(object),
         }
     }

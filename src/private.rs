@@ -145,12 +145,13 @@ impl<T> Private<T> {
     /// Owner only, as for [`enter`](Self::enter).
     #[inline(always)]
     pub(crate) unsafe fn put(&self, object: Object<T>) -> (Placed<T>, bool) {
+        let weight = object.weight();
         let put = |open: bool| {
-            let fits = || object.weight() < self.allowance.load(Relaxed);
-            if !open || !fits() {
+            // Relaxed: the slot is ours until `seq` is even.
+            if !open || weight >= self.allowance.load(Relaxed) {
                 return Placed::Refused(object);
             }
-            self.place(object)
+            self.place(object, weight)
         };
         // SAFETY: the caller is the owner.
         let (placed, seq) = unsafe { self.enter(put) };
@@ -170,7 +171,8 @@ impl<T> Private<T> {
                 return Placed::Refused(object);
             }
             self.allowance.store(new, Relaxed);
-            self.place(object)
+            let weight = object.weight();
+            self.place(object, weight)
         };
         // SAFETY: the caller is the owner.
         unsafe { self.enter(put) }.0
@@ -178,18 +180,22 @@ impl<T> Private<T> {
 
     /// The inside of a put: the newest stays, and what does not fit goes down.
     #[inline(always)]
-    fn place(&self, object: Object<T>) -> Placed<T> {
+    fn place(&self, object: Object<T>, weight: u64) -> Placed<T> {
         self.witness.exclusive(|| {
             // Relaxed, here and below: the slot is ours until `seq` is even.
             let old = NonNull::new(self.head.load(Relaxed));
             // SAFETY: `head` owns its chain; it is overwritten before the slot closes.
             let old = old.map(|old| unsafe { Chain::from_raw(old) });
-            let (chain, placed) = match old {
-                None => (Chain::of(object), Placed::Kept),
-                Some(old) if old.len() < CAPACITY => (old.preceded_by(object), Placed::Kept),
-                Some(old) => (Chain::of(object), Placed::Displaced(old)),
+            let (chain, weight, placed) = match old {
+                None => (Chain::of(object), weight, Placed::Kept),
+                Some(old) if CAPACITY > 1 && old.len() < CAPACITY => {
+                    let chain = old.preceded_by(object);
+                    let weight = chain.weight();
+                    (chain, weight, Placed::Kept)
+                }
+                Some(old) => (Chain::of(object), weight, Placed::Displaced(old)),
             };
-            self.weight.store(chain.weight(), Relaxed);
+            self.weight.store(weight, Relaxed);
             self.head.store(chain.into_raw().as_ptr(), Relaxed);
             placed
         })

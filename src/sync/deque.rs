@@ -159,7 +159,10 @@ mod model {
     pub(crate) use shipped::epoch_stand_in::drain as free_retired;
 
     /// Nothing: the deque pins for itself, and our pin must not lend the model a fence.
-    pub(crate) fn pin() {}
+    pub(crate) fn pin() -> impl Sized {
+        struct NoPin;
+        NoPin
+    }
 
     /// Nothing: retired buffers stay until the execution is over.
     pub(crate) fn flush_retired() {}
