@@ -1,5 +1,6 @@
 //! Settings, all `const fn`; none of them can be wrong.
 
+use crate::object::HEAVIEST;
 use crate::policy::Policy;
 use crate::pool::Pool;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 /// | setting | default | zero | huge |
 /// |---|---|---|---|
 /// | [`max_idle`](Self::max_idle) | no bound | pooling off | no bound |
-/// | [`max_object_bytes`](Self::max_object_bytes) | no bound | keep only objects of footprint 0 | no bound |
+/// | [`max_object_bytes`](Self::max_object_bytes) | no bound | keep only objects of footprint 0 | no bound (2^48 - 1) |
 /// | [`idle_bytes`](Self::idle_bytes) | no bound | keep only objects of footprint 0 | no bound |
 /// | [`collect_every`](Self::collect_every) | 10 s | at every look at the clock | never |
 ///
@@ -43,7 +44,7 @@ impl Builder {
     pub const fn new() -> Self {
         Builder {
             max_idle: usize::MAX,
-            max_object_bytes: usize::MAX,
+            max_object_bytes: HEAVIEST,
             idle_bytes: usize::MAX,
             interval: 10_000_000_000,
             name: None,
@@ -85,7 +86,7 @@ impl Builder {
     /// ```
     #[must_use]
     pub const fn max_object_bytes(mut self, bytes: usize) -> Self {
-        self.max_object_bytes = bytes;
+        self.max_object_bytes = if bytes < HEAVIEST { bytes } else { HEAVIEST };
         self
     }
 

@@ -14,22 +14,23 @@
 
 use crate::roster::{self, PoolId};
 use std::cell::Cell;
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 /// A thread's place in one pool.
 #[derive(Clone, Copy)]
+#[repr(align(32))]
 struct Seat {
     id: u64,
-    worker: *const (),
+    worker: NonNull<()>,
     index: u32,
     tenancy: u32,
 }
 
 impl Seat {
-    /// No pool has this number (an unused pool's is 0).
+    /// No pool has this number (an unused pool's is 0); the pointer is never followed.
     const VACANT: Seat = Seat {
         id: u64::MAX,
-        worker: ptr::null(),
+        worker: NonNull::dangling(),
         index: 0,
         tenancy: 0,
     };
@@ -42,7 +43,7 @@ impl Seat {
 /// A seat that nobody takes, so that a lookup needs no test for an empty table.
 struct Lobby(Seat);
 
-// SAFETY: the seat is never written, and its null pointer is never followed.
+// SAFETY: the seat is never written, and its pointer is never followed.
 unsafe impl Sync for Lobby {}
 
 static LOBBY: Lobby = Lobby(Seat::VACANT);
@@ -50,9 +51,14 @@ static LOBBY: Lobby = Lobby(Seat::VACANT);
 /// The lobby as a table of one; [`Table::set`] never writes there.
 const LOBBY_SEATS: *mut Seat = (&raw const LOBBY.0).cast_mut();
 
+/// The size of a seat; the low bits of a pool's number make a multiple of it.
+const SEAT: usize = 1 << PoolId::SHIFT;
+const _: () = assert!(size_of::<Seat>() == SEAT);
+
 /// An open-addressing table; its size is a power of two.
 struct Table {
     seats: Cell<*mut Seat>,
+    /// The offset of the last seat, in bytes.
     mask: Cell<usize>,
     taken: Cell<usize>,
     ended: Cell<bool>,
@@ -70,32 +76,22 @@ thread_local! {
     static LEAVE: Leave = const { Leave };
 }
 
-/// The thread's worker in the pool of this number, or null.
+/// The thread's worker in the pool of this number, if it sits where the search starts.
 #[inline(always)]
-pub(crate) fn find(id: u64) -> *const () {
-    let first = TABLE.with(|table| {
-        let first = table.seat(table.home(id));
-        if first.id == id {
-            first.worker
-        } else {
-            ptr::null()
-        }
-    });
-    if first.is_null() { probe(id) } else { first }
-}
-
-/// The rest of a lookup whose first seat was another's.
-#[cold]
-fn probe(id: u64) -> *const () {
+pub(crate) fn find(id: u64) -> Option<NonNull<()>> {
     TABLE.with(|table| {
-        table
-            .position(id)
-            .map_or(ptr::null(), |at| table.seat(at).worker)
+        let first = table.seat(table.home(id));
+        (first.id == id).then_some(first.worker)
     })
 }
 
+/// The thread's worker in the pool of this number, wherever it sits.
+pub(crate) fn probe(id: u64) -> Option<NonNull<()>> {
+    TABLE.with(|table| Some(table.seat(table.position(id)?).worker))
+}
+
 /// Takes a seat. `false`: the thread is ending.
-pub(crate) fn sit(id: PoolId, worker: *const (), index: usize, tenancy: u32) -> bool {
+pub(crate) fn sit(id: PoolId, worker: NonNull<()>, index: usize, tenancy: u32) -> bool {
     TABLE.with(|table| {
         if table.ended.get() || LEAVE.try_with(|_| ()).is_err() {
             return false;
@@ -121,17 +117,23 @@ pub(crate) fn is_ending() -> bool {
 }
 
 impl Table {
+    /// Where the search for a number starts, as an offset in bytes.
     #[inline(always)]
     fn home(&self, id: u64) -> usize {
-        PoolId::from_raw(id).serial() as usize & self.mask.get()
+        id as usize & self.mask.get()
+    }
+
+    /// The offset after this one.
+    fn after(&self, at: usize) -> usize {
+        (at + SEAT) & self.mask.get()
     }
 
     #[inline(always)]
     fn seat(&self, at: usize) -> &Seat {
         let seats = self.seats.get();
-        // SAFETY: `at` is at most `mask`, and `seats` holds `mask + 1` entries (the lobby: one, and
-        // the mask is 0).
-        let seat = unsafe { seats.add(at) };
+        // SAFETY: `at` is a multiple of a seat's size up to `mask`, the offset of the last seat (the
+        // lobby has one seat, and its mask is 0).
+        let seat = unsafe { seats.byte_add(at) };
         // SAFETY: in bounds, as above. The table is this thread's alone, and no method writes to it
         // while it holds such a reference.
         unsafe { &*seat }
@@ -140,9 +142,18 @@ impl Table {
     fn set(&self, at: usize, seat: Seat) {
         debug_assert!(!self.is_lobby() && at <= self.mask.get());
         // SAFETY: as in `seat`; callers made sure that the table is not the lobby.
-        let place = unsafe { self.seats.get().add(at) };
+        let place = unsafe { self.seats.get().byte_add(at) };
         // SAFETY: in bounds, as above; the table is this thread's alone.
         unsafe { *place = seat };
+    }
+
+    /// How many seats there are.
+    fn capacity(&self) -> usize {
+        if self.is_lobby() {
+            0
+        } else {
+            self.mask.get() / SEAT + 1
+        }
     }
 
     fn position(&self, id: u64) -> Option<usize> {
@@ -156,17 +167,12 @@ impl Table {
             if seat.is_vacant() {
                 return None;
             }
-            at = (at + 1) & self.mask.get();
+            at = self.after(at);
         }
     }
 
     fn insert(&self, seat: Seat) {
-        let capacity = if self.is_lobby() {
-            0
-        } else {
-            self.mask.get() + 1
-        };
-        if (self.taken.get() + 1) * 4 > capacity * 3 {
+        if (self.taken.get() + 1) * 4 > self.capacity() * 3 {
             self.rebuild();
         }
         self.place(seat);
@@ -175,7 +181,7 @@ impl Table {
     fn place(&self, seat: Seat) {
         let mut at = self.home(seat.id);
         while !self.seat(at).is_vacant() {
-            at = (at + 1) & self.mask.get();
+            at = self.after(at);
         }
         self.set(at, seat);
         self.taken.set(self.taken.get() + 1);
@@ -189,7 +195,7 @@ impl Table {
         let mask = self.mask.get();
         let mut at = gap;
         loop {
-            at = (at + 1) & mask;
+            at = self.after(at);
             let seat = *self.seat(at);
             if seat.is_vacant() {
                 break;
@@ -215,7 +221,7 @@ impl Table {
         let capacity = ((live().count() + 1) * 2).next_power_of_two().max(4);
         let seats = vec![Seat::VACANT; capacity].into_boxed_slice();
         self.seats.set(Box::into_raw(seats).cast::<Seat>());
-        self.mask.set(capacity - 1);
+        self.mask.set((capacity - 1) * SEAT);
         live().for_each(|seat| self.place(*seat));
     }
 
@@ -229,8 +235,9 @@ impl Table {
         if self.is_lobby() {
             return Vec::new();
         }
+        let capacity = self.capacity();
         let seats = self.seats.replace(LOBBY_SEATS);
-        let capacity = self.mask.replace(0) + 1;
+        self.mask.set(0);
         self.taken.set(0);
         let seats = ptr::slice_from_raw_parts_mut(seats, capacity);
         // SAFETY: `rebuild` made the table from a boxed slice of this length; it was just let go.
@@ -275,8 +282,8 @@ mod tests {
 
     fn seat(serial: u64) -> Seat {
         Seat {
-            id: serial << 24,
-            worker: serial as *const (),
+            id: serial << PoolId::SHIFT,
+            worker: NonNull::dangling(),
             index: 0,
             tenancy: 1,
         }
@@ -287,7 +294,7 @@ mod tests {
         let table = table();
         let seats = vec![Seat::VACANT; 8].into_boxed_slice();
         table.seats.set(Box::into_raw(seats).cast::<Seat>());
-        table.mask.set(7);
+        table.mask.set(7 * SEAT);
         serials.iter().for_each(|serial| table.place(seat(*serial)));
         table
     }
@@ -297,9 +304,9 @@ mod tests {
         let serials = [7, 15, 23, 8, 16, 6];
         for gone in serials {
             let table = filled(&serials);
-            table.remove(gone << 24);
+            table.remove(gone << PoolId::SHIFT);
             for serial in serials {
-                let found = table.position(serial << 24).is_some();
+                let found = table.position(serial << PoolId::SHIFT).is_some();
                 assert_eq!(found, serial != gone, "{serial} after removing {gone}");
             }
             assert_eq!(table.take_all().len(), serials.len() - 1);
@@ -310,15 +317,15 @@ mod tests {
     fn a_full_table_sweeps_dropped_pools_before_it_grows() {
         let table = table();
         for serial in 1..=10_000 {
-            table.insert(seat((1 << 39) + serial));
+            table.insert(seat((1 << 34) + serial));
         }
-        assert!(table.mask.get() < 8, "none of these pools is alive");
+        assert!(table.capacity() <= 8, "none of these pools is alive");
         table.take_all();
     }
 
     #[test]
     fn an_empty_table_has_nobody() {
-        assert!(table().position(1 << 24).is_none());
-        assert!(find(0).is_null());
+        assert!(table().position(1 << PoolId::SHIFT).is_none());
+        assert!(find(0).is_none());
     }
 }

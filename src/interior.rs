@@ -13,7 +13,7 @@ use crate::worker::{Owner, Worker};
 use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Weak};
@@ -144,17 +144,34 @@ impl<T> Link<T> {
         unsafe { interior.as_ref() }
     }
 
-    /// The calling thread's worker, if it has one.
+    /// The calling thread's worker, if it is found at the first look: the hot path's way.
     #[inline(always)]
     pub(crate) fn owner(&self) -> Option<Owner<'_, T>> {
         // Relaxed: a thread takes its seat under a number after it has read that number.
-        let worker = current::find(self.id.load(Relaxed)).cast::<Worker<T>>();
-        // SAFETY: the seat was taken under this pool's number, which no other pool ever has, so the
-        // pointer is to a worker of this pool's engine, of this `T`. The engine lives as long as
-        // the link, which is borrowed for `'_`, and its workers never move.
-        let worker = unsafe { worker.as_ref() }?;
+        let worker = current::find(self.id.load(Relaxed))?;
+        // SAFETY: the table has it under this pool's number.
+        Some(unsafe { self.owner_of(worker) })
+    }
+
+    /// The calling thread's worker, if it has one.
+    pub(crate) fn seated_owner(&self) -> Option<Owner<'_, T>> {
+        // Relaxed: as in `owner`.
+        let worker = current::probe(self.id.load(Relaxed))?;
+        // SAFETY: as in `owner`.
+        Some(unsafe { self.owner_of(worker) })
+    }
+
+    /// # Safety
+    ///
+    /// The calling thread's table has `worker` under this pool's number.
+    #[inline(always)]
+    unsafe fn owner_of(&self, worker: NonNull<()>) -> Owner<'_, T> {
+        // SAFETY: no other pool ever has this number, so the pointer is to a worker of this pool's
+        // engine, of this `T`. The engine lives as long as the link, which is borrowed for `'_`, and
+        // its workers never move.
+        let worker = unsafe { worker.cast::<Worker<T>>().as_ref() };
         // SAFETY: the seat is this thread's, and is given up when the tenancy ends.
-        Some(unsafe { worker.owner() })
+        unsafe { worker.owner() }
     }
 }
 
@@ -193,9 +210,13 @@ impl<T: Send + 'static> Link<T> {
         }
     }
 
-    /// A worker for the calling thread. `None` while the thread ends, or if there is no room.
+    /// The calling thread's worker; takes a seat when it has none. `None` while the thread ends, or
+    /// if there is no room.
     #[cold]
     pub(crate) fn join(&self) -> Option<Owner<'_, T>> {
+        if let Some(me) = self.seated_owner() {
+            return Some(me);
+        }
         // Acquire: pairs with the Release in `open`.
         let id = self.id.load(Acquire);
         if id == 0 || current::is_ending() {
@@ -203,12 +224,12 @@ impl<T: Send + 'static> Link<T> {
         }
         let engine = &self.interior()?.engine;
         let (worker, tenancy) = engine.join()?;
-        let raw = ptr::from_ref(worker).cast::<()>();
+        let raw = NonNull::from(worker).cast::<()>();
         if !current::sit(PoolId::from_raw(id), raw, worker.index(), tenancy) {
             engine.registry.leave(worker.index(), tenancy);
             return None;
         }
-        self.owner()
+        self.seated_owner()
     }
 }
 

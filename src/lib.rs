@@ -14,6 +14,8 @@ mod builder;
 )]
 mod current;
 #[cfg(not(loom))]
+mod drain;
+#[cfg(not(loom))]
 #[expect(
     unsafe_code,
     reason = "takes the object out of a guard that is being dropped"
@@ -25,6 +27,8 @@ mod guard;
     reason = "an `Arc` behind an atomic pointer; the one place that makes owners"
 )]
 mod interior;
+#[cfg(not(loom))]
+mod loan;
 #[cfg(not(loom))]
 mod policy;
 #[cfg(not(loom))]
@@ -65,11 +69,13 @@ mod worker;
 #[cfg(not(loom))]
 pub use builder::Builder;
 #[cfg(not(loom))]
+pub use drain::Drain;
+#[cfg(not(loom))]
 pub use guard::{Guard, OwnedGuard};
 #[cfg(not(loom))]
 pub use policy::{ByType, Closures, Policy, policy};
 #[cfg(not(loom))]
-pub use pool::{Drain, Pool};
+pub use pool::Pool;
 #[cfg(not(loom))]
 pub use recycle::Recycle;
 #[cfg(not(loom))]

@@ -30,16 +30,24 @@ pub(crate) struct Node<T> {
     value: T,
 }
 
+/// The heaviest object there can be, in bytes: 2^48 - 1, or what an address can reach.
+pub(crate) const HEAVIEST: usize = if usize::BITS > 48 {
+    (1usize << (usize::BITS - 16)) - 1
+} else {
+    usize::MAX
+};
+
 /// Weight (48 bits, in bytes) and length (16 bits) of the line that starts at a node.
 #[derive(Clone, Copy)]
 struct Measure(u64);
 
 impl Measure {
-    const MAX_WEIGHT: u64 = (1 << 48) - 1;
+    /// More than a process can address. The sum of a chain counts as that much if it is more.
+    const MAX_WEIGHT: u64 = HEAVIEST as u64;
 
     fn new(weight: u64, length: u64) -> Self {
-        // 2^48 bytes is more than a process can address; a larger claim counts as that much.
-        Measure(weight.min(Self::MAX_WEIGHT) << 16 | length)
+        debug_assert!(weight <= Self::MAX_WEIGHT);
+        Measure(weight << 16 | length)
     }
     fn weight(self) -> u64 {
         self.0 >> 16
@@ -105,7 +113,7 @@ impl<T> Object<T> {
         node.measure.weight()
     }
 
-    /// Sets what the pool charges for the object, in bytes.
+    /// Sets what the pool charges for the object, in bytes, at most [`HEAVIEST`].
     #[inline]
     pub(crate) fn set_weight(&mut self, bytes: usize) {
         // SAFETY: as in `value_mut`.
@@ -171,7 +179,10 @@ impl<T> Chain<T> {
             self.len() < Self::LONGEST,
             "a chain holds at most 65,535 objects"
         );
-        let measure = Measure::new(object.weight() + self.weight(), self.len() + 1);
+        let measure = Measure::new(
+            (object.weight() + self.weight()).min(Measure::MAX_WEIGHT),
+            self.len() + 1,
+        );
         // SAFETY: `object` is ours alone, so its node is too.
         let node = unsafe { object.node.as_mut() };
         node.measure = measure;
@@ -374,9 +385,9 @@ mod tests {
 
     #[test]
     fn a_weight_beyond_the_address_space_saturates() {
-        let object = weighing((), usize::MAX);
+        let object = weighing((), HEAVIEST);
         assert_eq!(object.weight(), Measure::MAX_WEIGHT);
-        let chain = Chain::of(object).preceded_by(weighing((), usize::MAX));
+        let chain = Chain::of(object).preceded_by(weighing((), HEAVIEST));
         assert_eq!((chain.weight(), chain.len()), (Measure::MAX_WEIGHT, 2));
         drop(chain.split());
     }

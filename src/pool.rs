@@ -1,19 +1,14 @@
-//! The public face: create, clean and judge around the engine.
-//!
-//! Everything of the user's runs here, and never while the engine is in the middle of anything: an
-//! object is taken, then used; cleaned and judged, then given. So each callback may use the pool
-//! again, and may panic; an [`Object`] in hand is dropped by the unwinding, and counted.
+//! The public face: lend, take back, age, and say what there is.
 
 use crate::builder::Builder;
-use crate::engine::{Given, Plan};
+use crate::drain::Drain;
+use crate::engine::Plan;
 use crate::guard::{Guard, OwnedGuard};
 use crate::interior::{Interior, Link, bury, cores};
 use crate::object::{Batch, Object};
 use crate::policy::Policy;
-use crate::private::Placed;
 use crate::stats::{Collected, Stats};
-use crate::worker::{Outcome, Owner};
-use std::convert::Infallible;
+use crate::worker::Outcome;
 use std::fmt;
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -49,9 +44,9 @@ use std::thread;
 /// assert_eq!(BUFFERS.idle(), 1);
 /// ```
 pub struct Pool<T, P = fn() -> T> {
-    link: Link<T>,
-    settings: Builder,
-    policy: P,
+    pub(crate) link: Link<T>,
+    pub(crate) settings: Builder,
+    pub(crate) policy: P,
 }
 
 const _: () = assert!(size_of::<Pool<Vec<u8>, ()>>() <= 64);
@@ -255,9 +250,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// assert_eq!(counters.idle(), 0);
     /// ```
     pub fn drain(&self) -> Drain<T> {
-        Drain {
-            taken: self.take_all(),
-        }
+        Drain::new(self.take_all())
     }
 
     /// Creates objects ahead, until at least `count` are idle or a bound is reached.
@@ -287,7 +280,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
             }
             object.set_weight(bytes);
             self.interior().engine.ledger.reserved.add(1);
-            if self.keep(object).is_err() {
+            if !self.keep(object) {
                 return;
             }
         }
@@ -316,143 +309,6 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         &self.policy
     }
 
-    /// Recycles, judges, and keeps or drops an object that comes back.
-    #[inline]
-    pub(crate) fn give_back(&self, object: Object<T>) {
-        if thread::panicking() || self.settings.max_idle == 0 {
-            return self.discard(object);
-        }
-        let mut judged = Judged {
-            pool: self,
-            object: Some(object),
-        };
-        let Some(object) = &mut judged.object else {
-            return;
-        };
-        if !self.policy.recycle(object.value_mut()) {
-            return;
-        }
-        let bytes = self.policy.footprint(object.value());
-        if bytes > self.settings.max_object_bytes {
-            return;
-        }
-        object.set_weight(bytes);
-        let Some(object) = judged.object.take() else {
-            return;
-        };
-        if let Err(refused) = self.keep(object) {
-            drop(refused);
-        }
-    }
-
-    /// Drops an object that was not kept, and counts it.
-    #[cold]
-    pub(crate) fn discard(&self, object: Object<T>) {
-        self.interior().engine.ledger.discarded.add(1);
-        drop(object);
-    }
-
-    /// Gives an object to the engine, and ages the pool when it is time.
-    #[inline]
-    fn keep(&self, object: Object<T>) -> Given<T> {
-        let Some(me) = self.link.owner() else {
-            return self.keep_joining(object);
-        };
-        match me.put_private(object) {
-            (Placed::Kept, false) => Ok(()),
-            (placed, tick) => self.keep_below(me, placed, tick),
-        }
-    }
-
-    #[inline(never)]
-    fn keep_below(&self, me: Owner<'_, T>, placed: Placed<T>, tick: bool) -> Given<T> {
-        let interior = self.interior();
-        let given = interior.engine.settle(me, placed);
-        if tick {
-            interior.tick();
-        }
-        given
-    }
-
-    #[cold]
-    fn keep_joining(&self, object: Object<T>) -> Given<T> {
-        let interior = self.interior();
-        match self.link.join() {
-            Some(me) => interior.engine.give(me, object),
-            None => interior.engine.give_ownerless(object),
-        }
-    }
-
-    #[inline]
-    fn take_or(&self, create: impl FnOnce() -> T) -> Object<T> {
-        match self.take_or_try(|| Ok::<T, Infallible>(create())) {
-            Ok(object) => object,
-            Err(never) => match never {},
-        }
-    }
-
-    #[inline]
-    fn take_or_try<E>(&self, create: impl FnOnce() -> Result<T, E>) -> Result<Object<T>, E> {
-        match self.take() {
-            Some(object) => Ok(object),
-            None => self.create(create),
-        }
-    }
-
-    #[cold]
-    fn create<E>(&self, create: impl FnOnce() -> Result<T, E>) -> Result<Object<T>, E> {
-        // Counted as nothing unless it succeeds, and only then: `create` may panic.
-        let mut miss = Miss {
-            pool: self,
-            outcome: Outcome::Nothing,
-        };
-        let object = Object::new(create()?);
-        miss.outcome = Outcome::Created;
-        Ok(object)
-    }
-
-    /// Takes an idle object. A `None` must be followed by one [`count_get`](Self::count_get).
-    #[inline]
-    fn take(&self) -> Option<Object<T>> {
-        let Some(me) = self.link.owner() else {
-            return self.take_joining();
-        };
-        let (object, tick) = me.take_private();
-        if tick {
-            return self.take_ticking(me, object);
-        }
-        match object {
-            Some(object) => Some(object),
-            None => self.take_below(me),
-        }
-    }
-
-    #[inline(never)]
-    fn take_below(&self, me: Owner<'_, T>) -> Option<Object<T>> {
-        self.link.interior()?.engine.take_below(me)
-    }
-
-    #[cold]
-    fn take_ticking(&self, me: Owner<'_, T>, object: Option<Object<T>>) -> Option<Object<T>> {
-        // In a guard, so that a destructor's panic in the cycle does not lose the object.
-        let object = object.or_else(|| self.take_below(me));
-        let guard = object.map(|object| Guard::new(self, object));
-        self.interior().tick();
-        guard.map(Guard::into_object)
-    }
-
-    #[cold]
-    fn take_joining(&self) -> Option<Object<T>> {
-        let interior = self.interior();
-        match self.link.join() {
-            Some(me) => me
-                .take_private()
-                .0
-                .or_else(|| interior.engine.take_below(me)),
-            None => interior.engine.take_ownerless(),
-        }
-    }
-
     fn take_all(&self) -> Batch<T> {
         let mut taken = Batch::new();
         if let Some(interior) = self.link.interior() {
@@ -461,16 +317,8 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         taken
     }
 
-    /// Counts how a get ended that found nothing.
-    fn count_get(&self, outcome: Outcome) {
-        match (self.link.owner(), outcome) {
-            (Some(me), _) => me.count_get(outcome),
-            (None, Outcome::Created) => self.interior().engine.ledger.ownerless_created.add(1),
-            (None, _) => {}
-        }
-    }
-
-    fn interior(&self) -> &Interior<T> {
+    /// Engine and clock; made on the first use.
+    pub(crate) fn interior(&self) -> &Interior<T> {
         self.link.open(|| {
             let bound = |n: usize| if n == usize::MAX { u64::MAX } else { n as u64 };
             let plan = Plan {
@@ -480,33 +328,6 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
             };
             (plan, self.settings.interval)
         })
-    }
-}
-
-/// An object under judgement: discarded unless taken out.
-struct Judged<'a, T: Send + 'static, P: Policy<T>> {
-    pool: &'a Pool<T, P>,
-    object: Option<Object<T>>,
-}
-
-impl<T: Send + 'static, P: Policy<T>> Drop for Judged<'_, T, P> {
-    #[inline]
-    fn drop(&mut self) {
-        if let Some(object) = self.object.take() {
-            self.pool.discard(object);
-        }
-    }
-}
-
-/// A get that found nothing; counts itself.
-struct Miss<'a, T: Send + 'static, P: Policy<T>> {
-    pool: &'a Pool<T, P>,
-    outcome: Outcome,
-}
-
-impl<T: Send + 'static, P: Policy<T>> Drop for Miss<'_, T, P> {
-    fn drop(&mut self) {
-        self.pool.count_get(self.outcome);
     }
 }
 
@@ -529,24 +350,3 @@ impl<T, P> fmt::Debug for Pool<T, P> {
             .finish_non_exhaustive()
     }
 }
-
-/// The idle objects of a pool, taken out by [`Pool::drain`].
-#[derive(Debug)]
-pub struct Drain<T> {
-    taken: Batch<T>,
-}
-
-impl<T> Iterator for Drain<T> {
-    type Item = T;
-
-    fn next(&mut self) -> Option<T> {
-        self.taken.pop().map(Object::into_value)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.taken.len(), Some(self.taken.len()))
-    }
-}
-
-impl<T> ExactSizeIterator for Drain<T> {}
-impl<T> std::iter::FusedIterator for Drain<T> {}

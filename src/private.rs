@@ -92,7 +92,7 @@ impl<T> Private<T> {
     ///
     /// Owner only: no other call overlaps this one, and the previous one happens-before it.
     #[inline(always)]
-    unsafe fn enter<R>(&self, f: impl FnOnce(bool) -> R) -> (R, u64) {
+    unsafe fn enter<R>(&self, f: impl FnOnce(bool) -> R) -> (R, Turn) {
         // Relaxed: only the owner writes `seq`.
         let seq = self.seq.load(Relaxed);
         // Relaxed: the light fence orders it before the look at `claim`.
@@ -103,16 +103,16 @@ impl<T> Private<T> {
         let result = f(open);
         // Release: pairs with the Acquire in `seize`; hands the slot's contents over.
         self.seq.store(seq + 2, Release);
-        (result, seq)
+        (result, Turn(seq))
     }
 
-    /// Takes an object. The flag says that it is time to look at the clock.
+    /// Takes an object.
     ///
     /// # Safety
     ///
     /// Owner only, as for [`enter`](Self::enter).
     #[inline(always)]
-    pub(crate) unsafe fn take(&self) -> (Option<Object<T>>, bool) {
+    pub(crate) unsafe fn take(&self) -> (Option<Object<T>>, Turn) {
         let take = |open: bool| {
             if !open {
                 return None;
@@ -134,17 +134,16 @@ impl<T> Private<T> {
             })
         };
         // SAFETY: the caller is the owner.
-        let (object, seq) = unsafe { self.enter(take) };
-        (object, is_tick(seq))
+        unsafe { self.enter(take) }
     }
 
-    /// Puts an object on top. The flag says that it is time to look at the clock.
+    /// Puts an object on top.
     ///
     /// # Safety
     ///
     /// Owner only, as for [`enter`](Self::enter).
     #[inline(always)]
-    pub(crate) unsafe fn put(&self, object: Object<T>) -> (Placed<T>, bool) {
+    pub(crate) unsafe fn put(&self, object: Object<T>) -> (Placed<T>, Turn) {
         let weight = object.weight();
         let put = |open: bool| {
             // Relaxed: the slot is ours until `seq` is even.
@@ -154,8 +153,7 @@ impl<T> Private<T> {
             self.place(object, weight)
         };
         // SAFETY: the caller is the owner.
-        let (placed, seq) = unsafe { self.enter(put) };
-        (placed, is_tick(seq))
+        unsafe { self.enter(put) }
     }
 
     /// Like [`put`](Self::put), with an allowance that the budget has just raised from `old`. Refused
@@ -211,6 +209,11 @@ impl<T> Private<T> {
     pub(crate) fn allow(&self, allowance: u64) {
         // Relaxed: the worker is published to its owner after this.
         self.allowance.store(allowance, Relaxed);
+    }
+
+    /// The owner's last operation.
+    pub(crate) fn last_turn(&self) -> Turn {
+        Turn(self.seq().wrapping_sub(2))
     }
 
     /// Where the owner stands: odd is inside. For counting, and for telling idle from busy.
@@ -290,11 +293,17 @@ pub(crate) struct Seized<T> {
     pub(crate) allowance: u64,
 }
 
-/// True for one `seq` in every [`TICK`] operations. Every operation asks, so that no rhythm of
-/// gets and puts can step over it.
-#[inline(always)]
-fn is_tick(seq: u64) -> bool {
-    seq & (2 * TICK - 1) == 0
+/// Which of the owner's operations one was.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Turn(u64);
+
+impl Turn {
+    /// Whether it is time to look at the clock: true for one in [`TICK`] operations. Every operation
+    /// asks, so that no rhythm of gets and puts can step over it.
+    #[inline(always)]
+    pub(crate) fn is_tick(self) -> bool {
+        self.0 & (2 * TICK - 1) == 0
+    }
 }
 
 impl<T> Drop for Private<T> {

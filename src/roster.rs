@@ -1,7 +1,7 @@
 //! Every live pool of the process, for `collect_all` and for threads that end.
 //!
 //! A pool is named by a number that is never used again: a serial number, with the place in the
-//! roster in its low bits. Places are used again, through a free list. Readers pin an epoch while
+//! roster in its high bits. Places are used again, through a free list. Readers pin an epoch while
 //! they turn an entry into a strong reference, so a pool may leave at any time; nobody waits.
 //!
 //! The free list is a Treiber stack over places that are never freed; its head carries a tag that
@@ -23,15 +23,29 @@ pub(crate) trait Member: Send + Sync {
 }
 
 /// A pool's number, never used again; 0 is no pool.
+///
+/// ```text
+///   63        40 39                     5 4   0
+///   ┌───────────┬────────────────────────┬─────┐
+///   │   place   │         serial         │  0  │
+///   └───────────┴────────────────────────┴─────┘
+/// ```
+///
+/// Serial numbers count up by one, so the low bits of an id, shifted as they are, make the byte
+/// offset of a seat in a thread's table (see [`current`](crate::current)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PoolId(u64);
 
 impl PoolId {
-    /// How many low bits name the place; at most 2^24 pools live at a time.
-    const PLACE_BITS: u32 = 24;
+    /// The low bits that are always zero.
+    pub(crate) const SHIFT: u32 = 5;
+    /// The place takes what is left: at most 2^24 pools live at a time, and 2^35 ever.
+    const PLACE_SHIFT: u32 = 40;
+    const MOST_SERIALS: u64 = 1 << (Self::PLACE_SHIFT - Self::SHIFT);
 
-    fn new(serial: u64, place: usize) -> Self {
-        PoolId(serial << Self::PLACE_BITS | place as u64)
+    fn new(serial: u64, place: usize) -> Option<Self> {
+        let id = (place as u64) << Self::PLACE_SHIFT | serial << Self::SHIFT;
+        (serial < Self::MOST_SERIALS).then_some(PoolId(id))
     }
     pub(crate) fn get(self) -> u64 {
         self.0
@@ -39,12 +53,8 @@ impl PoolId {
     pub(crate) fn from_raw(raw: u64) -> Self {
         PoolId(raw)
     }
-    /// Consecutive pools have consecutive serial numbers.
-    pub(crate) fn serial(self) -> u64 {
-        self.0 >> Self::PLACE_BITS
-    }
     fn place(self) -> usize {
-        (self.0 & ((1 << Self::PLACE_BITS) - 1)) as usize
+        (self.0 >> Self::PLACE_SHIFT) as usize
     }
 }
 
@@ -86,12 +96,18 @@ static ROSTER: Roster = Roster {
     serial: AtomicU64::new(1),
 };
 
-/// Enters a pool. `None` when 2^24 pools are alive.
+/// Enters a pool. `None` when 2^24 pools are alive, or 2^35 have been.
 pub(crate) fn enter(member: Weak<dyn Member>) -> Option<PoolId> {
     let index = ROSTER.free_place()?;
     let place = ROSTER.places.get_or_grow(index, Place::new)?;
     // Relaxed: the read-modify-write alone makes it unique.
-    let id = PoolId::new(ROSTER.serial.fetch_add(1, Relaxed), index);
+    let serial = ROSTER.serial.fetch_add(1, Relaxed);
+    let Some(id) = PoolId::new(serial, index) else {
+        // Relaxed: keeps a number that is out of range from ever wrapping.
+        ROSTER.serial.fetch_sub(1, Relaxed);
+        ROSTER.release_place(index);
+        return None;
+    };
     // Release: pairs with the Acquire in `member_at`; the entry is built.
     place.entry.store(Owned::new(Entry { id, member }), Release);
     // Release: a thread that reads this number finds the entry.
@@ -206,7 +222,7 @@ impl Roster {
         }
         // AcqRel: pairs with the Acquire in `collect_all`.
         let index = self.used.fetch_add(1, AcqRel);
-        if index >= (1 << PoolId::PLACE_BITS).min(Buckets::<Place>::CAPACITY) {
+        if index >= Buckets::<Place>::CAPACITY {
             // Relaxed: only undoes the reservation.
             self.used.fetch_sub(1, Relaxed);
             return None;

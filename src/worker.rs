@@ -12,7 +12,7 @@
 
 use crate::generation::Side;
 use crate::object::{Chain, Object};
-use crate::private::{Placed, Private};
+use crate::private::{Placed, Private, Turn};
 use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64};
 use crate::sync::deque::Deque;
@@ -244,16 +244,16 @@ impl<'w, T> Owner<'w, T> {
         self.worker
     }
 
-    /// Takes from the private slot. The flag: time to look at the clock.
+    /// Takes from the private slot.
     #[inline(always)]
-    pub(crate) fn take_private(self) -> (Option<Object<T>>, bool) {
+    pub(crate) fn take_private(self) -> (Option<Object<T>>, Turn) {
         // SAFETY: `self` is the owner's token.
         unsafe { self.worker.private.take() }
     }
 
-    /// Puts into the private slot. The flag: time to look at the clock.
+    /// Puts into the private slot.
     #[inline(always)]
-    pub(crate) fn put_private(self, object: Object<T>) -> (Placed<T>, bool) {
+    pub(crate) fn put_private(self, object: Object<T>) -> (Placed<T>, Turn) {
         // SAFETY: `self` is the owner's token.
         unsafe { self.worker.private.put(object) }
     }

@@ -1,0 +1,32 @@
+//! Idle objects on their way out of a pool.
+
+use crate::object::{Batch, Object};
+
+/// The idle objects of a pool, taken out by [`Pool::drain`](crate::Pool::drain).
+///
+/// What has not been handed out when this is dropped is dropped with it.
+#[derive(Debug)]
+pub struct Drain<T> {
+    taken: Batch<T>,
+}
+
+impl<T> Drain<T> {
+    pub(crate) fn new(taken: Batch<T>) -> Self {
+        Drain { taken }
+    }
+}
+
+impl<T> Iterator for Drain<T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.taken.pop().map(Object::into_value)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.taken.len(), Some(self.taken.len()))
+    }
+}
+
+impl<T> ExactSizeIterator for Drain<T> {}
+impl<T> std::iter::FusedIterator for Drain<T> {}
