@@ -144,25 +144,19 @@ impl<T> Engine<T> {
             .or_else(|| self.shared.steal(side, whose))
     }
 
-    /// Puts an object in, the private slot first. An object that finds no room comes back: it may be
-    /// another one than was given, for the newest stays.
-    pub(crate) fn give(&self, me: Owner<'_, T>, object: Object<T>) -> Given<T> {
-        self.settle(me, me.put_private(object).0)
-    }
-
-    /// The rest of a give, after the private slot.
-    pub(crate) fn settle(&self, me: Owner<'_, T>, placed: Placed<T>) -> Given<T> {
+    /// The rest of a put, after the private slot: an object of this weight was placed. One that finds
+    /// no room comes back: it may be another one, for the newest stays.
+    pub(crate) fn settle(&self, me: Owner<'_, T>, placed: Placed<T>, weight: u64) -> Given<T> {
         match placed {
             Placed::Kept => Ok(()),
             Placed::Displaced(chain) => self.descend(me, chain),
-            Placed::Refused(object) => self.give_refused(me, object),
+            Placed::Refused(object) => self.give_refused(me, object, weight),
         }
     }
 
     /// A put whose private slot is claimed, or may not hold so much.
-    fn give_refused(&self, me: Owner<'_, T>, object: Object<T>) -> Given<T> {
+    fn give_refused(&self, me: Owner<'_, T>, object: Object<T>, weight: u64) -> Given<T> {
         let old = me.worker().private.allowance();
-        let weight = object.weight();
         let claimed = weight < old;
         let raised = if claimed || !self.lends {
             None
@@ -170,16 +164,16 @@ impl<T> Engine<T> {
             self.budget.lend(old, weight)
         };
         let Some(new) = raised else {
-            return self.descend(me, Chain::of(object));
+            return self.descend(me, Chain::of(object.weighing(weight)));
         };
         // The second look at the slot is no second operation of the user's.
         me.count_get(Outcome::Nothing);
-        match me.put_private_allowed(object, old, new) {
+        match me.put_private_allowed(object, weight, old, new) {
             Placed::Kept => Ok(()),
             Placed::Displaced(chain) => self.descend(me, chain),
             Placed::Refused(object) => {
                 self.budget.unlend(old, new);
-                self.descend(me, Chain::of(object))
+                self.descend(me, Chain::of(object.weighing(weight)))
             }
         }
     }

@@ -50,9 +50,8 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         if bytes > self.settings.max_object_bytes {
             return;
         }
-        object.set_weight(bytes);
         if let Some(object) = judged.object.take() {
-            self.keep(object);
+            self.keep(object, bytes as u64);
         }
     }
 
@@ -67,23 +66,23 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// Gives an object to the engine, and ages the pool when it is time. `false`: it, or one in its
     /// place, found no room and was dropped.
     #[inline]
-    pub(crate) fn keep(&self, object: Object<T>) -> bool {
+    pub(crate) fn keep(&self, object: Object<T>, weight: u64) -> bool {
         let Some(me) = self.link.owner() else {
-            return self.keep_joining(object);
+            return self.keep_joining(object, weight);
         };
-        match me.put_private(object) {
+        match me.put_private(object, weight) {
             (Placed::Kept, turn) if !turn.is_tick() => true,
-            (placed, _) => self.keep_slowly(me, placed),
+            (placed, _) => self.keep_slowly(me, placed, weight),
         }
     }
 
     /// The rest of a [`keep`](Self::keep) that went past the private slot, or is due for a tick.
     #[cold]
     #[inline(never)]
-    fn keep_slowly(&self, me: Owner<'_, T>, placed: Placed<T>) -> bool {
+    fn keep_slowly(&self, me: Owner<'_, T>, placed: Placed<T>, weight: u64) -> bool {
         let interior = self.interior();
         let tick = me.worker().private.last_turn().is_tick();
-        let refused = interior.engine.settle(me, placed).err();
+        let refused = interior.engine.settle(me, placed, weight).err();
         let kept = refused.is_none();
         drop(refused);
         if tick {
@@ -94,11 +93,14 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
 
     #[cold]
     #[inline(never)]
-    fn keep_joining(&self, object: Object<T>) -> bool {
+    fn keep_joining(&self, object: Object<T>, weight: u64) -> bool {
         let interior = self.interior();
         match self.link.join() {
-            Some(me) => self.keep_slowly(me, me.put_private(object).0),
-            None => interior.engine.give_ownerless(object).is_ok(),
+            Some(me) => self.keep_slowly(me, me.put_private(object, weight).0, weight),
+            None => interior
+                .engine
+                .give_ownerless(object.weighing(weight))
+                .is_ok(),
         }
     }
 

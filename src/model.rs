@@ -15,9 +15,7 @@ pub struct Held<T>(Object<T>);
 impl<T> Held<T> {
     /// Boxes a value that weighs `bytes`.
     pub fn new(value: T, bytes: usize) -> Self {
-        let mut object = Object::new(value);
-        object.set_weight(bytes);
-        Held(object)
+        Held(Object::new(value).weighing(bytes as u64))
     }
 
     /// The value.
@@ -139,7 +137,13 @@ impl<T> Seat<'_, T> {
 
     /// Puts an object in; gives back what finds no room.
     pub fn put(&self, held: Held<T>) -> Option<Held<T>> {
-        self.core.0.give(self.owner, held.0).err().map(Held)
+        let weight = held.0.weight();
+        let placed = self.owner.put_private(held.0, weight).0;
+        self.core
+            .0
+            .settle(self.owner, placed, weight)
+            .err()
+            .map(Held)
     }
 
     /// Ends the tenancy, as a thread does when it ends.

@@ -113,12 +113,13 @@ impl<T> Object<T> {
         node.measure.weight()
     }
 
-    /// Sets what the pool charges for the object, in bytes, at most [`HEAVIEST`].
+    /// The object, with what the pool charges for it, in bytes, at most [`HEAVIEST`].
     #[inline]
-    pub(crate) fn set_weight(&mut self, bytes: usize) {
+    pub(crate) fn weighing(mut self, bytes: u64) -> Self {
         // SAFETY: as in `value_mut`.
         let node = unsafe { self.node.as_mut() };
-        node.measure = Measure::new(bytes as u64, 1);
+        node.measure = Measure::new(bytes, 1);
+        self
     }
 }
 
@@ -167,6 +168,23 @@ impl<T> Chain<T> {
     #[inline]
     pub(crate) fn weight(&self) -> u64 {
         self.node().measure.weight()
+    }
+
+    /// The chain, with its weight if it is one object; a longer one knows it.
+    pub(crate) fn weighing(mut self, bytes: u64) -> Self {
+        // SAFETY: the chain is ours alone, so its head is too.
+        let node = unsafe { self.head.node.as_mut() };
+        if node.link.is_null() {
+            node.measure = Measure::new(bytes, 1);
+        }
+        self
+    }
+
+    /// The one object of a chain of one.
+    #[inline]
+    pub(crate) fn into_only(self) -> Object<T> {
+        debug_assert!(self.node().link.is_null(), "a chain of one");
+        self.into_object()
     }
 
     /// The chain `object, self...`.
@@ -341,9 +359,7 @@ mod tests {
     use std::rc::Rc;
 
     fn weighing<T>(value: T, bytes: usize) -> Object<T> {
-        let mut object = Object::new(value);
-        object.set_weight(bytes);
-        object
+        Object::new(value).weighing(bytes as u64)
     }
 
     #[test]

@@ -273,14 +273,13 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
             return;
         }
         for _ in self.idle()..count {
-            let mut object = Object::new(self.policy.create());
+            let object = Object::new(self.policy.create());
             let bytes = self.policy.footprint(object.value());
             if bytes > self.settings.max_object_bytes {
                 return;
             }
-            object.set_weight(bytes);
             self.interior().engine.ledger.reserved.add(1);
-            if !self.keep(object) {
+            if !self.keep(object, bytes as u64) {
                 return;
             }
         }

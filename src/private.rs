@@ -70,7 +70,8 @@ pub(crate) enum Placed<T> {
     Kept,
     /// The object is in the slot, and what was there before must go further down.
     Displaced(Chain<T>),
-    /// The slot is claimed, or not allowed to hold so much: the object must go further down.
+    /// The slot is claimed, or not allowed to hold so much: the object must go further down. Its
+    /// weight is not noted in it.
     Refused(Object<T>),
 }
 
@@ -122,9 +123,14 @@ impl<T> Private<T> {
                 let chain = NonNull::new(self.head.load(Relaxed))?;
                 // SAFETY: `head` owns its chain; it is overwritten before the slot closes.
                 let chain = unsafe { Chain::from_raw(chain) };
+                if CAPACITY == 1 {
+                    // Relaxed: as above.
+                    self.head.store(ptr::null_mut(), Relaxed);
+                    return Some(chain.into_only());
+                }
                 let (object, rest) = chain.split();
                 let rest = rest.map_or(ptr::null_mut(), |rest| {
-                    // Relaxed: a figure for counting.
+                    // Relaxed: as above.
                     self.weight.store(rest.weight(), Relaxed);
                     rest.into_raw().as_ptr()
                 });
@@ -137,14 +143,14 @@ impl<T> Private<T> {
         unsafe { self.enter(take) }
     }
 
-    /// Puts an object on top.
+    /// Puts an object of this weight on top. The weight is noted in the object itself only when it
+    /// leaves for elsewhere: here it stands in the slot.
     ///
     /// # Safety
     ///
     /// Owner only, as for [`enter`](Self::enter).
     #[inline(always)]
-    pub(crate) unsafe fn put(&self, object: Object<T>) -> (Placed<T>, Turn) {
-        let weight = object.weight();
+    pub(crate) unsafe fn put(&self, object: Object<T>, weight: u64) -> (Placed<T>, Turn) {
         let put = |open: bool| {
             // Relaxed: the slot is ours until `seq` is even.
             if !open || weight >= self.allowance.load(Relaxed) {
@@ -162,14 +168,19 @@ impl<T> Private<T> {
     /// # Safety
     ///
     /// Owner only, as for [`enter`](Self::enter).
-    pub(crate) unsafe fn put_allowed(&self, object: Object<T>, old: u64, new: u64) -> Placed<T> {
+    pub(crate) unsafe fn put_allowed(
+        &self,
+        object: Object<T>,
+        weight: u64,
+        old: u64,
+        new: u64,
+    ) -> Placed<T> {
         let put = |open: bool| {
             // Relaxed, both: the slot is ours until `seq` is even.
             if !open || self.allowance.load(Relaxed) != old {
                 return Placed::Refused(object);
             }
             self.allowance.store(new, Relaxed);
-            let weight = object.weight();
             self.place(object, weight)
         };
         // SAFETY: the caller is the owner.
@@ -181,18 +192,20 @@ impl<T> Private<T> {
     fn place(&self, object: Object<T>, weight: u64) -> Placed<T> {
         self.witness.exclusive(|| {
             // Relaxed, here and below: the slot is ours until `seq` is even.
-            let old = NonNull::new(self.head.load(Relaxed));
-            // SAFETY: `head` owns its chain; it is overwritten before the slot closes.
-            let old = old.map(|old| unsafe { Chain::from_raw(old) });
-            let (chain, weight, placed) = match old {
-                None => (Chain::of(object), weight, Placed::Kept),
-                Some(old) if CAPACITY > 1 && old.len() < CAPACITY => {
-                    let chain = old.preceded_by(object);
-                    let weight = chain.weight();
-                    (chain, weight, Placed::Kept)
-                }
-                Some(old) => (Chain::of(object), weight, Placed::Displaced(old)),
+            let Some(old) = NonNull::new(self.head.load(Relaxed)) else {
+                self.weight.store(weight, Relaxed);
+                self.head
+                    .store(Chain::of(object).into_raw().as_ptr(), Relaxed);
+                return Placed::Kept;
             };
+            // SAFETY: `head` owns its chain; it is overwritten before the slot closes.
+            let old = unsafe { Chain::from_raw(old) }.weighing(self.weight.load(Relaxed));
+            let (chain, placed) = if CAPACITY > 1 && old.len() < CAPACITY {
+                (old.preceded_by(object.weighing(weight)), Placed::Kept)
+            } else {
+                (Chain::of(object), Placed::Displaced(old))
+            };
+            let weight = if CAPACITY > 1 { chain.weight() } else { weight };
             self.weight.store(weight, Relaxed);
             self.head.store(chain.into_raw().as_ptr(), Relaxed);
             placed
@@ -271,6 +284,7 @@ impl<T> Private<T> {
             }
             // SAFETY: `head` owned its chain and was just cleared.
             let chain = head.map(|head| unsafe { Chain::from_raw(head) });
+            let chain = chain.map(|chain| chain.weighing(self.weight.load(Relaxed)));
             Some(Seized {
                 chain,
                 allowance: if reclaim { allowance } else { 0 },

@@ -253,15 +253,21 @@ impl<'w, T> Owner<'w, T> {
 
     /// Puts into the private slot.
     #[inline(always)]
-    pub(crate) fn put_private(self, object: Object<T>) -> (Placed<T>, Turn) {
+    pub(crate) fn put_private(self, object: Object<T>, weight: u64) -> (Placed<T>, Turn) {
         // SAFETY: `self` is the owner's token.
-        unsafe { self.worker.private.put(object) }
+        unsafe { self.worker.private.put(object, weight) }
     }
 
     /// Puts into the private slot with an allowance raised from `old` to `new`.
-    pub(crate) fn put_private_allowed(self, object: Object<T>, old: u64, new: u64) -> Placed<T> {
+    pub(crate) fn put_private_allowed(
+        self,
+        object: Object<T>,
+        weight: u64,
+        old: u64,
+        new: u64,
+    ) -> Placed<T> {
         // SAFETY: `self` is the owner's token.
-        unsafe { self.worker.private.put_allowed(object, old, new) }
+        unsafe { self.worker.private.put_allowed(object, weight, old, new) }
     }
 
     /// Adds to one of the owner's deques; makes it first when there is none.
