@@ -14,7 +14,7 @@ use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::{self, NonNull};
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
@@ -26,6 +26,8 @@ pub(crate) type Payload = Box<dyn Any + Send>;
 pub(crate) struct Interior<T> {
     pub(crate) engine: Engine<T>,
     clock: Clock,
+    /// The pool's number, or 0 if the roster is full.
+    id: AtomicU64,
 }
 
 impl<T> Interior<T> {
@@ -113,7 +115,7 @@ impl Clock {
 
 /// How a pool finds its interior, and a thread its worker in it.
 pub(crate) struct Link<T> {
-    /// The pool's number, or 0 before the first use (or for ever, if the roster is full).
+    /// A copy of the interior's number for the hot path, or 0 before any thread has a worker.
     id: AtomicU64,
     /// From `Arc::into_raw`, or null before the first use.
     interior: AtomicPtr<Interior<T>>,
@@ -185,23 +187,24 @@ impl<T: Send + 'static> Link<T> {
         let made = Arc::new(Interior {
             engine: Engine::new(plan),
             clock: Clock::new(interval),
+            id: AtomicU64::new(0),
         });
         let member: Weak<Interior<T>> = Arc::downgrade(&made);
+        let id = roster::enter(member);
+        // Relaxed: published with the interior.
+        made.id.store(id.map_or(0, PoolId::get), Relaxed);
         let raw = Arc::into_raw(made).cast_mut();
         // Release: publishes the interior. Acquire: a loser uses the winner's.
         match self
             .interior
             .compare_exchange(ptr::null_mut(), raw, AcqRel, Acquire)
         {
-            Ok(_) => {
-                if let Some(id) = roster::enter(member) {
-                    // Release: who reads the number finds the interior by it.
-                    self.id.store(id.get(), Release);
-                }
-                // SAFETY: `raw` is kept by `self.interior` from now on.
-                unsafe { &*raw }
-            }
+            // SAFETY: `raw` is kept by `self.interior` from now on.
+            Ok(_) => unsafe { &*raw },
             Err(theirs) => {
+                if let Some(id) = id {
+                    roster::exit(id);
+                }
                 // SAFETY: `raw` was not published.
                 drop(unsafe { Arc::from_raw(raw) });
                 // SAFETY: published by the winner, and kept as long as the link.
@@ -217,12 +220,16 @@ impl<T: Send + 'static> Link<T> {
         if let Some(me) = self.seated_owner() {
             return Some(me);
         }
-        // Acquire: pairs with the Release in `open`.
-        let id = self.id.load(Acquire);
+        let interior = self.interior()?;
+        // Relaxed: written before the interior was published.
+        let id = interior.id.load(Relaxed);
         if id == 0 || current::is_ending() {
             return None;
         }
-        let engine = &self.interior()?.engine;
+        // Relaxed: every thread writes the same number, and reads it again only to look at its own
+        // table.
+        self.id.store(id, Relaxed);
+        let engine = &interior.engine;
         let (worker, tenancy) = engine.join()?;
         let raw = NonNull::from(worker).cast::<()>();
         if !current::sit(PoolId::from_raw(id), raw, worker.index(), tenancy) {
@@ -241,13 +248,14 @@ impl<T> Link<T> {
         if interior.is_null() {
             return taken;
         }
-        let id = std::mem::take(self.id.get_mut());
+        // SAFETY: the pointer came from `Arc::into_raw` in `open`, and was just cleared.
+        let interior = unsafe { Arc::from_raw(interior) };
+        // Relaxed: written before the interior was published.
+        let id = interior.id.load(Relaxed);
         if id != 0 {
             roster::exit(PoolId::from_raw(id));
             current::forget(id);
         }
-        // SAFETY: the pointer came from `Arc::into_raw` in `open`, and was just cleared.
-        let interior = unsafe { Arc::from_raw(interior) };
         interior.engine.close();
         interior.engine.take_all(&mut taken);
         taken

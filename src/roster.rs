@@ -39,7 +39,7 @@ pub(crate) struct PoolId(u64);
 impl PoolId {
     /// The low bits that are always zero.
     pub(crate) const SHIFT: u32 = 5;
-    /// The place takes what is left: at most 2^24 pools live at a time, and 2^35 ever.
+    /// The place takes what is left: at most 2^23 pools live at a time, and 2^35 ever.
     const PLACE_SHIFT: u32 = 40;
     const MOST_SERIALS: u64 = 1 << (Self::PLACE_SHIFT - Self::SHIFT);
 
@@ -96,7 +96,7 @@ static ROSTER: Roster = Roster {
     serial: AtomicU64::new(1),
 };
 
-/// Enters a pool. `None` when 2^24 pools are alive, or 2^35 have been.
+/// Enters a pool. `None` when 2^23 pools are alive, or 2^35 have been.
 pub(crate) fn enter(member: Weak<dyn Member>) -> Option<PoolId> {
     let index = ROSTER.free_place()?;
     let place = ROSTER.places.get_or_grow(index, Place::new)?;

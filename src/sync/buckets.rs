@@ -1,8 +1,8 @@
 //! Append-only storage: entries never move, and nothing is freed before the whole.
 //!
 //! ```text
-//!   bucket   0  1  2   3   4      5      6 ...
-//!   index    0  1  2-3 4-5 6-9   10-13  14-21 ...     size doubles every second bucket
+//!   bucket   0  1  2  3  4    5    6     7      8      ...
+//!   index    0  1  2  3  4-5  6-7  8-11  12-15  16-23  ...     size doubles every second bucket
 //! ```
 //!
 //! A bucket is allocated by whoever first needs it and published by one compare-exchange; a reader
@@ -14,7 +14,7 @@ use super::atomic::AtomicPtr;
 use super::atomic::Ordering::{AcqRel, Acquire};
 use std::ptr;
 
-/// How many buckets there are: room for 2^24 - 2 entries.
+/// How many buckets there are: room for 2^23 entries.
 const BUCKETS: usize = 46;
 
 /// An append-only array of `T` that grows without moving.
@@ -25,16 +25,23 @@ pub(crate) struct Buckets<T> {
 
 /// Where index `i` lives: its bucket, that bucket's size, and the offset in it.
 fn place(i: usize) -> (usize, usize, usize) {
-    let n = i + 2;
-    let octave = n.ilog2() as usize - 1;
-    let size = 1 << octave;
-    let upper_half = (n >> octave) & 1;
-    (2 * octave + upper_half, size, n & (size - 1))
+    if i < 2 {
+        return (i, 1, 0);
+    }
+    let octave = i.ilog2() as usize;
+    let size = size(2 * octave);
+    let upper_half = (i >> (octave - 1)) & 1;
+    (2 * octave + upper_half, size, i & (size - 1))
+}
+
+/// How many entries a bucket has.
+fn size(bucket: usize) -> usize {
+    1 << (bucket / 2).saturating_sub(1)
 }
 
 impl<T> Buckets<T> {
     /// Indices are below this.
-    pub(crate) const CAPACITY: usize = (1 << (BUCKETS / 2 + 1)) - 2;
+    pub(crate) const CAPACITY: usize = 1 << (BUCKETS / 2);
 
     /// Storage without a bucket; allocates nothing.
     #[cfg(not(loom))]
@@ -103,7 +110,7 @@ impl<T> Drop for Buckets<T> {
             // Acquire: pairs with the exchange that published the bucket.
             let head = head.load(Acquire);
             if !head.is_null() {
-                let slice = ptr::slice_from_raw_parts_mut(head, 1 << (bucket / 2));
+                let slice = ptr::slice_from_raw_parts_mut(head, size(bucket));
                 // SAFETY: `head` is the start of the boxed slice of this bucket's size that
                 // `get_or_grow` published, and `&mut self` means that nobody reads it any more.
                 drop(unsafe { Box::from_raw(slice) });
@@ -120,17 +127,17 @@ mod tests {
     fn places_are_dense_and_distinct() {
         let mut expected = (0, 0);
         for i in 0..100_000 {
-            let (bucket, size, offset) = place(i);
+            let (bucket, entries, offset) = place(i);
             assert_eq!((bucket, offset), expected, "index {i}");
-            assert_eq!(size, 1 << (bucket / 2));
-            expected = if offset + 1 == size {
+            assert_eq!(entries, size(bucket));
+            expected = if offset + 1 == entries {
                 (bucket + 1, 0)
             } else {
                 (bucket, offset + 1)
             };
         }
-        let (last, size, offset) = place(Buckets::<u8>::CAPACITY - 1);
-        assert_eq!((last, offset), (BUCKETS - 1, size - 1));
+        let (last, entries, offset) = place(Buckets::<u8>::CAPACITY - 1);
+        assert_eq!((last, offset), (BUCKETS - 1, entries - 1));
     }
 
     #[test]
