@@ -1,0 +1,95 @@
+//! What does pooling save a JSON web service?
+//!
+//! The service is a real one: hyper, tokio, simd-json. It answers `POST /events`, a GitHub webhook
+//! payload, with a summary. Three kinds of object are pooled: the buffer that a request's body is
+//! collected into, held across `.await`; the parser, held while it parses; the buffer of the
+//! answer, which becomes the response body, so that it comes back after the socket has taken the
+//! bytes, on whichever worker that happens.
+//!
+//! Without arguments the program runs the service twice, pooling off and on, each in a process of
+//! its own, drives them in turn with real payloads, and prints one table. `--help` tells the rest.
+
+mod alloc;
+mod args;
+mod child;
+mod compare;
+mod histogram;
+mod load;
+mod report;
+mod service;
+
+use crate::args::{Command, HELP, Serve};
+use crate::service::Service;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+#[global_allocator]
+static ALLOCATOR: alloc::Counting = alloc::Counting;
+
+fn main() -> ExitCode {
+    let command = match args::parse(std::env::args().skip(1)) {
+        Ok(command) => command,
+        Err(message) => {
+            eprintln!("json_service: {message}; --help tells what there is");
+            return ExitCode::from(2);
+        }
+    };
+    let done = match &command {
+        Command::Help => {
+            print!("{HELP}");
+            Ok(())
+        }
+        Command::Serve(settings) => serve(settings),
+        Command::Compare(settings) => {
+            if cfg!(debug_assertions) {
+                eprintln!("json_service: without --release the figures mean little");
+            }
+            compare::run(settings)
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("json_service: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn serve(settings: &Serve) -> Result<(), String> {
+    let cannot = |what: &str, error| format!("cannot {what} {}: {error}", settings.address);
+    let listener = TcpListener::bind(settings.address)
+        .await
+        .map_err(|e| cannot("listen on", e))?;
+    let address = listener.local_addr().map_err(|e| cannot("listen on", e))?;
+    println!("{}{address}", child::ANNOUNCEMENT);
+    let service = Arc::new(Service::new(settings.pooling));
+    if settings.until_eof {
+        child::exit_at_eof();
+    } else {
+        // Under measurement the cycles come from use, and from `POST /cycle`. Here also when nobody
+        // calls: an idle service gives its memory back.
+        tokio::spawn(age(service.clone()));
+    }
+    tokio::select! {
+        never = service::serve(listener, service.clone()) => match never {},
+        interrupted = tokio::signal::ctrl_c() => {
+            interrupted.map_err(|error| format!("cannot wait for Ctrl-C: {error}"))?;
+        }
+    }
+    for pool in &service.figures().pools {
+        println!("{}", report::pool_line(pool));
+    }
+    Ok(())
+}
+
+async fn age(service: Arc<Service>) {
+    let mut tick = tokio::time::interval(Duration::from_secs(10));
+    loop {
+        tick.tick().await;
+        service.cycle();
+    }
+}

@@ -1,0 +1,191 @@
+//! What the tests share: objects that are counted, threads that do as they are told, tests that run
+//! in a process of their own.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::env;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::{AcqRel, Acquire};
+use std::sync::mpsc::{self, Sender};
+use std::thread::{self, JoinHandle};
+use stealpool::{Pool, Recycle, Stats};
+
+/// `n` in a release build; a tenth of it in a debug build, which is some ten times slower.
+pub(crate) const fn scaled(n: usize) -> usize {
+    if cfg!(debug_assertions) { n / 10 } else { n }
+}
+
+/// How many of a kind of object were made and dropped.
+#[derive(Clone, Default)]
+pub(crate) struct Census(Arc<Counts>);
+
+#[derive(Default)]
+struct Counts {
+    made: AtomicUsize,
+    dropped: AtomicUsize,
+    recycled: AtomicUsize,
+}
+
+impl Census {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// A new object, counted here.
+    pub(crate) fn object(&self) -> Counted {
+        Counted {
+            id: self.0.made.fetch_add(1, AcqRel),
+            weight: 0,
+            census: self.clone(),
+        }
+    }
+
+    /// A new object with a footprint.
+    pub(crate) fn weighing(&self, weight: usize) -> Counted {
+        let mut object = self.object();
+        object.weight = weight;
+        object
+    }
+
+    pub(crate) fn made(&self) -> usize {
+        self.0.made.load(Acquire)
+    }
+
+    pub(crate) fn dropped(&self) -> usize {
+        self.0.dropped.load(Acquire)
+    }
+
+    pub(crate) fn recycled(&self) -> usize {
+        self.0.recycled.load(Acquire)
+    }
+
+    pub(crate) fn alive(&self) -> usize {
+        // Dropped first: whatever is dropped was made before.
+        let dropped = self.dropped();
+        self.made() - dropped
+    }
+}
+
+/// An object that its [`Census`] counts, with an identity of its own.
+pub(crate) struct Counted {
+    pub(crate) id: usize,
+    pub(crate) weight: usize,
+    census: Census,
+}
+
+impl Recycle for Counted {
+    fn recycle(&mut self) {
+        self.census.0.recycled.fetch_add(1, AcqRel);
+    }
+
+    fn footprint(&self) -> usize {
+        self.weight
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.census.0.dropped.fetch_add(1, AcqRel);
+    }
+}
+
+/// The maker of a [`CountedPool`]'s objects.
+pub(crate) type Maker = Box<dyn Fn() -> Counted + Send + Sync>;
+
+/// A pool of counted objects.
+pub(crate) type CountedPool = Pool<Counted, Maker>;
+
+impl Census {
+    pub(crate) fn maker(&self) -> Maker {
+        let census = self.clone();
+        Box::new(move || census.object())
+    }
+
+    /// A pool of these objects that ages only when told.
+    pub(crate) fn pool(&self) -> Arc<CountedPool> {
+        self.pool_with(stealpool::Builder::new().collect_manually())
+    }
+
+    pub(crate) fn pool_with(&self, settings: stealpool::Builder) -> Arc<CountedPool> {
+        Arc::new(settings.build(self.maker()))
+    }
+}
+
+/// Gets that found an object.
+pub(crate) fn hits(stats: &Stats) -> u64 {
+    stats.private_hits + stats.local_hits + stats.steals + stats.victim_hits
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// A thread that runs one job after the other, and sleeps in between.
+pub(crate) struct Puppet {
+    jobs: Sender<Job>,
+    thread: JoinHandle<()>,
+}
+
+impl Puppet {
+    pub(crate) fn new() -> Self {
+        let (jobs, inbox) = mpsc::channel::<Job>();
+        let thread = thread::spawn(move || inbox.into_iter().for_each(|job| job()));
+        Puppet { jobs, thread }
+    }
+
+    /// Runs a job in the thread and waits for its result. A panic of the job is a panic here.
+    pub(crate) fn run<R: Send + 'static>(&self, job: impl FnOnce() -> R + Send + 'static) -> R {
+        let (send, receive) = mpsc::channel();
+        let job = move || drop(send.send(job()));
+        self.jobs.send(Box::new(job)).expect("the thread is there");
+        receive.recv().expect("the job ends")
+    }
+
+    /// Ends the thread, its thread-local destructors included.
+    pub(crate) fn end(self) {
+        drop(self.jobs);
+        self.thread.join().expect("no job panicked");
+    }
+}
+
+/// Runs the calling test, `name`, in a process of its own, where an abort is an exit status and
+/// nobody else uses the pools.
+pub(crate) fn in_child(name: &str, body: impl FnOnce()) {
+    const CHILD: &str = "STEALPOOL_TEST_CHILD";
+    if env::var_os(CHILD).is_some_and(|child| child == name) {
+        return body();
+    }
+    let output = Command::new(env::current_exe().expect("a path"))
+        .args([name, "--exact", "--nocapture", "--test-threads=1"])
+        .env(CHILD, name)
+        .output()
+        .expect("the test binary runs again");
+    assert!(
+        output.status.success(),
+        "{name}: {}\n{}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    // `--exact` with a wrong name runs nothing, successfully.
+    assert!(
+        String::from_utf8_lossy(&output.stdout).contains("1 passed"),
+        "{name}: ran nothing"
+    );
+}
+
+/// A small generator of numbers (Marsaglia's xorshift), so that a test is the same every time.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// A number below `n`.
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as usize % n
+    }
+}

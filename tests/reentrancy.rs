@@ -1,0 +1,340 @@
+//! User code that uses the pool which is just calling it: no deadlock, nothing lost, nothing twice.
+//! (thread_local-rs#94 and #97 were such a constructor.)
+
+mod common;
+
+use common::{Census, Counted, in_child};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::{AcqRel, Acquire};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+use stealpool::{Builder, Guard, OwnedGuard, Policy, Pool};
+
+const MANUAL: Builder = Builder::new().collect_manually();
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Callback {
+    Create,
+    Recycle,
+    Footprint,
+    Drop,
+}
+
+/// Calls back into the pool, from one of the callbacks, no deeper than three levels.
+struct Hook {
+    from: Callback,
+    what: fn(&Arc<HookedPool>, &Arc<Hook>),
+    pool: OnceLock<Weak<HookedPool>>,
+    census: Census,
+    depth: AtomicUsize,
+    calls: AtomicUsize,
+}
+
+impl Hook {
+    fn called(self: &Arc<Self>, from: Callback) {
+        if from != self.from {
+            return;
+        }
+        let pool = self.pool.get().and_then(Weak::upgrade);
+        let deep = self.depth.fetch_add(1, AcqRel);
+        if let (Some(pool), 0..3) = (pool, deep) {
+            self.calls.fetch_add(1, AcqRel);
+            (self.what)(&pool, self);
+        }
+        self.depth.fetch_sub(1, AcqRel);
+    }
+
+    fn object(self: &Arc<Self>) -> Hooked {
+        Hooked {
+            hook: Arc::clone(self),
+            _counted: self.census.object(),
+        }
+    }
+}
+
+struct Hooked {
+    hook: Arc<Hook>,
+    _counted: Counted,
+}
+
+impl Drop for Hooked {
+    fn drop(&mut self) {
+        self.hook.called(Callback::Drop);
+    }
+}
+
+type HookedPool = Pool<Hooked, Hooking>;
+
+struct Hooking(Arc<Hook>);
+
+impl Policy<Hooked> for Hooking {
+    fn create(&self) -> Hooked {
+        self.0.called(Callback::Create);
+        self.0.object()
+    }
+    fn recycle(&self, _: &mut Hooked) -> bool {
+        self.0.called(Callback::Recycle);
+        true
+    }
+    fn footprint(&self, _: &Hooked) -> usize {
+        self.0.called(Callback::Footprint);
+        1
+    }
+}
+
+type What = (&'static str, fn(&Arc<HookedPool>, &Arc<Hook>));
+
+const WHAT: [What; 16] = [
+    ("get", |pool, _| drop(pool.get())),
+    ("get two", |pool, _| drop([pool.get(), pool.get()])),
+    ("try_get", |pool, _| drop(pool.try_get())),
+    ("get_with", |pool, hook| {
+        drop(pool.get_with(|| hook.object()))
+    }),
+    ("get_owned", |pool, _| drop(pool.get_owned())),
+    ("put", |pool, hook| pool.put(hook.object())),
+    ("wrap", |pool, hook| drop(pool.wrap(hook.object()))),
+    ("into_inner", |pool, _| drop(Guard::into_inner(pool.get()))),
+    ("discard", |pool, _| OwnedGuard::discard(pool.get_owned())),
+    ("collect", |pool, _| {
+        pool.collect();
+    }),
+    ("clear", |pool, _| {
+        pool.clear();
+    }),
+    ("drain", |pool, _| drop(pool.drain())),
+    ("drain half", |pool, _| drop(pool.drain().next())),
+    ("reserve", |pool, _| pool.reserve(2)),
+    ("look", |pool, _| {
+        assert!(pool.idle() <= 1000 && pool.stats().idle <= 1000);
+        assert!(format!("{pool:?}").contains("Pool"));
+    }),
+    ("another pool", |_, hook| {
+        let other: Pool<Vec<Counted>> = Pool::new(Vec::new);
+        other.put(vec![hook.census.object()]);
+        drop([other.get(), other.get()]);
+        other.collect();
+    }),
+];
+
+#[test]
+fn any_callback_may_do_anything_with_the_pool() {
+    let settings = [
+        MANUAL,
+        MANUAL.max_idle(2),
+        MANUAL.idle_bytes(3),
+        Builder::new().collect_every(Duration::ZERO),
+    ];
+    for settings in settings {
+        for from in [
+            Callback::Create,
+            Callback::Recycle,
+            Callback::Footprint,
+            Callback::Drop,
+        ] {
+            for (name, what) in WHAT {
+                re_enter(settings, from, name, what);
+            }
+        }
+    }
+}
+
+fn re_enter(settings: Builder, from: Callback, name: &str, what: fn(&Arc<HookedPool>, &Arc<Hook>)) {
+    let hook = Arc::new(Hook {
+        from,
+        what,
+        pool: OnceLock::new(),
+        census: Census::new(),
+        depth: AtomicUsize::new(0),
+        calls: AtomicUsize::new(0),
+    });
+    let pool = Arc::new(settings.build(Hooking(Arc::clone(&hook))));
+    hook.pool.set(Arc::downgrade(&pool)).expect("set once");
+    let census = &hook.census;
+    let check = |step: &str| {
+        let stats = pool.stats();
+        assert_eq!(
+            stats.idle,
+            census.alive(),
+            "{name} from {from:?}, {step}: {stats}"
+        );
+    };
+    for _ in 0..3 {
+        drop([pool.get(), pool.get(), pool.get()]);
+        check("hold 3");
+        drop(pool.get_owned());
+        check("hold 1");
+        pool.put(hook.object());
+        check("put");
+        pool.collect();
+        check("collect");
+        Guard::discard(pool.get());
+        check("discard");
+        pool.collect();
+        pool.collect();
+        check("collect twice");
+        pool.reserve(3);
+        check("reserve");
+        drop(pool.drain());
+        check("drain");
+        drop([pool.get(), pool.get()]);
+        pool.clear();
+        check("clear");
+    }
+    // Past a look at the clock or two.
+    (0..3000).for_each(|_| drop(pool.get()));
+    check("many");
+    drop(pool);
+    assert_eq!(census.alive(), 0, "{name} from {from:?}");
+    assert!(
+        hook.calls.load(Acquire) > 0,
+        "{name} from {from:?}: never called"
+    );
+    assert_eq!(hook.depth.load(Acquire), 0);
+}
+
+/// A constructor that takes a spare part from the same pool, five levels down: each level has an
+/// object of its own.
+#[test]
+fn a_constructor_may_get_from_its_own_pool() {
+    struct Nest {
+        pool: OnceLock<Weak<Pool<Vec<usize>, Nest>>>,
+        level: AtomicUsize,
+    }
+    impl Policy<Vec<usize>> for Nest {
+        fn create(&self) -> Vec<usize> {
+            let level = self.level.fetch_add(1, AcqRel);
+            if level == 4 {
+                return vec![level];
+            }
+            let pool = self.pool.get().and_then(Weak::upgrade).expect("it lives");
+            let part = pool.get();
+            let mut whole = part.clone();
+            whole.push(level);
+            whole
+        }
+        fn recycle(&self, _: &mut Vec<usize>) -> bool {
+            true
+        }
+    }
+    let nest = Nest {
+        pool: OnceLock::new(),
+        level: AtomicUsize::new(0),
+    };
+    let pool = Arc::new(MANUAL.build(nest));
+    pool.policy()
+        .pool
+        .set(Arc::downgrade(&pool))
+        .expect("set once");
+    let outermost = pool.get();
+    assert_eq!(*outermost, [4, 3, 2, 1, 0]);
+    let stats = pool.stats();
+    assert_eq!((stats.creates, stats.idle, stats.gets), (5, 4, 5));
+}
+
+/// An idle object that owns the last handle of another pool: dropping it drops that pool.
+#[test]
+fn a_destructor_may_drop_another_pool() {
+    let census = Census::new();
+    let pool: Pool<Vec<Arc<common::CountedPool>>, _> =
+        MANUAL.build(stealpool::policy(Vec::new).recycle_with(|_| true));
+    let fill = || {
+        let inner = census.pool();
+        drop([inner.get(), inner.get()]);
+        pool.put(vec![inner]);
+    };
+    (0..3).for_each(|_| fill());
+    pool.collect();
+    assert_eq!(census.alive(), 6);
+    pool.collect();
+    assert_eq!(census.alive(), 0, "collected");
+    (0..3).for_each(|_| fill());
+    pool.clear();
+    assert_eq!(census.alive(), 0, "cleared");
+    (0..3).for_each(|_| fill());
+    drop(pool);
+    assert_eq!(census.alive(), 0, "dropped");
+}
+
+/// An idle object may even own the last handle of its own pool; a cycle then ends both.
+#[test]
+fn a_destructor_may_drop_its_own_pool() {
+    in_child("a_destructor_may_drop_its_own_pool", || {
+        struct Loop {
+            _home: Option<Arc<Pool<Loop, Empty>>>,
+            _counted: Counted,
+        }
+        struct Empty;
+        impl Policy<Loop> for Empty {
+            fn create(&self) -> Loop {
+                unreachable!("all come from outside")
+            }
+            fn recycle(&self, _: &mut Loop) -> bool {
+                true
+            }
+        }
+        let census = Census::new();
+        let pool = Arc::new(MANUAL.build(Empty));
+        for home in [None, Some(Arc::clone(&pool)), None] {
+            pool.put(Loop {
+                _home: home,
+                _counted: census.object(),
+            });
+        }
+        drop(pool);
+        assert_eq!(census.alive(), 3);
+        stealpool::collect_all();
+        assert_eq!(census.alive(), 3);
+        stealpool::collect_all();
+        assert_eq!(census.alive(), 0);
+        assert_eq!(stealpool::collect_all(), stealpool::Collected::default());
+    });
+}
+
+/// Objects of one pool that use another, which uses the first.
+#[test]
+fn two_pools_may_use_each_other() {
+    struct Cross {
+        other: OnceLock<Weak<Pool<Vec<u8>, Cross>>>,
+        depth: AtomicUsize,
+    }
+    impl Cross {
+        fn touch(&self) {
+            if self.depth.fetch_add(1, AcqRel) < 3 {
+                if let Some(other) = self.other.get().and_then(Weak::upgrade) {
+                    drop([other.get(), other.get()]);
+                    other.collect();
+                }
+            }
+            self.depth.fetch_sub(1, AcqRel);
+        }
+    }
+    impl Policy<Vec<u8>> for Cross {
+        fn create(&self) -> Vec<u8> {
+            self.touch();
+            Vec::new()
+        }
+        fn recycle(&self, _: &mut Vec<u8>) -> bool {
+            self.touch();
+            true
+        }
+    }
+    let new = || {
+        Arc::new(MANUAL.build(Cross {
+            other: OnceLock::new(),
+            depth: AtomicUsize::new(0),
+        }))
+    };
+    let (a, b) = (new(), new());
+    a.policy().other.set(Arc::downgrade(&b)).expect("set once");
+    b.policy().other.set(Arc::downgrade(&a)).expect("set once");
+    for _ in 0..10 {
+        drop([a.get(), a.get()]);
+        drop(b.get());
+    }
+    for pool in [&a, &b] {
+        let stats = pool.stats();
+        assert_eq!(stats.gets, stats.puts, "{stats}");
+        assert_eq!(stats.creates, stats.idle as u64 + stats.aged_out, "{stats}");
+    }
+}
