@@ -81,11 +81,12 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     #[inline(never)]
     fn keep_slowly(&self, me: Owner<'_, T>, placed: Placed<T>, weight: u64) -> bool {
         let interior = self.interior();
-        let tick = me.worker().private.last_turn().is_tick();
+        let first = me.worker().private.last_turn();
         let refused = interior.engine.settle(me, placed, weight).err();
         let kept = refused.is_none();
         drop(refused);
-        if tick {
+        // Settling may have looked at the slot once more.
+        if first.is_tick() || me.worker().private.last_turn().is_tick() {
             interior.tick();
         }
         kept

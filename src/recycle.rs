@@ -139,8 +139,9 @@ impl Recycle for bytes::BytesMut {
     #[inline]
     fn recycle(&mut self) {
         self.clear();
-        // Without this, the room in front of what was split off stays out of reach.
-        self.try_reclaim(self.capacity() + 1);
+        // Without this, the room that was split off stays out of reach. It stays so if a part is
+        // still in use, which is no failure.
+        let _ = self.try_reclaim(self.capacity() + 1);
     }
 
     #[inline]

@@ -190,9 +190,10 @@ fn an_object_survives_the_first_cycle_after_its_use() {
     let pool = census.pool();
     for round in 0..100 {
         // One that stays private, or one that descends, or both.
-        hold(&pool, 1 + round % 3);
+        let used = 1 + round % 3;
+        hold(&pool, used);
         let idle = pool.idle();
-        assert!(pool.collect().aged >= 1 + round % 3, "round {round}");
+        assert!(pool.collect().aged >= used, "round {round}");
         assert!(pool.idle() <= idle);
         assert!(pool.try_get().is_some(), "round {round}");
     }

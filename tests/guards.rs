@@ -117,6 +117,10 @@ fn a_guard_passes_where_a_reference_is_asked() {
 fn the_objects_own_methods_win() {
     struct Shelf(u32);
     impl Shelf {
+        #[expect(
+            clippy::wrong_self_convention,
+            reason = "the name is what the test is about"
+        )]
         fn into_inner(&self) -> u32 {
             self.0
         }
@@ -397,12 +401,10 @@ fn std_types_pool_as_they_are() {
     use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashSet, LinkedList, VecDeque};
     use std::ffi::OsString;
     use std::io::Cursor;
-    fn comes_back_empty<T: Recycle + Send + 'static>(
+    fn comes_back_empty<T: Default + Recycle + Send + 'static>(
         fill: impl Fn(&mut T),
         is_empty: impl Fn(&T) -> bool,
-    ) where
-        T: Default,
-    {
+    ) {
         let pool = MANUAL.build(T::default);
         fill(&mut pool.get());
         assert_eq!(pool.idle(), 1);

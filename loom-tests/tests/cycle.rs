@@ -65,7 +65,7 @@ fn a_cycle_against_a_thief() {
         });
         held.extend(thief.join().unwrap());
         assert_eq!(core.idle(), 0, "two cycles without use");
-        drop(me);
+        me.leave();
         assert_conserved(&core, held, 2);
     });
 }
@@ -94,7 +94,7 @@ fn two_collectors() {
         assert_eq!(core.idle(), 0);
         // What the other had claimed when we came by may still be on its way out; the deque may not.
         assert!(idle_after_mine <= 1);
-        drop(me);
+        me.leave();
         assert_conserved(&core, held, 2);
     });
 }
@@ -108,7 +108,7 @@ fn closing_during_a_cycle() {
         let core = core();
         let me = core.join();
         put(&me, 0);
-        drop(me);
+        me.leave();
         assert!(core.cycle().is_empty());
         let other = Arc::clone(&core);
         let collector = thread::spawn(move || other.cycle());
@@ -156,7 +156,7 @@ fn a_bound_is_never_exceeded() {
             let sixth = me.put(Item::new(6));
             assert!(sixth.is_some(), "a third one is refused");
             held.extend(sixth);
-            drop(me);
+            me.leave();
             assert_conserved(&core, held, 7);
         },
     );

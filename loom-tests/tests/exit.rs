@@ -29,7 +29,7 @@ fn exit_against_steal() {
             touch(held);
         });
         ending.join().unwrap();
-        drop(me);
+        me.leave();
         assert_conserved(&core, held, 2);
     });
 }
@@ -90,7 +90,7 @@ fn one_orphan_two_heirs() {
         let mut held: Vec<_> = me.get().into_iter().collect();
         held.extend(heir.join().unwrap());
         assert_eq!(core.workers(), 2);
-        drop(me);
+        me.leave();
         assert_conserved(&core, held, 1);
     });
 }

@@ -119,7 +119,7 @@ fn an_idle_owner_keeps_nothing() {
             dead
         });
         let held = collector.join().unwrap();
-        drop(me);
+        me.leave();
         assert_conserved(&core, held, 1);
     });
 }

@@ -69,7 +69,8 @@ fn nothing_in_a_deque_is_out_of_reach() {
             held.push(third.get().expect("within reach"));
         }
         assert!(third.get().is_none());
-        drop((me, third));
+        me.leave();
+        third.leave();
         assert_conserved(&core, held, 3);
     });
 }

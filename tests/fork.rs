@@ -1,0 +1,117 @@
+//! A process that forks while its threads use a pool: the child goes on with what it has.
+#![cfg(unix)]
+
+mod common;
+
+use common::{Census, CountedPool, in_child};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Acquire, Release};
+use std::thread;
+use stealpool::Guard;
+
+/// Seconds after which a child that waits for something is killed.
+const PATIENCE: u32 = 30;
+
+/// Forks; runs `child` in the child, without ever returning there. Returns how it ended: 0 is well.
+fn fork_and(child: impl FnOnce()) -> i32 {
+    // SAFETY: the child calls only `child`, which waits for no thread of the parent's, and `_exit`.
+    let id = unsafe { libc::fork() };
+    assert!(id >= 0, "fork failed");
+    if id == 0 {
+        // SAFETY: arms a timer of this process.
+        unsafe { libc::alarm(PATIENCE) };
+        let well = catch_unwind(AssertUnwindSafe(child)).is_ok();
+        // SAFETY: ends the process without running what belongs to the parent.
+        unsafe { libc::_exit(i32::from(!well)) };
+    }
+    let mut status = 0;
+    // SAFETY: `id` is our child, and `status` a place for its status.
+    let waited = unsafe { libc::waitpid(id, &raw mut status, 0) };
+    assert_eq!(waited, id);
+    status
+}
+
+/// What a child does with a pool that other threads were in the middle of using.
+fn use_it(pool: &CountedPool) {
+    for round in 0..100 {
+        let held: Vec<_> = (0..5).map(|_| pool.get()).collect();
+        let ids: std::collections::BTreeSet<usize> = held.iter().map(|object| object.id).collect();
+        assert_eq!(ids.len(), 5, "distinct");
+        drop(held);
+        drop(pool.try_get().map(Guard::into_inner));
+        if round % 10 == 0 {
+            pool.collect();
+        }
+    }
+    pool.clear();
+    drop(pool.drain());
+    // What a thread of the parent's had in its hands, or in a slot it was inside of, stays lost.
+    assert!(pool.idle() <= 3);
+    // An object of our own survives one cycle and not two, as ever.
+    drop(pool.get());
+    pool.collect();
+    assert!(pool.idle() >= 1);
+    pool.collect();
+    drop(pool.get());
+}
+
+#[test]
+fn a_quiet_pool_is_whole_in_the_child() {
+    in_child("a_quiet_pool_is_whole_in_the_child", || {
+        let census = Census::new();
+        let pool = census.pool();
+        drop([pool.get(), pool.get(), pool.get()]);
+        let status = fork_and(|| {
+            assert_eq!((pool.idle(), pool.get().id), (3, 2));
+            use_it(&pool);
+            let fresh = census.pool();
+            use_it(&fresh);
+            pool.collect();
+            pool.collect();
+            assert_eq!(pool.idle(), 0);
+        });
+        assert_eq!(status, 0);
+        assert_eq!(
+            (pool.idle(), census.made()),
+            (3, 3),
+            "the parent's is its own"
+        );
+    });
+}
+
+#[test]
+fn a_busy_pool_is_usable_in_the_child() {
+    in_child("a_busy_pool_is_usable_in_the_child", || {
+        let census = Census::new();
+        let pool = census.pool();
+        let stop = Arc::new(AtomicBool::new(false));
+        let threads: Vec<_> = (0..3)
+            .map(|thread| {
+                let (pool, stop) = (Arc::clone(&pool), Arc::clone(&stop));
+                thread::spawn(move || {
+                    while !stop.load(Acquire) {
+                        drop((0..1 + thread).map(|_| pool.get()).collect::<Vec<_>>());
+                        if thread == 2 {
+                            pool.collect();
+                        }
+                    }
+                })
+            })
+            .collect();
+        drop([pool.get(), pool.get()]);
+        for fork in 0..if cfg!(debug_assertions) { 50 } else { 200 } {
+            let status = fork_and(|| {
+                use_it(&pool);
+                use_it(&census.pool());
+            });
+            assert_eq!(status, 0, "fork {fork}");
+        }
+        stop.store(true, Release);
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
+        assert_eq!(pool.idle(), census.alive());
+    });
+}
