@@ -89,13 +89,18 @@ impl Budget {
         self.refund(objects, more);
     }
 
-    /// Takes a whole allowance back.
-    pub(crate) fn reclaim(&self, allowance: u64) {
+    /// Takes a whole allowance back, of which a chain that goes below keeps its part.
+    pub(crate) fn convert(&self, allowance: u64, objects: u64, bytes: u64) {
         if allowance != 0 && !self.is_unbounded() {
             self.lent_objects.refund(1);
             self.lent_bytes.refund(allowance - 1);
-            self.refund(1, allowance - 1);
+            self.refund(1 - objects.min(1), (allowance - 1).saturating_sub(bytes));
         }
+    }
+
+    /// Takes a whole allowance back.
+    pub(crate) fn reclaim(&self, allowance: u64) {
+        self.convert(allowance, 0, 0);
     }
 }
 

@@ -13,9 +13,10 @@
 //! whole cycle through when it returns. A collector that is stopped half-way holds up nobody: the
 //! next cycle passes it, and only the slots it has claimed stay with it.
 
+use crate::batch::Batch;
 use crate::engine::Engine;
 use crate::generation::{Generation, Side};
-use crate::object::{Batch, Chain};
+use crate::object::Chain;
 use crate::private::Ticket;
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::sync::{deque, fence};
@@ -34,15 +35,23 @@ impl<T> Engine<T> {
         if self.is_closed() {
             self.take_all(dead);
         }
-        deque::flush_retired();
+        Self::give_buffers_back(dead.len() - before);
     }
 
     /// Takes every idle object, whatever its age.
     pub(crate) fn take_all(&self, taken: &mut Batch<T>) {
+        let before = taken.len();
         self.empty(Side::Even, None, taken);
         self.empty(Side::Odd, None, taken);
         self.call_in(Reach::All, taken);
-        deque::flush_retired();
+        Self::give_buffers_back(taken.len() - before);
+    }
+
+    /// Lets go of deque buffers that have grown, when so many objects left that some may have.
+    fn give_buffers_back(left: usize) {
+        if left > deque::SMALLEST {
+            deque::flush_retired();
+        }
     }
 
     /// Empties one side of every worker and of the shared store; stops early when `during` is given

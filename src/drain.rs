@@ -1,6 +1,11 @@
 //! Idle objects on their way out of a pool.
 
-use crate::object::{Batch, Object};
+use crate::batch::Batch;
+use crate::interior::bury;
+use crate::object::Object;
+use std::mem;
+use std::panic::resume_unwind;
+use std::thread;
 
 /// The idle objects of a pool, taken out by [`Pool::drain`](crate::Pool::drain).
 ///
@@ -13,6 +18,18 @@ pub struct Drain<T> {
 impl<T> Drain<T> {
     pub(crate) fn new(taken: Batch<T>) -> Self {
         Drain { taken }
+    }
+}
+
+/// Each object is dropped, whatever the destructor of another does.
+impl<T> Drop for Drain<T> {
+    fn drop(&mut self) {
+        let rest = mem::replace(&mut self.taken, Batch::new());
+        if let Err(payload) = bury(rest) {
+            if !thread::panicking() {
+                resume_unwind(payload);
+            }
+        }
     }
 }
 

@@ -16,7 +16,7 @@
 use crate::budget::Budget;
 use crate::generation::{Generation, Side};
 use crate::object::{Chain, Object};
-use crate::private::Placed;
+use crate::private::{Placed, Seized};
 use crate::registry::Registry;
 use crate::shared::Shared;
 use crate::stats::Ledger;
@@ -176,6 +176,25 @@ impl<T> Engine<T> {
                 self.descend(me, Chain::of(object.weighing(weight)))
             }
         }
+    }
+
+    /// Empties the private slot of an owner who is about to leave, so that others can have what was
+    /// in it. It goes to the shared store: the worker may never overflow again. Runs no user code.
+    pub(crate) fn vacate(&self, me: Owner<'_, T>) {
+        let seized = me.vacate_private(!self.budget.is_unbounded());
+        // Looking into the slot is no operation of the user's.
+        me.count_get(Outcome::Nothing);
+        let Some(Seized { chain, allowance }) = seized else {
+            return;
+        };
+        let Some(chain) = chain else {
+            return self.budget.reclaim(allowance);
+        };
+        self.budget.convert(allowance, chain.len(), chain.weight());
+        me.count_descent();
+        me.count_deep_bytes(chain.weight(), false);
+        let here = me.worker().index();
+        self.shared.push(self.generation.primary(), here, chain);
     }
 
     /// What did not stay in the private slot goes one down, if the budget allows.

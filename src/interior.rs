@@ -4,9 +4,9 @@
 //! a cycle takes is dropped here, after the engine has let go of it: each object for itself, so
 //! that a panicking destructor costs that object and no other.
 
+use crate::batch::Batch;
 use crate::current;
 use crate::engine::{Engine, Plan};
-use crate::object::Batch;
 use crate::roster::{self, Member, PoolId};
 use crate::stats::Collected;
 use crate::worker::{Owner, Worker};
@@ -62,7 +62,18 @@ impl<T: Send> Member for Interior<T> {
     }
 
     fn leave(&self, index: usize, tenancy: u32) {
+        if let Some(worker) = self.engine.registry.get(index) {
+            // SAFETY: the calling thread holds this tenancy until it is given back below.
+            self.engine.vacate(unsafe { worker.owner() });
+        }
         self.engine.registry.leave(index, tenancy);
+        if self.engine.is_closed() {
+            // The pool was dropped meanwhile, perhaps before the slot was emptied: nobody else comes
+            // any more. The one case in which a thread's end runs destructors; none escapes.
+            let mut left = Batch::new();
+            self.engine.take_all(&mut left);
+            let _ = bury(left);
+        }
     }
 }
 

@@ -39,6 +39,8 @@ mod recycle;
 #[expect(unsafe_code, reason = "entries are reclaimed through crossbeam-epoch")]
 mod roster;
 
+#[expect(unsafe_code, reason = "a stack that hangs on its objects' links")]
+mod batch;
 mod budget;
 #[expect(unsafe_code, reason = "the collector's side of the hand-off")]
 mod cycle;

@@ -15,6 +15,7 @@ use crate::pool::Pool;
 use crate::private::Placed;
 use crate::worker::{Outcome, Owner};
 use std::convert::Infallible;
+use std::mem;
 use std::thread;
 
 impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
@@ -161,10 +162,23 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         if !tick {
             return object;
         }
-        // In a guard, so that a destructor's panic in the cycle does not lose the object.
-        let guard = object.map(|object| Guard::new(self, object));
-        interior.tick();
-        guard.map(Guard::into_object)
+        // A destructor's panic in the cycle must not lose the object, nor the count of a miss.
+        let miss = Miss {
+            pool: self,
+            outcome: Outcome::Nothing,
+        };
+        match object.map(|object| Guard::new(self, object)) {
+            Some(guard) => {
+                mem::forget(miss);
+                interior.tick();
+                Some(guard.into_object())
+            }
+            None => {
+                interior.tick();
+                mem::forget(miss);
+                None
+            }
+        }
     }
 
     #[cold]

@@ -3,8 +3,9 @@
 //! Compiled under `cfg(loom)` only. Objects travel as [`Held`], which keeps its box: a box that is
 //! freed may come back at the same address, and a stale pointer would then go unnoticed.
 
+use crate::batch::Batch;
 use crate::engine::{Engine, Plan};
-use crate::object::{Batch, Object};
+use crate::object::Object;
 use crate::sync::deque;
 use crate::worker::{Outcome, Owner, Tenancy};
 
@@ -148,6 +149,7 @@ impl<T> Seat<'_, T> {
 
     /// Ends the tenancy, as a thread does when it ends.
     pub fn leave(self) {
+        self.core.0.vacate(self.owner);
         self.core
             .0
             .registry

@@ -1,4 +1,4 @@
-//! A boxed `T` that exists exactly once, and the two ways of holding several.
+//! A boxed `T` that exists exactly once, and a line of several.
 //!
 //! ```text
 //!   Object ──► ┌──────┬─────────┬───┐      Chain ──► ┌──────┬───┐   ┌──────┬───┐
@@ -13,9 +13,8 @@
 //! * [`Object`]: one object, in somebody's hands. Its link is null.
 //! * [`Chain`]: one object or more, the unit that a private slot holds and a deque moves. Its length
 //!   (at most [`Chain::LONGEST`]) and weight are known at the head.
-//! * [`Batch`]: any number of objects that left the pool together.
 //!
-//! All three own what they point to. Dropping one drops its objects.
+//! Both own what they point to. Dropping one drops its objects.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -120,6 +119,30 @@ impl<T> Object<T> {
         let node = unsafe { self.node.as_mut() };
         node.measure = Measure::new(bytes, 1);
         self
+    }
+
+    /// Gives up ownership, with the link set; the other half is [`unlink`](Self::unlink).
+    pub(crate) fn link(mut self, to: *mut Node<T>) -> NonNull<Node<T>> {
+        // SAFETY: as in `value_mut`.
+        let node = unsafe { self.node.as_mut() };
+        node.link = to;
+        mem::ManuallyDrop::new(self).node
+    }
+
+    /// Takes ownership back, and what the link was.
+    ///
+    /// # Safety
+    ///
+    /// `raw` came from [`link`](Self::link), and this is the only call for it.
+    pub(crate) unsafe fn unlink(raw: NonNull<Node<T>>) -> (Self, *mut Node<T>) {
+        let mut object = Object {
+            node: raw,
+            owns: PhantomData,
+        };
+        // SAFETY: `object` owns its node by the caller's promise.
+        let node = unsafe { object.node.as_mut() };
+        let link = mem::replace(&mut node.link, ptr::null_mut());
+        (object, link)
     }
 }
 
@@ -282,77 +305,6 @@ impl<T> fmt::Debug for Chain<T> {
     }
 }
 
-/// Any number of objects that left the pool together: to be dropped, or handed out one by one.
-///
-/// Collecting them allocates nothing: they hang on their own links.
-pub(crate) struct Batch<T> {
-    top: *mut Node<T>,
-    count: usize,
-    owns: PhantomData<T>,
-}
-
-// SAFETY: a batch owns its objects as a `Vec<Box<T>>` would.
-unsafe impl<T: Send> Send for Batch<T> {}
-// SAFETY: a shared batch gives out nothing but its count.
-unsafe impl<T> Sync for Batch<T> {}
-
-impl<T> Batch<T> {
-    /// No object.
-    pub(crate) fn new() -> Self {
-        Batch {
-            top: ptr::null_mut(),
-            count: 0,
-            owns: PhantomData,
-        }
-    }
-
-    /// How many objects.
-    pub(crate) fn len(&self) -> usize {
-        self.count
-    }
-
-    /// Adds every object of `chain`.
-    pub(crate) fn add(&mut self, chain: Chain<T>) {
-        let mut rest = Some(chain);
-        while let Some(chain) = rest {
-            let (object, next) = chain.split();
-            let raw = Chain::of(object).into_raw();
-            // SAFETY: the node is ours: `split` gave us its `Object`.
-            let node = unsafe { &mut *raw.as_ptr() };
-            node.link = self.top;
-            self.top = raw.as_ptr();
-            self.count += 1;
-            rest = next;
-        }
-    }
-
-    /// Takes one object out.
-    pub(crate) fn pop(&mut self) -> Option<Object<T>> {
-        let raw = NonNull::new(self.top)?;
-        let mut object = Object {
-            node: raw,
-            owns: PhantomData,
-        };
-        // SAFETY: the batch owns the nodes on its stack; `object` holds this one now.
-        let node = unsafe { object.node.as_mut() };
-        self.top = mem::replace(&mut node.link, ptr::null_mut());
-        self.count -= 1;
-        Some(object)
-    }
-}
-
-impl<T> Drop for Batch<T> {
-    fn drop(&mut self) {
-        while self.pop().is_some() {}
-    }
-}
-
-impl<T> fmt::Debug for Batch<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Batch").field("len", &self.count).finish()
-    }
-}
-
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
@@ -379,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn dropping_a_chain_or_a_batch_drops_every_object_once() {
+    fn dropping_a_chain_drops_every_object_once() {
         let token = Rc::new(());
         let object = || Object::new(Rc::clone(&token));
         drop(
@@ -387,15 +339,6 @@ mod tests {
                 .preceded_by(object())
                 .preceded_by(object()),
         );
-        assert_eq!(Rc::strong_count(&token), 1);
-
-        let mut batch = Batch::new();
-        batch.add(Chain::of(object()).preceded_by(object()));
-        batch.add(Chain::of(object()));
-        assert_eq!(batch.len(), 3);
-        drop(batch.pop());
-        assert_eq!((batch.len(), Rc::strong_count(&token)), (2, 3));
-        drop(batch);
         assert_eq!(Rc::strong_count(&token), 1);
     }
 

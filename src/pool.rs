@@ -1,11 +1,12 @@
 //! The public face: lend, take back, age, and say what there is.
 
+use crate::batch::Batch;
 use crate::builder::Builder;
 use crate::drain::Drain;
 use crate::engine::Plan;
 use crate::guard::{Guard, OwnedGuard};
 use crate::interior::{Interior, Link, bury, cores};
-use crate::object::{Batch, Object};
+use crate::object::Object;
 use crate::policy::Policy;
 use crate::stats::{Collected, Stats};
 use crate::worker::Outcome;

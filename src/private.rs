@@ -212,6 +212,36 @@ impl<T> Private<T> {
         })
     }
 
+    /// Takes everything out, and the allowance back if `reclaim`, before the owner leaves. `None`: a
+    /// collector has claimed the slot, and sees to it.
+    ///
+    /// # Safety
+    ///
+    /// Owner only, as for [`enter`](Self::enter).
+    pub(crate) unsafe fn vacate(&self, reclaim: bool) -> Option<Seized<T>> {
+        // SAFETY: the caller is the owner.
+        unsafe { self.enter(|open| open.then(|| self.clear_out(reclaim))) }.0
+    }
+
+    /// Takes what is in the slot, which is the caller's for the moment.
+    fn clear_out(&self, reclaim: bool) -> Seized<T> {
+        self.witness.exclusive(|| {
+            // Relaxed, all: the slot is the caller's.
+            let head = NonNull::new(self.head.load(Relaxed));
+            self.head.store(ptr::null_mut(), Relaxed);
+            let allowance = self.allowance.load(Relaxed);
+            if reclaim {
+                self.allowance.store(0, Relaxed);
+            }
+            // SAFETY: `head` owned its chain and was just cleared.
+            let chain = head.map(|head| unsafe { Chain::from_raw(head) });
+            Seized {
+                chain: chain.map(|chain| chain.weighing(self.weight.load(Relaxed))),
+                allowance: if reclaim { allowance } else { 0 },
+            }
+        })
+    }
+
     /// The allowance now; the owner's own view is exact unless a collector is inside.
     pub(crate) fn allowance(&self) -> u64 {
         // Relaxed: a figure to decide by; `put` looks again inside.
@@ -274,22 +304,8 @@ impl<T> Private<T> {
         if seq % 2 == 1 || still.is_some_and(|still| still != seq as u32) {
             return None;
         }
-        self.witness.exclusive(|| {
-            // Relaxed, all: the slot is ours until the claim is released.
-            let head = NonNull::new(self.head.load(Relaxed));
-            self.head.store(ptr::null_mut(), Relaxed);
-            let allowance = self.allowance.load(Relaxed);
-            if reclaim {
-                self.allowance.store(0, Relaxed);
-            }
-            // SAFETY: `head` owned its chain and was just cleared.
-            let chain = head.map(|head| unsafe { Chain::from_raw(head) });
-            let chain = chain.map(|chain| chain.weighing(self.weight.load(Relaxed)));
-            Some(Seized {
-                chain,
-                allowance: if reclaim { allowance } else { 0 },
-            })
-        })
+        // The slot is ours until the claim is released.
+        Some(self.clear_out(reclaim))
     }
 
     /// Gives the slot back to its owner.
@@ -299,7 +315,7 @@ impl<T> Private<T> {
     }
 }
 
-/// What a collector found in a slot.
+/// What was found in a slot.
 #[derive(Debug)]
 pub(crate) struct Seized<T> {
     pub(crate) chain: Option<Chain<T>>,

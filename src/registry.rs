@@ -68,6 +68,11 @@ impl<T> Registry<T> {
         Some((worker, tenancy))
     }
 
+    /// The worker of this index, if there is one.
+    pub(crate) fn get(&self, index: usize) -> Option<&Worker<T>> {
+        self.workers.get(index)
+    }
+
     /// Ends a tenancy. Runs no user code: what the worker holds stays for others to take.
     pub(crate) fn leave(&self, index: usize, tenancy: Tenancy) {
         if self

@@ -18,7 +18,7 @@ use std::sync::{Arc, Weak};
 pub(crate) trait Member: Send + Sync {
     /// Runs one cycle and drops what it took.
     fn collect(&self) -> Collected;
-    /// Ends a thread's tenancy of a worker. Runs no user code.
+    /// Ends the calling thread's tenancy of a worker.
     fn leave(&self, index: usize, tenancy: u32);
 }
 

@@ -12,10 +12,11 @@
 
 use crate::generation::Side;
 use crate::object::{Chain, Object};
-use crate::private::{Placed, Private, Turn};
+use crate::private::{Placed, Private, Seized, Turn};
 use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64};
 use crate::sync::deque::Deque;
+use crate::sync::scale::REAL;
 use std::marker::PhantomData;
 use std::ptr;
 
@@ -79,8 +80,7 @@ pub(crate) struct Worker<T> {
 
 // 128 bytes are two 64-byte lines: one for what thieves read, one for what the owner writes on every
 // operation. Adjacent lines are fetched in pairs, hence the alignment.
-#[cfg(not(loom))]
-const _: () = assert!(size_of::<Worker<u8>>() == 128 || size_of::<usize>() != 8);
+const _: () = assert!(size_of::<Worker<u8>>() == 128 || size_of::<usize>() != 8 || !REAL);
 
 impl<T> Worker<T> {
     /// A worker without a tenant.
@@ -268,6 +268,12 @@ impl<'w, T> Owner<'w, T> {
     ) -> Placed<T> {
         // SAFETY: `self` is the owner's token.
         unsafe { self.worker.private.put_allowed(object, weight, old, new) }
+    }
+
+    /// Empties the private slot before the owner leaves.
+    pub(crate) fn vacate_private(self, reclaim: bool) -> Option<Seized<T>> {
+        // SAFETY: `self` is the owner's token.
+        unsafe { self.worker.private.vacate(reclaim) }
     }
 
     /// Adds to one of the owner's deques; makes it first when there is none.

@@ -3,12 +3,12 @@
 
 mod common;
 
-use common::{Census, Counted, Puppet, hits, scaled};
+use common::{Census, Counted, Puppet, hits, patiently, scaled};
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering::{AcqRel, Acquire};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use std::thread;
 use stealpool::{Builder, Pool, policy};
 
@@ -124,10 +124,9 @@ fn test_pool_stress() {
         let census = census.clone();
         move || (census.object(), Vec::<usize>::new())
     }));
-    let running = Arc::new(AtomicUsize::new(THREADS));
     let users: Vec<_> = (0..THREADS)
         .map(|thread| {
-            let (pool, running) = (Arc::clone(&pool), Arc::clone(&running));
+            let pool = Arc::clone(&pool);
             thread::spawn(move || {
                 for i in 0..scaled(1_000_000) {
                     let mut object = pool.get();
@@ -138,11 +137,10 @@ fn test_pool_stress() {
                     }
                     assert_eq!(object.1, [thread], "two threads have one object");
                 }
-                running.fetch_sub(1, AcqRel);
             })
         })
         .collect();
-    while running.load(Acquire) > 0 {
+    while users.iter().any(|user| !user.is_finished()) {
         pool.collect();
         thread::yield_now();
     }
@@ -197,14 +195,16 @@ fn test_pool_dequeue() {
     }
     assert!(!popped.is_empty(), "the producer never got one of its own");
     // The last values may wait in the producer's private slot: only it, or a cycle, takes them.
-    while taken.load(Acquire) < total {
-        match pool.try_get() {
-            Some(value) => {
-                popped.push(stealpool::Guard::into_inner(value));
-                taken.fetch_add(1, AcqRel);
-            }
-            None => thread::yield_now(),
+    let all = patiently(|| {
+        if let Some(value) = pool.try_get() {
+            popped.push(stealpool::Guard::into_inner(value));
+            taken.fetch_add(1, AcqRel);
         }
+        taken.load(Acquire) >= total
+    });
+    if !all {
+        // Lets the thieves go; what is missing shows below.
+        taken.store(total, Release);
     }
     let mut seen = vec![0u8; total];
     let stolen = thieves.into_iter().flat_map(|thief| thief.join().unwrap());

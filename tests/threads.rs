@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Census, Counted, CountedPool, Puppet, Random, scaled};
+use common::{Census, Counted, CountedPool, Puppet, Random, patiently, scaled};
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
@@ -245,7 +245,6 @@ fn stress(settings: Builder) {
     let census = Census::new();
     let pool = canaries(&census, settings);
     let post = Arc::new(Mutex::new(Vec::new()));
-    let running = Arc::new(AtomicUsize::new(THREADS));
     let taken_out = Arc::new(AtomicUsize::new(0));
     let user = |me: usize, rounds: usize| {
         let (pool, post) = (Arc::clone(&pool), Arc::clone(&post));
@@ -310,7 +309,7 @@ fn stress(settings: Builder) {
     };
     let users: Vec<_> = (1..=THREADS)
         .map(|me| {
-            let (long, running) = (user(me, scaled(150_000)), Arc::clone(&running));
+            let long = user(me, scaled(150_000));
             let short: Vec<_> = (0..20).map(|i| user(me * 100 + i, 50)).collect();
             thread::spawn(move || {
                 // Short threads first, so that workers are left and adopted while others run.
@@ -318,12 +317,11 @@ fn stress(settings: Builder) {
                     thread::spawn(short).join().unwrap();
                 }
                 long();
-                running.fetch_sub(1, AcqRel);
             })
         })
         .collect();
     let mut round = 0;
-    while running.load(Acquire) > 0 && users.iter().any(|user| !user.is_finished()) {
+    while users.iter().any(|user| !user.is_finished()) {
         round += 1;
         match round % 64 {
             0 => drop(pool.clear()),
@@ -621,13 +619,9 @@ fn scoped_threads_may_end_after_the_scope() {
     }
     let left = Arc::downgrade(&pool);
     drop(pool);
-    while left.strong_count() > 0 {
-        thread::yield_now();
-    }
+    assert!(patiently(|| left.strong_count() == 0), "a guard is lost");
     // The last guard is dropped by some ending thread, and the pool with it.
-    while census.alive() > 0 {
-        thread::yield_now();
-    }
+    assert!(patiently(|| census.alive() == 0), "an object is lost");
 }
 
 #[test]

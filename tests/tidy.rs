@@ -22,11 +22,13 @@ const ABOVE: [&str; 14] = [
 ];
 
 /// The modules below it, which move objects and know nothing of policies.
-const BELOW: [&str; 10] = [
+const BELOW: [&str; 11] = [
+    "batch",
     "budget",
     "cycle",
     "engine",
     "generation",
+    "batch",
     "object",
     "private",
     "registry",

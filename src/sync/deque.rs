@@ -17,6 +17,9 @@ use crossbeam_deque::{Injector, Steal, Stealer, Worker};
 #[cfg(loom)]
 use model::{Injector, Steal, Stealer, Worker};
 
+/// Elements in crossbeam's smallest buffer: a deque that never held more has retired none.
+pub(crate) const SMALLEST: usize = 64;
+
 /// A deque whose owner's end is guarded by a contract instead of by a type.
 pub(crate) struct Deque<E> {
     owner: Worker<E>,
@@ -122,7 +125,7 @@ pub(crate) fn pin() -> impl Sized {
 }
 
 /// Gives deque buffers that were retired by growth back to the allocator, as far as no thread is
-/// pinned. Each flush tries to advance the epoch once, and two advances make garbage free.
+/// pinned. May itself allocate, so it is for cycles that have freed something. Each flush tries to advance the epoch once, and two advances make garbage free.
 #[cfg(not(loom))]
 pub(crate) fn flush_retired() {
     for _ in 0..3 {

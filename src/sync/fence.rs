@@ -53,11 +53,12 @@ mod imp {
 
     #[inline(always)]
     pub(crate) fn light() {
+        // SeqCst: for the compiler; the processor's part is done by `heavy`.
         compiler_fence(SeqCst);
     }
 
     pub(crate) fn heavy() -> bool {
-        // The compiler fence keeps our own accesses on their sides of the system call.
+        // SeqCst: keeps the compiler from moving our own accesses across the system call.
         compiler_fence(SeqCst);
         let done = membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED);
         compiler_fence(SeqCst);
@@ -76,10 +77,12 @@ mod imp {
 
     #[inline(always)]
     pub(crate) fn light() {
+        // SeqCst: pairs with the fence in `heavy`, the plain way.
         fence(SeqCst);
     }
 
     pub(crate) fn heavy() -> bool {
+        // SeqCst: pairs with the fence in `light`.
         fence(SeqCst);
         true
     }

@@ -39,6 +39,9 @@ impl Witness {
 /// Constants that shape the structures; smaller under loom, so that a model of a few steps still
 /// meets every transition.
 pub(crate) mod scale {
+    /// Whether atomics are the machine's own, without a checker's bookkeeping in them.
+    pub(crate) const REAL: bool = !cfg!(loom);
+
     /// Bits in a word of the worker bitmap.
     ///
     /// Under loom 2, so that three workers already need a second word.

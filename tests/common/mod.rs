@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 use stealpool::{Pool, Recycle, Stats};
 
 /// `n` in a release build; a tenth of it in a debug build, which is some ten times slower.
@@ -171,6 +172,18 @@ pub(crate) fn in_child(name: &str, body: impl FnOnce()) {
         String::from_utf8_lossy(&output.stdout).contains("1 passed"),
         "{name}: ran nothing"
     );
+}
+
+/// Waits until `done`, and gives up after a minute: `false` then.
+pub(crate) fn patiently(mut done: impl FnMut() -> bool) -> bool {
+    let start = Instant::now();
+    while !done() {
+        if start.elapsed() > Duration::from_secs(60) {
+            return false;
+        }
+        thread::yield_now();
+    }
+    true
 }
 
 /// A small generator of numbers (Marsaglia's xorshift), so that a test is the same every time.
