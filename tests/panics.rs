@@ -527,3 +527,27 @@ fn a_thread_that_dies_of_a_panic_leaves_the_rest_of_its_objects() {
     assert_eq!((pool.idle(), pool.stats().discarded), (2, 1));
     assert_well(&pool);
 }
+
+/// A destructor that uses a pool may run while its thread unwinds, and may be the one that is due to
+/// run the cycle: an old object's panic there must not become the second one, which aborts.
+#[test]
+fn a_cycle_on_use_while_unwinding_swallows_panics() {
+    in_child("a_cycle_on_use_while_unwinding_swallows_panics", || {
+        struct Busy(Arc<Pool<Bomb, Fragile>>);
+        impl Drop for Busy {
+            fn drop(&mut self) {
+                for _ in 0..3 * TICK {
+                    drop(self.0.try_get());
+                }
+            }
+        }
+        let pool = Arc::new(pool_with(Builder::new().collect_every(Duration::ZERO)));
+        let parked = common::Puppet::new();
+        let same = Arc::clone(&pool);
+        parked.run(move || same.put(same.policy().bomb(true)));
+        unwind_with(|| Busy(Arc::clone(&pool)));
+        assert_eq!((pool.stats().aged_out, pool.idle()), (1, 0));
+        assert_eq!(pool.policy().census.alive(), 0);
+        parked.end();
+    });
+}

@@ -28,7 +28,6 @@ const BELOW: [&str; 11] = [
     "cycle",
     "engine",
     "generation",
-    "batch",
     "object",
     "private",
     "registry",
