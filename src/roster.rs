@@ -130,6 +130,8 @@ pub(crate) fn exit(id: PoolId) {
         // has been pinned since before.
         unsafe { guard.defer_destroy(entry) };
     }
+    // Pools are dropped rarely: better now than when the thread's bag is full.
+    guard.flush();
     drop(guard);
     ROSTER.release_place(id.place());
 }
