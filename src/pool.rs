@@ -292,6 +292,18 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     }
 
     /// What the pool has done and what it holds. O(workers).
+    ///
+    /// ```
+    /// use stealpool::Pool;
+    ///
+    /// let pool: Pool<Vec<u8>> = Pool::new(Vec::new);
+    /// drop(pool.get()); // created, then given back
+    /// drop(pool.get()); // found
+    /// let stats = pool.stats();
+    /// assert_eq!((stats.gets, stats.creates, stats.private_hits, stats.puts), (2, 1, 1, 2));
+    /// assert_eq!(stats.hit_rate(), 0.5);
+    /// println!("{stats}");
+    /// ```
     pub fn stats(&self) -> Stats {
         self.link
             .interior()

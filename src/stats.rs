@@ -64,18 +64,7 @@ pub(crate) struct Ledger {
 ///
 /// Exact when no other thread uses the pool meanwhile, close otherwise. Reading it takes time in
 /// proportion to the number of workers; keeping it costs a hit nothing.
-///
-/// ```
-/// use stealpool::Pool;
-///
-/// let pool: Pool<Vec<u8>> = Pool::new(Vec::new);
-/// drop(pool.get()); // created, then given back
-/// drop(pool.get()); // found
-/// let stats = pool.stats();
-/// assert_eq!((stats.gets, stats.creates, stats.private_hits, stats.puts), (2, 1, 1, 2));
-/// assert_eq!(stats.hit_rate(), 0.5);
-/// println!("{stats}");
-/// ```
+/// [`Pool::stats`](crate::Pool::stats) has an example.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -154,14 +143,7 @@ impl fmt::Display for Stats {
 
 /// What one cycle came to.
 ///
-/// ```
-/// use stealpool::{Collected, Pool};
-///
-/// let pool: Pool<String> = Pool::new(String::new);
-/// pool.reserve(3);
-/// assert_eq!(pool.collect(), Collected { aged: 3, dropped: 0 });
-/// assert_eq!(pool.collect(), Collected { aged: 0, dropped: 3 });
-/// ```
+/// [`Pool::collect`](crate::Pool::collect) has an example.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Collected {

@@ -218,6 +218,30 @@ fn pools_made_and_dropped_on_many_threads_leave_nothing() {
     );
 }
 
+/// A thread that lives on forgets the pools that others have dropped.
+#[test]
+fn pools_dropped_by_others_leave_nothing_with_their_users() {
+    in_child(
+        "pools_dropped_by_others_leave_nothing_with_their_users",
+        || {
+            let user = Puppet::new();
+            let round = |n: usize| {
+                for _ in 0..n {
+                    let pool = Arc::new(Builder::new().collect_manually().build(plain()));
+                    let same = Arc::clone(&pool);
+                    user.run(move || drop([same.get(), same.get()]));
+                    drop(pool);
+                }
+            };
+            round(500);
+            let before = live();
+            round(5000);
+            let grown = live() - before;
+            assert!(grown.abs() < 16_384, "{grown} bytes for 5,000 pools");
+        },
+    );
+}
+
 /// A thread that ends gives back its seats; a pool that lives on keeps its one worker.
 #[test]
 fn threads_that_end_leave_nothing() {
