@@ -85,3 +85,10 @@ pub use recycle::Recycle;
 pub use roster::collect_all;
 #[cfg(not(loom))]
 pub use stats::{Collected, Stats};
+
+/// The manual: each page is compiled with the crate, so that its examples run and its links hold.
+#[cfg(all(any(doc, doctest), not(loom)))]
+pub mod docs {
+    #[doc = include_str!("../README.md")]
+    pub mod readme {}
+}

@@ -235,9 +235,10 @@ fn pools_dropped_by_others_leave_nothing_with_their_users() {
             };
             round(500);
             let before = live();
-            round(5000);
+            round(20_000);
             let grown = live() - before;
-            assert!(grown.abs() < 16_384, "{grown} bytes for 5,000 pools");
+            // What the epochs have not yet given back comes and goes; a seat each would be a megabyte.
+            assert!(grown.abs() < 250_000, "{grown} bytes for 20,000 pools");
         },
     );
 }
