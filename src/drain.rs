@@ -1,11 +1,9 @@
 //! Idle objects on their way out of a pool.
 
 use crate::batch::Batch;
-use crate::interior::bury;
+use crate::interior::{bury, go_on};
 use crate::object::Object;
 use std::mem;
-use std::panic::resume_unwind;
-use std::thread;
 
 /// The idle objects of a pool, taken out by [`Pool::drain`](crate::Pool::drain).
 ///
@@ -25,11 +23,7 @@ impl<T> Drain<T> {
 impl<T> Drop for Drain<T> {
     fn drop(&mut self) {
         let rest = mem::replace(&mut self.taken, Batch::new());
-        if let Err(payload) = bury(rest) {
-            if !thread::panicking() {
-                resume_unwind(payload);
-            }
-        }
+        bury(rest).unwrap_or_else(go_on);
     }
 }
 

@@ -17,6 +17,7 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Weak};
+use std::thread;
 use std::time::Instant;
 
 /// What a panic carries.
@@ -43,8 +44,10 @@ impl<T> Interior<T> {
 
     /// Runs one cycle; a destructor's panic goes on once everything is dropped.
     pub(crate) fn collect(&self) -> Collected {
-        self.cycle()
-            .unwrap_or_else(|payload| resume_unwind(payload))
+        self.cycle().unwrap_or_else(|payload| {
+            go_on(payload);
+            Collected::default()
+        })
     }
 
     /// Runs a cycle if the clock says so. To be called once in a while.
@@ -87,6 +90,14 @@ pub(crate) fn bury<T>(mut dead: Batch<T>) -> Result<(), Payload> {
         }
     }
     first
+}
+
+/// Lets a destructor's panic go on, unless this thread is panicking already: a second one would abort
+/// the process.
+pub(crate) fn go_on(payload: Payload) {
+    if !thread::panicking() {
+        resume_unwind(payload);
+    }
 }
 
 /// When the next cycle on use is due.

@@ -1,5 +1,6 @@
+//! A lock-free, work-stealing, self-ageing object pool.
+//!
 #![cfg_attr(not(loom), doc = include_str!("../docs/crate.md"))]
-#![cfg_attr(loom, doc = "The pool's core, for the models.")]
 #![deny(unsafe_code)]
 #![cfg_attr(
     loom,

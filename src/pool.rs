@@ -5,15 +5,13 @@ use crate::builder::Builder;
 use crate::drain::Drain;
 use crate::engine::Plan;
 use crate::guard::{Guard, OwnedGuard};
-use crate::interior::{Interior, Link, bury, cores};
+use crate::interior::{Interior, Link, bury, cores, go_on};
 use crate::object::Object;
 use crate::policy::Policy;
 use crate::stats::{Collected, Stats};
 use crate::worker::Outcome;
 use std::fmt;
-use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::thread;
 
 /// A pool of `T`s that any number of threads share.
 ///
@@ -202,7 +200,8 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     ///
     /// # Panics
     ///
-    /// If a destructor does, with the first such panic, once all the objects are dropped.
+    /// If a destructor does, with the first such panic, once all the objects are dropped. A thread
+    /// that is panicking already swallows it.
     ///
     /// ```
     /// use stealpool::{Collected, Pool};
@@ -230,7 +229,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     pub fn clear(&self) -> usize {
         let taken = self.take_all();
         let count = taken.len();
-        bury(taken).unwrap_or_else(|payload| resume_unwind(payload));
+        bury(taken).unwrap_or_else(go_on);
         count
     }
 
@@ -276,10 +275,10 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         for _ in self.idle()..count {
             let object = Object::new(self.policy.create());
             let bytes = self.policy.footprint(object.value());
-            if bytes > self.settings.max_object_bytes {
-                return;
-            }
             self.interior().engine.ledger.reserved.add(1);
+            if bytes > self.settings.max_object_bytes {
+                return self.discard(object);
+            }
             if !self.keep(object, bytes as u64) {
                 return;
             }
@@ -345,11 +344,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
 
 impl<T, P> Drop for Pool<T, P> {
     fn drop(&mut self) {
-        if let Err(payload) = bury(self.link.close()) {
-            if !thread::panicking() {
-                resume_unwind(payload);
-            }
-        }
+        bury(self.link.close()).unwrap_or_else(go_on);
     }
 }
 

@@ -7,6 +7,7 @@
 //! The free list is a Treiber stack over places that are never freed; its head carries a tag that
 //! counts up, so a place that comes and goes between a load and an exchange is noticed.
 
+use crate::interior::go_on;
 use crate::stats::Collected;
 use crate::sync::buckets::Buckets;
 use crossbeam_epoch::{self as epoch, Atomic, Owned};
@@ -186,7 +187,7 @@ pub fn collect_all() -> Collected {
         }
     }
     if let Some(payload) = panic {
-        std::panic::resume_unwind(payload);
+        go_on(payload);
     }
     sum
 }
