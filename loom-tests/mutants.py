@@ -38,19 +38,33 @@ MUTANTS = [
     ("close: collector's fence", "src/engine.rs", "        // Pairs with the fence in `close`.\n        fence(SeqCst);\n", ""),
     ("close: collector never asks", "src/cycle.rs", "if self.is_closed() {", "if false {"),
     ("victims not emptied", "src/cycle.rs", "self.empty(victims, Some(cycle), dead);", ""),
-    ("turned twice", "src/generation.rs", "self.cycle.compare_exchange(cycle, cycle + 1, Relaxed, Relaxed).is_ok()", "{ let _ = cycle; self.cycle.fetch_add(1, Relaxed); true }"),
+    ("turned twice", "src/generation.rs", ".compare_exchange(cycle, cycle + 1, Relaxed, Relaxed)\n            .is_ok()", ".fetch_add(1, Relaxed) == cycle"),
     ("later cycle's note ignored", "src/cycle.rs", "if (stands.cycle.wrapping_sub(seen.cycle) as i32) <= 0 {", "if false {"),
     ("shared count published Relaxed", "src/shared.rs", "shelf.chains.fetch_add(1, Release)", "shelf.chains.fetch_add(1, Relaxed)"),
     ("queue published Relaxed", "src/shared.rs", "made, AcqRel, Acquire", "made, Relaxed, Relaxed"),
-    ("bucket published Relaxed", "src/sync/buckets.rs", "            AcqRel,\n            Acquire,\n", "            Relaxed,\n            Relaxed,\n"),
+    ("bucket published Relaxed", "src/sync/buckets.rs", "            AcqRel,\n            Acquire,\n", "            super::atomic::Ordering::Relaxed,\n            super::atomic::Ordering::Relaxed,\n"),
     ("allowance changed meanwhile", "src/private.rs", "if !open || self.allowance.load(Relaxed) != old {", "if !open {"),
     ("raise not undone", "src/engine.rs", "                self.budget.unlend(old, new);\n", ""),
+    ("allowance not converted", "src/engine.rs", "        self.budget.convert(allowance, chain.len(), chain.weight());\n", ""),
     ("refund lost", "src/engine.rs", "        me.count_deep_bytes(object.weight(), true);\n        self.budget.refund(1, object.weight());\n", "        me.count_deep_bytes(object.weight(), true);\n"),
 ]
 
-# Why no model can see these; anything else that survives is a hole.
+MASKED = "loom orders every SC fence with all later ones, and the fences of the hand-off stand next to it"
+UNTRACKED = "loom does not track the memory of a box, only the cells and atomics in it"
+
+# Why no model sees these; anything else that survives is a hole.
 EXPECTED = {
-    "shared count published Relaxed": "the count is a hint: a reader that misses it takes the queue for empty, which a put in progress may look like anyway; a later one is ordered by the user",
+    "moved seq ignored": "it only spares an object whose owner has just come back; taking it is as right",
+    "claim taken Relaxed": MASKED,
+    "moved in Relaxed": MASKED,
+    "moved out Relaxed": MASKED,
+    "bitmap: thief's fence": "Stealer::is_empty, which comes next, makes the same fence",
+    "bitmap: upper, owner's fence": MASKED,
+    "close: closer's fence": "in loom the claim's exchange reads the newest value, with or without the fence",
+    "later cycle's note ignored": "only a collector that was stopped for a whole cycle comes there; it ages an object early",
+    "shared count published Relaxed": MASKED,
+    "queue published Relaxed": UNTRACKED,
+    "bucket published Relaxed": UNTRACKED,
 }
 
 
@@ -70,8 +84,8 @@ def run(root, name, file, old, new):
         path.write_text(text)
     if "could not compile" in done.stderr:
         return "DOES NOT COMPILE"
-    failed = sorted({line.split()[1] for line in done.stdout.splitlines() if line.startswith("test ") and "FAILED" in line}
-                    | {line.strip() for line in done.stdout.splitlines() if line.startswith("    ") and "::" not in line and " " not in line.strip()})
+    tests = [line.split() for line in done.stdout.splitlines() if line.startswith("test ") and "FAILED" in line]
+    failed = sorted({words[1] for words in tests if words[1] != "result:"}) or ["an abort"]
     return "killed by " + ", ".join(failed) if done.returncode else "SURVIVED"
 
 

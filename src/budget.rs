@@ -32,6 +32,12 @@ impl Budget {
         }
     }
 
+    /// Objects and bytes charged now, lent allowances included.
+    #[allow(dead_code, reason = "asked by models and tests")]
+    pub(crate) fn charged(&self) -> (u64, u64) {
+        (self.objects.charged(), self.bytes.charged())
+    }
+
     /// Whether there is no bound at all.
     pub(crate) fn is_unbounded(&self) -> bool {
         self.objects.bound == u64::MAX && self.bytes.bound == u64::MAX
@@ -128,6 +134,11 @@ impl Account {
         self.used.fetch_update(Relaxed, Relaxed, within).is_ok()
     }
 
+    fn charged(&self) -> u64 {
+        // Relaxed: a figure.
+        self.used.load(Relaxed)
+    }
+
     fn refund(&self, amount: u64) {
         if self.bound != u64::MAX {
             // Relaxed: as in `charge`.
@@ -168,6 +179,7 @@ mod tests {
         );
         budget.reclaim(51);
         budget.refund(2, 50);
+        assert_eq!(budget.charged(), (0, 0));
         assert!(budget.charge(4, 100), "all of it came back");
     }
 

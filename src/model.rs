@@ -40,6 +40,20 @@ impl<T> Core<T> {
         }))
     }
 
+    /// The same with a bound on idle bytes.
+    pub fn bounded(cores: usize, max_idle: u64, idle_bytes: u64) -> Self {
+        Core(Engine::new(Plan {
+            max_idle,
+            idle_bytes,
+            cores,
+        }))
+    }
+
+    /// Objects and bytes charged against the bounds.
+    pub fn charged(&self) -> (u64, u64) {
+        self.0.budget.charged()
+    }
+
     /// Makes the calling thread the owner of a worker.
     pub fn join(&self) -> Seat<'_, T> {
         let (worker, tenancy) = self.0.join().expect("the registry has room");

@@ -17,12 +17,16 @@ pub struct Item {
 
 impl Item {
     pub fn new(id: usize) -> Held<Item> {
+        Self::weighing(id, 1)
+    }
+
+    pub fn weighing(id: usize, bytes: usize) -> Held<Item> {
         Held::new(
             Item {
                 id,
                 touched: UnsafeCell::new(0),
             },
-            1,
+            bytes,
         )
     }
 }
