@@ -500,6 +500,8 @@ impl World {
         if too_big {
             assert!(made.len() <= 1);
             assert_eq!(gone.len(), made.len());
+            self.counts.reserved += made.len() as u64;
+            self.counts.discarded += made.len() as u64;
             return;
         }
         self.counts.reserved += made.len() as u64;
