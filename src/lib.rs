@@ -92,4 +92,12 @@ pub use stats::{Collected, Stats};
 pub mod docs {
     #[doc = include_str!("../README.md")]
     pub mod readme {}
+    #[doc = include_str!("../docs/guide.md")]
+    pub mod guide {}
+    #[doc = include_str!("../docs/from-go.md")]
+    pub mod from_go {}
+    #[doc = include_str!("../docs/design.md")]
+    pub mod design {}
+    #[doc = include_str!("../docs/verification.md")]
+    pub mod verification {}
 }
