@@ -30,6 +30,7 @@ MUTANTS = [
     ("bitmap: upper, owner's fence", "src/registry.rs", "        // Pairs with the fence in `lower`: our bit or its clearing is seen by the other.\n        fence(SeqCst);\n", ""),
     ("bitmap: upper, thief's fence", "src/registry.rs", "        // Pairs with the second fence in `raise`.\n        fence(SeqCst);\n", ""),
     ("bitmap: upper, second look", "src/registry.rs", "            self.upper.fetch_or(1 << upper_bit, Relaxed);\n        }\n    }\n\n    /// The lower words", "        }\n    }\n\n    /// The lower words"),
+    ("new worker adoptable", "src/worker.rs", "pub(crate) const FIRST_TENANCY: Tenancy = 1;", "pub(crate) const FIRST_TENANCY: Tenancy = 0;"),
     ("moved in Relaxed", "src/worker.rs", "compare_exchange(tenancy, tenancy + 1, Acquire, Relaxed)", "compare_exchange(tenancy, tenancy + 1, Relaxed, Relaxed)"),
     ("moved out Relaxed", "src/worker.rs", ".compare_exchange(tenancy, vacant, Release, Relaxed)", ".compare_exchange(tenancy, vacant, Relaxed, Relaxed)"),
     ("deque found Relaxed", "src/worker.rs", "        // Acquire: pairs with the Release in `Owner::deque`; the deque is built.\n        let deque = self.deques[side as usize].load(Acquire);", "        let deque = self.deques[side as usize].load(Relaxed);"),

@@ -161,6 +161,11 @@ impl<T> Seat<'_, T> {
             .map(Held)
     }
 
+    /// Where the worker stands.
+    pub fn index(&self) -> usize {
+        self.owner.worker().index()
+    }
+
     /// Ends the tenancy, as a thread does when it ends.
     pub fn leave(self) {
         self.core.0.vacate(self.owner);

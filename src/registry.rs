@@ -22,7 +22,7 @@ use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use crate::sync::atomic::{AtomicU64, AtomicUsize, fence};
 use crate::sync::buckets::Buckets;
 use crate::sync::scale::HINT_BITS;
-use crate::worker::{Owner, Tenancy, Worker};
+use crate::worker::{FIRST_TENANCY, Owner, Tenancy, Worker};
 
 /// The workers of one pool.
 #[derive(Debug)]
@@ -58,14 +58,13 @@ impl<T> Registry<T> {
         }
         // AcqRel: pairs with the Acquire in `iter`, so that what comes later sees this worker.
         let index = self.joined.fetch_add(1, AcqRel);
-        let Some(worker) = self.workers.get_or_grow(index, Worker::vacant) else {
+        let Some(worker) = self.workers.get_or_grow(index, Worker::reserved) else {
             // Relaxed: only undoes the reservation of an index that has no place.
             self.joined.fetch_sub(1, Relaxed);
             return None;
         };
         worker.furnish(index, allowance);
-        let tenancy = worker.move_in()?;
-        Some((worker, tenancy))
+        Some((worker, FIRST_TENANCY))
     }
 
     /// The worker of this index, if there is one.

@@ -57,6 +57,10 @@ pub(crate) enum Outcome {
 /// Even: free for adoption. Odd: owned. Counts up, so that no two tenancies are equal.
 pub(crate) type Tenancy = u32;
 
+/// The tenancy a worker is made with: it belongs to whoever reserves its place, so nobody can adopt
+/// it before it is furnished.
+pub(crate) const FIRST_TENANCY: Tenancy = 1;
+
 /// One thread's storage in one pool.
 #[repr(C, align(128))]
 #[derive(Debug)]
@@ -83,10 +87,10 @@ pub(crate) struct Worker<T> {
 const _: () = assert!(size_of::<Worker<u8>>() == 128 || size_of::<usize>() != 8 || !REAL);
 
 impl<T> Worker<T> {
-    /// A worker without a tenant.
-    pub(crate) fn vacant() -> Self {
+    /// A worker in its first tenancy, not furnished yet.
+    pub(crate) fn reserved() -> Self {
         Worker {
-            tenancy: AtomicU32::new(0),
+            tenancy: AtomicU32::new(FIRST_TENANCY),
             index: AtomicU32::new(0),
             seen: AtomicU64::new(0),
             deques: [
@@ -130,13 +134,13 @@ impl<T> Worker<T> {
 
     /// Where the worker stands in its registry.
     pub(crate) fn index(&self) -> usize {
-        // Relaxed: written before the first tenancy, hence before anyone asks.
+        // Relaxed: the owner asks; the first one wrote it, and later ones acquired the tenancy.
         self.index.load(Relaxed) as usize
     }
 
     /// Tells a new worker its index and its slot's allowance.
     pub(crate) fn furnish(&self, index: usize, allowance: u64) {
-        // Relaxed: the first `move_in` comes after this in the same thread.
+        // Relaxed: the first tenant does this itself, and the next one acquires its tenancy.
         self.index.store(index as u32, Relaxed);
         self.private.allow(allowance);
     }

@@ -95,6 +95,38 @@ fn one_orphan_two_heirs() {
     });
 }
 
+/// *Threads*: three that join, over one orphan.
+/// *Proves*: nobody adopts a worker that another has just reserved and not yet furnished.
+/// *Fails if*: a new worker is vacant before its first tenant has it.
+#[test]
+fn one_orphan_three_heirs() {
+    explore(
+        "exit: join || join || join, over one orphan",
+        Some(2),
+        500,
+        || {
+            let core = core();
+            core.join().leave();
+            let heirs: Vec<_> = (0..2)
+                .map(|id| {
+                    let core = Arc::clone(&core);
+                    thread::spawn(move || {
+                        let me = core.join();
+                        assert!(me.put(Item::new(id)).is_none());
+                        me.index()
+                    })
+                })
+                .collect();
+            let me = core.join();
+            let mut indices = vec![me.index()];
+            indices.extend(heirs.into_iter().map(|heir| heir.join().unwrap()));
+            indices.sort_unstable();
+            assert_eq!(indices, [0, 1, 2], "each has a worker of its own");
+            assert_conserved(&core, Vec::new(), 2);
+        },
+    );
+}
+
 /// *Threads*: one that ends; a collector.
 /// *Proves*: an ended thread's objects age like all others (4).
 /// *Fails if*: a cycle passes over orphans.
@@ -102,7 +134,7 @@ fn one_orphan_two_heirs() {
 fn exit_against_cycles() {
     explore(
         "exit: put put leave || cycle; cycle cycle",
-        Some(3),
+        Some(2),
         100,
         || {
             let core = core();
