@@ -84,11 +84,8 @@ fn main() {
         used.wait();
         let objects: usize = pools.iter().map(|pool| pool.clear()).sum();
         let (live, rss) = (LIVE.load(Relaxed) - live, resident().saturating_sub(rss));
-        assert!(
-            pools
-                .iter()
-                .all(|pool| pool.idle() == 0 && pool.stats().workers == THREADS)
-        );
+        let bare = |pool: &Pool<_>| pool.idle() == 0 && pool.stats().workers == THREADS;
+        let all_bare = pools.iter().all(bare);
         println!(
             "{:<58} {:>12}",
             "1,500 pools x 64 threads, idle: objects dropped", objects
@@ -105,6 +102,10 @@ fn main() {
         );
         weighed.wait();
         end.wait();
+        assert!(
+            all_bare,
+            "each thread has a worker of each pool, and none holds an object"
+        );
     });
 
     drop(pools);

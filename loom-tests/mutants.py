@@ -30,6 +30,9 @@ MUTANTS = [
     ("bitmap: upper, owner's fence", "src/registry.rs", "        // Pairs with the fence in `lower`: our bit or its clearing is seen by the other.\n        fence(SeqCst);\n", ""),
     ("bitmap: upper, thief's fence", "src/registry.rs", "        // Pairs with the second fence in `raise`.\n        fence(SeqCst);\n", ""),
     ("bitmap: upper, second look", "src/registry.rs", "            self.upper.fetch_or(1 << upper_bit, Relaxed);\n        }\n    }\n\n    /// The lower words", "        }\n    }\n\n    /// The lower words"),
+    ("legacy not announced", "src/registry.rs", "            if worker.is_legacy() {\n", "            if false {\n"),
+    ("legacy: second look", "src/registry.rs", "Look::Nothing(move || worker.is_none_or(|worker| !worker.is_legacy()))", "Look::Nothing(move || worker.is_none_or(|_| true))"),
+    ("legacy of a thread that is back", "src/worker.rs", "let tenancy = self.move_in()?;\n        // SAFETY: this thread holds", "let tenancy = self.move_in().unwrap_or(0);\n        // SAFETY: this thread holds"),
     ("new worker adoptable", "src/worker.rs", "pub(crate) const FIRST_TENANCY: Tenancy = 1;", "pub(crate) const FIRST_TENANCY: Tenancy = 0;"),
     ("moved in Relaxed", "src/worker.rs", "compare_exchange(tenancy, tenancy + 1, Acquire, Relaxed)", "compare_exchange(tenancy, tenancy + 1, Relaxed, Relaxed)"),
     ("moved out Relaxed", "src/worker.rs", ".compare_exchange(tenancy, vacant, Release, Relaxed)", ".compare_exchange(tenancy, vacant, Relaxed, Relaxed)"),
@@ -47,6 +50,7 @@ MUTANTS = [
     ("allowance changed meanwhile", "src/private.rs", "if !open || self.allowance.load(Relaxed) != old {", "if !open {"),
     ("raise not undone", "src/engine.rs", "                self.budget.unlend(old, new);\n", ""),
     ("allowance not converted", "src/engine.rs", "        self.budget.convert(allowance, chain.len(), chain.weight());\n", ""),
+    ("empty slot keeps its allowance", "src/engine.rs", "if !self.budget.is_unbounded() && me.worker().census().0 == 0 {", "if false {"),
     ("refund lost", "src/engine.rs", "        me.count_deep_bytes(object.weight(), true);\n        self.budget.refund(1, object.weight());\n", "        me.count_deep_bytes(object.weight(), true);\n"),
 ]
 

@@ -35,23 +35,14 @@ impl<T> Engine<T> {
         if self.is_closed() {
             self.take_all(dead);
         }
-        Self::give_buffers_back(dead.len() - before);
     }
 
-    /// Takes every idle object, whatever its age.
+    /// Takes every idle object, whatever its age. In the direction in which objects move: what a put
+    /// pushes down meanwhile is found further down.
     pub(crate) fn take_all(&self, taken: &mut Batch<T>) {
-        let before = taken.len();
+        self.call_in(Reach::All, taken);
         self.empty(Side::Even, None, taken);
         self.empty(Side::Odd, None, taken);
-        self.call_in(Reach::All, taken);
-        Self::give_buffers_back(taken.len() - before);
-    }
-
-    /// Lets go of deque buffers that have grown, when so many objects left that some may have.
-    fn give_buffers_back(left: usize) {
-        if left > deque::SMALLEST {
-            deque::flush_retired();
-        }
     }
 
     /// Empties one side of every worker and of the shared store; stops early when `during` is given
@@ -105,6 +96,21 @@ impl<T> Engine<T> {
                 self.seize(reach, worker, taken);
             }
             worker.private.release();
+            if !fenced {
+                self.evict(reach, worker, taken);
+            }
+        }
+    }
+
+    /// Takes what a thread that ended has left in its slot, without a fence: as its next owner.
+    fn evict(&self, reach: Reach, worker: &Worker<T>, taken: &mut Batch<T>) {
+        let chain = worker.visit(|me| {
+            let stands = worker.private.seq() as u32;
+            let wanted = matches!(reach, Reach::All) || Seen::load(worker).seq == stands;
+            wanted.then(|| self.vacate(me))?
+        });
+        if let Some(Some(chain)) = chain {
+            self.take_below_from(chain, taken);
         }
     }
 

@@ -5,8 +5,9 @@
 //!    1 private slot                            1 private slot (the newest stays,
 //!    2 own primary deque     newest first        the one before goes down)
 //!    3 siblings' primaries   oldest first      2 own primary deque
-//!    4 the shared store                          or the shared store
-//!    5 victims: own, siblings', shared         3 refused: over budget
+//!      the shared store                        3 the shared store, when that is full
+//!      private slots of ended threads          4 refused: over budget
+//!    4 victims: own, siblings', shared
 //! ```
 //!
 //! The engine knows neither policy nor thread. It moves objects; what must be created, cleaned,
@@ -86,7 +87,7 @@ impl<T> Engine<T> {
         self.registry.join(self.allowance)
     }
 
-    /// Rungs 2 to 5, for a worker whose private slot had nothing. Counts what it finds; a `None` is
+    /// Rungs 2 to 4, for a worker whose private slot had nothing. Counts what it finds; a `None` is
     /// for the caller to count, once it knows whether an object was created instead.
     pub(crate) fn take_below(&self, me: Owner<'_, T>) -> Option<Object<T>> {
         let primary = self.generation.primary();
@@ -98,6 +99,7 @@ impl<T> Engine<T> {
             .map(|chain| (chain, Outcome::Local))
             .or_else(|| {
                 self.steal(primary, random, here)
+                    .or_else(|| self.inherit(random))
                     .map(|chain| (chain, Outcome::Stolen))
             })
             .or_else(|| me.pop(victim).map(|chain| (chain, Outcome::Victim)))
@@ -115,7 +117,7 @@ impl<T> Engine<T> {
         Some(object)
     }
 
-    /// Rungs 3 to 5 for a thread without a worker.
+    /// Rungs 3 and 4 for a thread without a worker.
     pub(crate) fn take_ownerless(&self) -> Option<Object<T>> {
         let primary = self.generation.primary();
         let random = self
@@ -125,6 +127,7 @@ impl<T> Engine<T> {
             .wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let chain = self
             .steal(primary, random, random as usize)
+            .or_else(|| self.inherit(random))
             .or_else(|| self.steal(primary.other(), random, random as usize))?;
         let (object, rest) = chain.split();
         if let Some(rest) = rest {
@@ -142,6 +145,12 @@ impl<T> Engine<T> {
         self.registry
             .find(side, random, |worker| worker.deque(side)?.steal())
             .or_else(|| self.shared.steal(side, whose))
+    }
+
+    /// What a thread that ended has left in its private slot, as if it had gone below.
+    fn inherit(&self, random: u64) -> Option<Chain<T>> {
+        self.registry
+            .find_legacy(random, |worker| worker.visit(|me| self.vacate(me))?)
     }
 
     /// The rest of a put, after the private slot: an object of this weight was placed. One that finds
@@ -178,23 +187,32 @@ impl<T> Engine<T> {
         }
     }
 
-    /// Empties the private slot of an owner who is about to leave, so that others can have what was
-    /// in it. It goes to the shared store: the worker may never overflow again. Runs no user code.
-    pub(crate) fn vacate(&self, me: Owner<'_, T>) {
+    /// Takes what is in an owner's private slot, as if it had gone below and been taken from there:
+    /// the caller books it out. `None`: nothing there, or a collector sees to it. An allowance goes
+    /// back to the budget.
+    pub(crate) fn vacate(&self, me: Owner<'_, T>) -> Option<Chain<T>> {
         let seized = me.vacate_private(!self.budget.is_unbounded());
         // Looking into the slot is no operation of the user's.
         me.count_get(Outcome::Nothing);
-        let Some(Seized { chain, allowance }) = seized else {
-            return;
-        };
+        let Seized { chain, allowance } = seized?;
         let Some(chain) = chain else {
-            return self.budget.reclaim(allowance);
+            self.budget.reclaim(allowance);
+            return None;
         };
         self.budget.convert(allowance, chain.len(), chain.weight());
         me.count_descent();
         me.count_deep_bytes(chain.weight(), false);
-        let here = me.worker().index();
-        self.shared.push(self.generation.primary(), here, chain);
+        Some(chain)
+    }
+
+    /// Ends a tenancy, as a thread does when it ends. Objects stay where they are; an empty private
+    /// slot keeps no allowance.
+    pub(crate) fn leave(&self, me: Owner<'_, T>, tenancy: Tenancy) {
+        if !self.budget.is_unbounded() && me.worker().census().0 == 0 {
+            let nothing = self.vacate(me);
+            debug_assert!(nothing.is_none(), "only the owner fills its slot");
+        }
+        self.registry.leave(me.worker(), tenancy);
     }
 
     /// What did not stay in the private slot goes one down, if the budget allows.
@@ -213,12 +231,15 @@ impl<T> Engine<T> {
     fn push_below(&self, me: Owner<'_, T>, chain: Chain<T>) {
         let side = self.generation.primary();
         let here = me.worker().index();
-        if here < self.deques {
-            me.push(side, chain);
-            self.registry.announce(me, side);
+        let chain = if here < self.deques {
+            match me.push(side, chain) {
+                Ok(()) => return self.registry.announce(me, side),
+                Err(chain) => chain,
+            }
         } else {
-            self.shared.push(side, here, chain);
-        }
+            chain
+        };
+        self.shared.push(side, here, chain);
     }
 
     /// Puts an object into the shared store, for a thread without a worker.

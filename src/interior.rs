@@ -12,6 +12,7 @@ use crate::stats::Collected;
 use crate::worker::{Owner, Worker};
 use std::any::Any;
 use std::fmt;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
@@ -66,16 +67,23 @@ impl<T: Send> Member for Interior<T> {
 
     fn leave(&self, index: usize, tenancy: u32) {
         if let Some(worker) = self.engine.registry.get(index) {
-            // SAFETY: the calling thread holds this tenancy until it is given back below.
-            self.engine.vacate(unsafe { worker.owner() });
+            // SAFETY: the calling thread holds this tenancy until `leave` gives it back.
+            self.engine.leave(unsafe { worker.owner() }, tenancy);
         }
-        self.engine.registry.leave(index, tenancy);
-        if self.engine.is_closed() {
-            // The pool was dropped meanwhile, perhaps before the slot was emptied: nobody else comes
-            // any more. The one case in which a thread's end runs destructors; none escapes.
+    }
+}
+
+impl<T> Drop for Interior<T> {
+    /// Whoever lets go last, be it a collector or a thread that ends while the pool is dropped, may
+    /// find what a claim kept from the pool's own drop. No destructor's panic escapes from here.
+    fn drop(&mut self) {
+        let sweep = || {
             let mut left = Batch::new();
             self.engine.take_all(&mut left);
-            let _ = bury(left);
+            bury(left)
+        };
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(sweep)).and_then(|end| end) {
+            dispose(payload);
         }
     }
 }
@@ -85,11 +93,20 @@ pub(crate) fn bury<T>(mut dead: Batch<T>) -> Result<(), Payload> {
     let mut first = Ok(());
     while let Some(object) = dead.pop() {
         let end = catch_unwind(AssertUnwindSafe(|| drop(object)));
-        if first.is_ok() {
-            first = end;
+        match end {
+            Err(payload) if first.is_ok() => first = Err(payload),
+            Err(payload) => dispose(payload),
+            Ok(()) => {}
         }
     }
     first
+}
+
+/// Drops what a panic carried, which may panic in its turn; what *that* carries is leaked.
+pub(crate) fn dispose(payload: Payload) {
+    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        mem::forget(second);
+    }
 }
 
 /// Lets a destructor's panic go on, unless this thread is panicking already: a second one would abort
@@ -98,6 +115,7 @@ pub(crate) fn go_on(payload: Payload) {
     if !thread::panicking() {
         resume_unwind(payload);
     }
+    dispose(payload);
 }
 
 /// When the next cycle on use is due.
@@ -255,7 +273,7 @@ impl<T: Send + 'static> Link<T> {
         let (worker, tenancy) = engine.join()?;
         let raw = NonNull::from(worker).cast::<()>();
         if !current::sit(PoolId::from_raw(id), raw, worker.index(), tenancy) {
-            engine.registry.leave(worker.index(), tenancy);
+            engine.registry.leave(worker, tenancy);
             return None;
         }
         self.seated_owner()
@@ -266,7 +284,7 @@ impl<T> Link<T> {
     /// Leaves the roster and takes every idle object out.
     pub(crate) fn close(&mut self) -> Batch<T> {
         let mut taken = Batch::new();
-        let interior = std::mem::replace(self.interior.get_mut(), ptr::null_mut());
+        let interior = mem::replace(self.interior.get_mut(), ptr::null_mut());
         if interior.is_null() {
             return taken;
         }

@@ -158,15 +158,17 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     fn take_slowly(&self, me: Owner<'_, T>, object: Option<Object<T>>) -> Option<Object<T>> {
         let interior = self.interior();
         let tick = me.worker().private.last_turn().is_tick();
-        let object = object.or_else(|| interior.engine.take_below(me));
-        if !tick {
-            return object;
-        }
-        // A destructor's panic in the cycle must not lose the object, nor the count of a miss.
+        // A destructor's panic in the cycle must not lose the object, nor the count of a miss. Nor
+        // must one of what the process has deferred, which looking below may run.
         let miss = Miss {
             pool: self,
             outcome: Outcome::Nothing,
         };
+        let object = object.or_else(|| interior.engine.take_below(me));
+        if !tick {
+            mem::forget(miss);
+            return object;
+        }
         match object.map(|object| Guard::new(self, object)) {
             Some(guard) => {
                 mem::forget(miss);

@@ -168,11 +168,7 @@ impl<T> Seat<'_, T> {
 
     /// Ends the tenancy, as a thread does when it ends.
     pub fn leave(self) {
-        self.core.0.vacate(self.owner);
-        self.core
-            .0
-            .registry
-            .leave(self.owner.worker().index(), self.tenancy);
+        self.core.0.leave(self.owner, self.tenancy);
     }
 }
 

@@ -70,7 +70,8 @@ impl<T: Recycle, F: Fn() -> T> Policy<T> for F {
 ///
 /// `create` makes an object. [`recycle_with`](Closures::recycle_with) says how to clean one, and is
 /// required unless `T: Recycle`; [`footprint_with`](Closures::footprint_with) says what one weighs
-/// (default: `T::footprint()` for a `T: Recycle`, else its size).
+/// (default: `T::footprint()` where `T: Recycle` does both, else `size_of::<T>()`, which leaves out
+/// what `T` owns on the heap).
 ///
 /// ```
 /// use stealpool::{Pool, policy};
@@ -116,6 +117,25 @@ impl<C, R, F> fmt::Debug for Closures<C, R, F> {
 
 impl<C, F> Closures<C, ByType, F> {
     /// Sets how an object is cleaned when it comes back; `false` drops it.
+    ///
+    /// From then on objects weigh `size_of::<T>()` unless
+    /// [`footprint_with`](Self::footprint_with) says otherwise, also those of a `T: Recycle`. A
+    /// pool with a bound in bytes wants both:
+    ///
+    /// ```
+    /// use stealpool::{Builder, Recycle, policy};
+    ///
+    /// let pages = Builder::new().max_object_bytes(64 << 10).build(
+    ///     policy(|| vec![0u8; 4096])
+    ///         .recycle_with(|page: &mut Vec<u8>| {
+    ///             page.fill(0); // zeroed instead of emptied
+    ///             true
+    ///         })
+    ///         .footprint_with(Recycle::footprint),
+    /// );
+    /// drop(pages.get());
+    /// assert_eq!(pages.stats().idle_bytes, 4096);
+    /// ```
     pub fn recycle_with<T, R>(self, recycle: R) -> Closures<C, R, F>
     where
         C: Fn() -> T,

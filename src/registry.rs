@@ -31,6 +31,8 @@ pub(crate) struct Registry<T> {
     joined: AtomicUsize,
     orphans: AtomicUsize,
     hints: [Hints; 2],
+    /// Who of the orphans may have something in the private slot.
+    legacies: Hints,
 }
 
 impl<T> Registry<T> {
@@ -40,6 +42,7 @@ impl<T> Registry<T> {
             joined: AtomicUsize::new(0),
             orphans: AtomicUsize::new(0),
             hints: [Hints::new(), Hints::new()],
+            legacies: Hints::new(),
         }
     }
 
@@ -73,15 +76,30 @@ impl<T> Registry<T> {
     }
 
     /// Ends a tenancy. Runs no user code: what the worker holds stays for others to take.
-    pub(crate) fn leave(&self, index: usize, tenancy: Tenancy) {
-        if self
-            .workers
-            .get(index)
-            .is_some_and(|worker| worker.move_out(tenancy))
-        {
+    pub(crate) fn leave(&self, worker: &Worker<T>, tenancy: Tenancy) {
+        if worker.move_out(tenancy) {
             // Release: a thread that happens-after this one ended finds the orphan.
             self.orphans.fetch_add(1, Release);
+            if worker.is_legacy() {
+                self.legacies.raise(worker.index());
+            }
         }
+    }
+
+    /// Asks the orphans that may have something in their private slots, until `look` returns
+    /// something. `look` may move in for a moment.
+    pub(crate) fn find_legacy<R>(
+        &self,
+        random: u64,
+        mut look: impl FnMut(&Worker<T>) -> Option<R>,
+    ) -> Option<R> {
+        self.legacies.find(self.len(), random, |index| {
+            let worker = self.workers.get(index);
+            match worker.and_then(&mut look) {
+                Some(found) => Look::Found(found),
+                None => Look::Nothing(move || worker.is_none_or(|worker| !worker.is_legacy())),
+            }
+        })
     }
 
     /// Every worker that has ever joined.

@@ -7,7 +7,7 @@
 //! The free list is a Treiber stack over places that are never freed; its head carries a tag that
 //! counts up, so a place that comes and goes between a load and an exchange is noticed.
 
-use crate::interior::go_on;
+use crate::interior::{dispose, go_on};
 use crate::stats::Collected;
 use crate::sync::buckets::Buckets;
 use crossbeam_epoch::{self as epoch, Atomic, Owned};
@@ -183,7 +183,8 @@ pub fn collect_all() -> Collected {
         };
         match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| member.collect())) {
             Ok(collected) => sum += collected,
-            Err(payload) => panic = panic.or(Some(payload)),
+            Err(payload) if panic.is_none() => panic = Some(payload),
+            Err(payload) => dispose(payload),
         }
     }
     if let Some(payload) = panic {

@@ -132,6 +132,21 @@ impl<T> Worker<T> {
             .is_ok()
     }
 
+    /// Uses the worker for a moment, if no thread has it.
+    pub(crate) fn visit<R>(&self, visit: impl FnOnce(Owner<'_, T>) -> R) -> Option<R> {
+        let tenancy = self.move_in()?;
+        // SAFETY: this thread holds the tenancy until it moves out below.
+        let result = visit(unsafe { self.owner() });
+        self.move_out(tenancy);
+        Some(result)
+    }
+
+    /// Whether a thread that ended has left something in the private slot.
+    pub(crate) fn is_legacy(&self) -> bool {
+        // Relaxed: a look before the exchange in `move_in`, or after a fence.
+        self.tenancy.load(Relaxed) % 2 == 0 && self.census().0 > 0
+    }
+
     /// Where the worker stands in its registry.
     pub(crate) fn index(&self) -> usize {
         // Relaxed: the owner asks; the first one wrote it, and later ones acquired the tenancy.
@@ -280,8 +295,9 @@ impl<'w, T> Owner<'w, T> {
         unsafe { self.worker.private.vacate(reclaim) }
     }
 
-    /// Adds to one of the owner's deques; makes it first when there is none.
-    pub(crate) fn push(self, side: Side, chain: Chain<T>) {
+    /// Adds to one of the owner's deques; makes it first when there is none. A full one gives the
+    /// chain back.
+    pub(crate) fn push(self, side: Side, chain: Chain<T>) -> Result<(), Chain<T>> {
         // SAFETY: `self` is the owner's token, and tenancies follow each other by Release/Acquire.
         unsafe { self.deque(side).push(chain) }
     }

@@ -624,6 +624,33 @@ fn scoped_threads_may_end_after_the_scope() {
     assert!(patiently(|| census.alive() == 0), "an object is lost");
 }
 
+/// A scope ends when its threads' closures have, which is before the threads themselves have.
+#[test]
+fn objects_of_threads_that_are_just_ending_are_not_missed() {
+    let used_by_four = |settings: Builder| {
+        let totals = settings.build(policy(|| 0u64).recycle_with(|_| true));
+        thread::scope(|scope| {
+            (0..4).for_each(|_| drop(scope.spawn(|| *totals.get() += 10)));
+        });
+        totals
+    };
+    for round in 0..scaled(20_000) {
+        let settings = Builder::new().collect_manually();
+        let settings = match round % 2 {
+            0 => settings,
+            _ => settings.max_idle(100),
+        };
+        assert_eq!(used_by_four(settings).drain().sum::<u64>(), 40);
+        let aged = used_by_four(settings);
+        aged.collect();
+        aged.collect();
+        assert_eq!(aged.idle(), 0);
+        let cleared = used_by_four(settings);
+        let created = cleared.stats().creates as usize;
+        assert_eq!((cleared.clear(), cleared.idle()), (created, 0));
+    }
+}
+
 #[test]
 fn a_pool_may_be_dropped_by_a_thread_that_never_used_it() {
     let census = Census::new();

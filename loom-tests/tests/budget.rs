@@ -86,3 +86,34 @@ fn leaving_against_a_collector() {
         assert_conserved(&core, held, 1);
     });
 }
+
+/// *Threads*: one that puts and ends; one that gets.
+/// *Proves*: what a slot was lent comes back with the object that a thief takes from an orphan, and
+/// from one that is empty at once.
+/// *Fails if*: a thief does not convert the allowance, or an empty slot keeps it.
+#[test]
+fn an_orphan_s_allowance_comes_back() {
+    explore("budget: put leave || get; get", Some(3), 100, || {
+        let core = Arc::new(Core::bounded(1, 4, 8));
+        let me = core.join();
+        let other = Arc::clone(&core);
+        let ending = thread::spawn(move || {
+            let me = other.join();
+            let back = me.put(Item::weighing(0, 2));
+            me.leave();
+            back
+        });
+        let mut held: Vec<_> = me.get().into_iter().collect();
+        held.extend(ending.join().unwrap());
+        held.extend(me.get());
+        assert_eq!(held.len(), 1);
+        assert_eq!(core.charged(), (0, 0));
+        let heir = core.join();
+        assert!(heir.put(Item::weighing(1, 2)).is_none());
+        held.extend(heir.get());
+        heir.leave();
+        assert_eq!(core.charged(), (0, 0), "an empty slot of nobody's");
+        me.leave();
+        assert_conserved(&core, held, 2);
+    });
+}

@@ -71,6 +71,73 @@ fn exit_against_adoption() {
     });
 }
 
+/// *Threads*: one that puts one and ends; one that gets.
+/// *Proves*: what an ended thread leaves in its private slot is within everybody's reach, although
+/// thieves never look into the slots of others (1, 2).
+/// *Fails if*: the slot's hint can be lost between the end and a look, or the tenancy's ordering.
+#[test]
+fn what_is_left_in_a_slot_is_within_reach() {
+    explore("exit: put leave || get; get", None, 50, || {
+        let core = core();
+        let me = core.join();
+        let other = Arc::clone(&core);
+        let ending = thread::spawn(move || {
+            let me = other.join();
+            let item = Item::new(0);
+            touch(&item);
+            assert!(me.put(item).is_none());
+            me.leave();
+        });
+        let early = me.get();
+        ending.join().unwrap();
+        let held = match early {
+            Some(held) => held,
+            None => me.get().expect("it is in an orphan's slot"),
+        };
+        touch(&held);
+        me.leave();
+        assert_conserved(&core, vec![held], 1);
+    });
+}
+
+/// *Threads*: one that gets, over an orphan's slot; a collector that takes everything; one that joins.
+/// *Proves*: of those who want what an orphan holds one has it, and if none, it stays in reach.
+/// *Fails if*: a thief that the collector's claim turned away does not raise the hint again.
+#[test]
+fn a_slot_left_behind_and_three_who_want_it() {
+    explore(
+        "exit: get || take all || join, over one slot",
+        Some(2),
+        200,
+        || {
+            let core = core();
+            let me = core.join();
+            let gone = core.join();
+            let item = Item::new(0);
+            touch(&item);
+            assert!(gone.put(item).is_none());
+            gone.leave();
+            let (one, two) = (Arc::clone(&core), Arc::clone(&core));
+            let collector = thread::spawn(move || one.take_all());
+            let heir = thread::spawn(move || {
+                two.join().leave();
+            });
+            let mut held: Vec<_> = me.get().into_iter().collect();
+            held.extend(collector.join().unwrap());
+            heir.join().unwrap();
+            if held.is_empty() {
+                held.extend(me.get());
+            }
+            assert_eq!(held.len(), 1);
+            held.iter().for_each(|held| {
+                touch(held);
+            });
+            me.leave();
+            assert_conserved(&core, held, 1);
+        },
+    );
+}
+
 /// *Threads*: two that want the one orphan.
 /// *Proves*: a worker has one owner.
 /// *Fails if*: moving in is not an exchange.

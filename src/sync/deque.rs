@@ -5,6 +5,18 @@
 //! ([`steal`](Deque::steal)). The owner's end is `unsafe` to use, and opens only to
 //! [`worker`](crate::worker), which asks for the owner's token.
 //!
+//! # No user code inside
+//!
+//! When a crossbeam deque grows or shrinks, its owner pins crossbeam-epoch's default collector in the
+//! middle of the operation, and that collector runs what the whole process has deferred: destructors
+//! of values in skip lists and caches, any closure. One that uses this pool would be a second owner
+//! in the middle of the first. So a deque here **never grows**: it is full at [`ROOM`], and what does
+//! not fit goes to the shared store, which uses no epoch. It never shrinks either, then, and retires
+//! no buffer. And because `ROOM` is a constant of another crate's, correctness does not rest on
+//! it: an operation within an operation is turned away by a flag.
+//!
+//! A thief pins before it looks at anything, so what runs there runs outside.
+//!
 //! Under loom, the owner's end and the thieves' end are the *shipped* source of `crossbeam-deque`,
 //! rewritten to loom's types by `loom-tests/build.rs`. The injector there is a locked queue: it
 //! stands for any linearizable queue.
@@ -12,23 +24,27 @@
 //! The algorithm: Chase and Lev, *Dynamic circular work-stealing deque*, SPAA 2005; Lê, Pop, Cohen
 //! and Zappa Nardelli, *Correct and efficient work-stealing for weak memory models*, PPoPP 2013.
 
+use std::cell::Cell;
+
 #[cfg(not(loom))]
 use crossbeam_deque::{Injector, Steal, Stealer, Worker};
 #[cfg(loom)]
 use model::{Injector, Steal, Stealer, Worker};
 
-/// Elements in crossbeam's smallest buffer: a deque that never held more has retired none.
-pub(crate) const SMALLEST: usize = 64;
+/// Elements in crossbeam's smallest buffer (`MIN_CAP`), and the most that a deque holds.
+pub(crate) const ROOM: usize = if cfg!(loom) { 2 } else { 64 };
 
 /// A deque whose owner's end is guarded by a contract instead of by a type.
 pub(crate) struct Deque<E> {
     owner: Worker<E>,
     thieves: Stealer<E>,
+    /// The owner's: whether it is inside.
+    busy: Cell<bool>,
 }
 
 // SAFETY: `Worker` is `!Sync` because two threads must not use the owner's end at once. That end is
-// reached only through `push` and `pop`, whose contract forbids just that; `Stealer` is `Sync` for
-// `E: Send` already.
+// reached only through `push` and `pop`, whose contract forbids just that, and `busy` is touched
+// there only; `Stealer` is `Sync` for `E: Send` already.
 unsafe impl<E: Send> Sync for Deque<E> {}
 
 impl<E> std::fmt::Debug for Deque<E> {
@@ -42,25 +58,37 @@ impl<E> Deque<E> {
     pub(crate) fn new() -> Self {
         let owner = Worker::new_lifo();
         let thieves = owner.stealer();
-        Deque { owner, thieves }
+        Deque {
+            owner,
+            thieves,
+            busy: Cell::new(false),
+        }
     }
 
-    /// Adds an element at the owner's end.
+    /// Adds an element at the owner's end, or gives it back: the deque is full, or busy.
     ///
     /// # Safety
     ///
-    /// The caller is the deque's one owner: no other call of `push` or `pop` overlaps this one, and
+    /// The caller is the deque's one owner: no other thread's `push` or `pop` overlaps this one, and
     /// the previous one happens-before it.
-    pub(crate) unsafe fn push(&self, element: E) {
+    pub(crate) unsafe fn push(&self, element: E) -> Result<(), E> {
+        let Some(_inside) = Inside::enter(&self.busy) else {
+            return Err(element);
+        };
+        if self.owner.len() >= ROOM {
+            return Err(element);
+        }
         self.owner.push(element);
+        Ok(())
     }
 
-    /// Takes the newest element.
+    /// Takes the newest element; `None` means empty, or busy.
     ///
     /// # Safety
     ///
     /// As for [`push`](Self::push).
     pub(crate) unsafe fn pop(&self) -> Option<E> {
+        let _inside = Inside::enter(&self.busy)?;
         self.owner.pop()
     }
 
@@ -79,6 +107,25 @@ impl<E> Deque<E> {
     /// Whether the deque looks empty. Exact when nobody pushes or takes.
     pub(crate) fn is_empty(&self) -> bool {
         self.thieves.is_empty()
+    }
+}
+
+/// The owner is inside a deque; ends when dropped, by unwinding too.
+struct Inside<'a>(&'a Cell<bool>);
+
+impl<'a> Inside<'a> {
+    /// `None`: it is inside already, further up on this very stack.
+    fn enter(busy: &'a Cell<bool>) -> Option<Self> {
+        if busy.replace(true) {
+            return None;
+        }
+        Some(Inside(busy))
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
     }
 }
 
@@ -118,23 +165,14 @@ impl<E> Queue<E> {
     }
 }
 
-/// Keeps every buffer that thieves may look at alive until dropped; one for a whole sweep.
+/// Makes the pins of a whole sweep of steals cheap.
 #[cfg(not(loom))]
 pub(crate) fn pin() -> impl Sized {
     crossbeam_epoch::pin()
 }
 
-/// Gives deque buffers that were retired by growth back to the allocator, as far as no thread is
-/// pinned. May itself allocate, so it is for cycles that have freed something. Each flush tries to advance the epoch once, and two advances make garbage free.
-#[cfg(not(loom))]
-pub(crate) fn flush_retired() {
-    for _ in 0..3 {
-        crossbeam_epoch::pin().flush();
-    }
-}
-
 #[cfg(loom)]
-pub(crate) use model::{flush_retired, free_retired, pin};
+pub(crate) use model::{free_retired, pin};
 
 /// What stands in for crossbeam under loom.
 #[cfg(loom)]
@@ -166,9 +204,6 @@ mod model {
         struct NoPin;
         NoPin
     }
-
-    /// Nothing: retired buffers stay until the execution is over.
-    pub(crate) fn flush_retired() {}
 
     pub(super) struct Injector<E>(loom::sync::Mutex<VecDeque<E>>);
 

@@ -17,7 +17,8 @@
 //! A kernel may refuse `membarrier` (too old, or a seccomp filter). [`available`] says so before
 //! the first worker exists; private slots are then never filled, and every object goes through
 //! the deques, which a collector can empty without any fence of ours. A later refusal makes
-//! [`heavy`] answer `false`, and the collector leaves private slots alone.
+//! [`heavy`] answer `false`: the collector leaves the slots of living threads alone, and pools made
+//! from then on fill none.
 
 #[cfg(all(target_os = "linux", not(any(loom, miri, stealpool_full_fence))))]
 mod imp {
@@ -62,6 +63,10 @@ mod imp {
         compiler_fence(SeqCst);
         let done = membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED);
         compiler_fence(SeqCst);
+        if !done {
+            // Relaxed: a refusal is not taken back; engines made from now on fill no slot.
+            STATE.store(NO, Relaxed);
+        }
         done
     }
 }

@@ -1,0 +1,145 @@
+//! Code of others that runs when nobody expects it: what the process has deferred through
+//! crossbeam-epoch's default collector (values of skip lists and caches, any closure) is run by
+//! whoever pins, and that may be this pool in the middle of a get or a put.
+
+mod common;
+
+use common::{Census, Counted, in_child};
+use crossbeam_epoch as epoch;
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+use stealpool::{Guard, Pool, policy};
+
+type Create = Box<dyn Fn() -> Counted + Send + Sync>;
+type Objects = Pool<Counted, Create>;
+
+fn pool(census: &Census) -> &'static Objects {
+    let census = census.clone();
+    let create: Create = Box::new(move || census.object());
+    Box::leak(Box::new(Pool::new(create)))
+}
+
+/// Defers `work` for whoever pins at the right moment.
+fn defer(work: impl FnOnce() + Send + 'static) {
+    let guard = epoch::pin();
+    guard.defer(work);
+    guard.flush();
+}
+
+/// Every guard has an object of its own.
+fn assert_distinct<'a>(guards: impl Iterator<Item = &'a Guard<'static, Counted, Create>>) {
+    let (mut count, mut ids) = (0, HashSet::new());
+    for guard in guards {
+        count += 1;
+        ids.insert(guard.id);
+    }
+    assert_eq!(ids.len(), count, "an object is on loan twice");
+}
+
+#[test]
+fn deferred_gets_and_puts_take_nobodys_object() {
+    in_child("deferred_gets_and_puts_take_nobodys_object", || {
+        let census = Census::new();
+        let pool = pool(&census);
+        let stash = Arc::new(Mutex::new(Vec::new()));
+        let mut held: Vec<_> = (0..400).map(|_| pool.get()).collect();
+        for round in 0..2_000 {
+            let work = Arc::clone(&stash);
+            defer(move || {
+                let mut stash = work.lock().unwrap();
+                if round % 2 == 0 {
+                    stash.extend((0..5).map(|_| pool.get()));
+                } else {
+                    stash.truncate(3);
+                }
+            });
+            if round / 400 % 2 == 0 {
+                held.pop();
+            } else {
+                held.push(pool.get());
+            }
+            assert_distinct(held.iter().chain(stash.lock().unwrap().iter()));
+        }
+        held.clear();
+        // What is still deferred must not come back into play.
+        (0..10).for_each(|_| epoch::pin().flush());
+        stash.lock().unwrap().clear();
+        assert_eq!(pool.idle(), census.alive());
+        pool.clear();
+        assert_eq!((pool.idle(), census.alive()), (0, 0));
+    });
+}
+
+#[test]
+fn deferred_panics_cost_no_object_and_no_count() {
+    in_child("deferred_panics_cost_no_object_and_no_count", || {
+        std::panic::set_hook(Box::new(|_| {}));
+        let quietly = |work: &mut dyn FnMut()| catch_unwind(AssertUnwindSafe(work)).is_ok();
+        let census = Census::new();
+        let pool = pool(&census);
+        let mut held: Vec<_> = (0..300).map(|_| pool.get()).collect();
+        while let Some(guard) = held.pop() {
+            let mut guard = Some(guard);
+            quietly(&mut || defer(|| panic!("deferred")));
+            quietly(&mut || drop(guard.take()));
+            assert_eq!(pool.idle() + held.len(), census.alive());
+        }
+        for _ in 0..300 {
+            let before = pool.stats();
+            quietly(&mut || defer(|| panic!("deferred")));
+            quietly(&mut || held.push(pool.get()));
+            assert_eq!(pool.idle() + held.len(), census.alive());
+            assert_eq!(pool.stats().puts, before.puts);
+        }
+        // A thread that ends looks pools up, and so may run what is deferred.
+        for _ in 0..100 {
+            let ended = std::thread::spawn(move || {
+                drop(pool.get());
+                let guard = epoch::pin();
+                (0..3).for_each(|_| guard.defer(|| panic!("deferred")));
+            });
+            let _ = ended.join();
+        }
+        while !quietly(&mut || epoch::pin().flush()) {}
+        held.clear();
+        while !quietly(&mut || _ = pool.clear()) {}
+        assert_eq!((pool.idle(), census.alive()), (0, 0));
+    });
+}
+
+/// Panics with a payload whose own destructor panics.
+struct Spiteful;
+
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("the payload's own");
+    }
+}
+
+impl Drop for Spiteful {
+    fn drop(&mut self) {
+        std::panic::panic_any(Bomb);
+    }
+}
+
+#[test]
+fn payloads_that_panic_do_not_abort() {
+    in_child("payloads_that_panic_do_not_abort", || {
+        std::panic::set_hook(Box::new(|_| {}));
+        let pool = Pool::new(policy(|| Spiteful).recycle_with(|_| true));
+        let held: Vec<_> = (0..4).map(|_| pool.get()).collect();
+        drop(held);
+        let end = catch_unwind(AssertUnwindSafe(|| pool.clear()));
+        std::mem::forget(end.expect_err("the first panic comes through"));
+        assert_eq!(pool.idle(), 0);
+
+        drop((pool.get(), pool.get()));
+        stealpool::collect_all();
+        let end = catch_unwind(stealpool::collect_all);
+        std::mem::forget(end.expect_err("from two objects of one pool"));
+        assert_eq!(pool.idle(), 0);
+    });
+}
