@@ -38,6 +38,12 @@ impl Budget {
         (self.objects.charged(), self.bytes.charged())
     }
 
+    /// Objects and bytes lent to private slots now.
+    #[allow(dead_code, reason = "asked by models and tests")]
+    pub(crate) fn lent(&self) -> (u64, u64) {
+        (self.lent_objects.charged(), self.lent_bytes.charged())
+    }
+
     /// Whether there is no bound at all.
     pub(crate) fn is_unbounded(&self) -> bool {
         self.objects.bound == u64::MAX && self.bytes.bound == u64::MAX

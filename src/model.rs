@@ -54,6 +54,11 @@ impl<T> Core<T> {
         self.0.budget.charged()
     }
 
+    /// Objects and bytes lent to private slots.
+    pub fn lent(&self) -> (u64, u64) {
+        self.0.budget.lent()
+    }
+
     /// Makes the calling thread the owner of a worker.
     pub fn join(&self) -> Seat<'_, T> {
         let (worker, tenancy) = self.0.join().expect("the registry has room");
