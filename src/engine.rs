@@ -23,7 +23,7 @@ use crate::shared::Shared;
 use crate::stats::Ledger;
 use crate::sync::atomic::Ordering::{Relaxed, SeqCst};
 use crate::sync::atomic::{AtomicBool, AtomicU32, fence};
-use crate::sync::{deque, fence as asymmetric};
+use crate::sync::fence as asymmetric;
 use crate::worker::{Outcome, Owner, Tenancy, Worker};
 
 /// What an engine must know when it is made.
@@ -141,7 +141,8 @@ impl<T> Engine<T> {
 
     /// The oldest chain of some worker's deque, or of the shared store.
     fn steal(&self, side: Side, random: u64, whose: usize) -> Option<Chain<T>> {
-        let _one_pin_for_all = deque::pin();
+        // No pin of ours: each steal pins for itself, and most misses find no deque to ask. A pin now
+        // and then walks the list of all threads.
         self.registry
             .find(side, random, |worker| worker.deque(side)?.steal())
             .or_else(|| self.shared.steal(side, whose))

@@ -100,4 +100,6 @@ pub mod docs {
     pub mod design {}
     #[doc = include_str!("../docs/verification.md")]
     pub mod verification {}
+    #[doc = include_str!("../docs/benchmarks.md")]
+    pub mod benchmarks {}
 }
