@@ -13,6 +13,7 @@ use std::time::Duration;
 /// | [`max_object_bytes`](Self::max_object_bytes) | no bound | keep only objects of footprint 0 | 2^48 - 1 bytes |
 /// | [`idle_bytes`](Self::idle_bytes) | no bound | keep only objects of footprint 0 | no bound |
 /// | [`collect_every`](Self::collect_every) | 10 s | at every look at the clock | never |
+/// | [`private_depth`](Self::private_depth) | 32 | 1 | 65,535 |
 ///
 /// ```
 /// use std::time::Duration;
@@ -34,8 +35,10 @@ pub struct Builder {
     pub(crate) max_idle: usize,
     pub(crate) max_object_bytes: usize,
     pub(crate) idle_bytes: usize,
-    /// Nanoseconds; `u64::MAX` for never.
-    pub(crate) interval: u64,
+    /// Milliseconds; `u32::MAX` for never.
+    interval: u32,
+    /// The most objects a private slot may hold.
+    pub(crate) deepest: u32,
     pub(crate) name: Option<&'static str>,
 }
 
@@ -46,7 +49,8 @@ impl Builder {
             max_idle: usize::MAX,
             max_object_bytes: HEAVIEST,
             idle_bytes: usize::MAX,
-            interval: 10_000_000_000,
+            interval: 10_000,
+            deepest: 32,
             name: None,
         }
     }
@@ -114,23 +118,62 @@ impl Builder {
     ///
     /// Nothing runs in the background. A thread that uses the pool looks at the clock once in 1,024
     /// operations, and one of them runs the cycle when it is due. [`Duration::ZERO`] runs one at
-    /// every such look; more than 584 years is never.
+    /// every such look; part of a millisecond counts as a whole one, and more than 49 days is never.
     #[must_use]
     pub const fn collect_every(mut self, interval: Duration) -> Self {
-        let nanos = interval.as_nanos();
-        self.interval = if nanos < u64::MAX as u128 {
-            nanos as u64
+        let millis = interval.as_nanos().div_ceil(1_000_000);
+        self.interval = if millis < u32::MAX as u128 {
+            millis as u32
         } else {
-            u64::MAX
+            u32::MAX
         };
         self
+    }
+
+    /// Lets a thread keep at most `objects` to itself, where other threads cannot take them.
+    ///
+    /// A thread's private slot holds one object at first. It gets deeper while the thread takes and
+    /// gives back several at once, which makes such bursts cheaper, and shallow again when some
+    /// thread finds nothing to take, and at each cycle. Several objects stay there only while they
+    /// weigh at most 64 KiB together. So the pool creates at most as many objects as were ever in use
+    /// at once, and for each thread what its slot held; with 1, one for each thread. A pool with
+    /// [`max_idle`](Self::max_idle) or [`idle_bytes`](Self::idle_bytes) always has a depth of 1.
+    ///
+    /// ```
+    /// use stealpool::{Builder, Pool};
+    ///
+    /// let pool: Pool<Vec<u8>> = Builder::new().private_depth(1).build(Vec::new);
+    /// for _ in 0..10 {
+    ///     drop((pool.get(), pool.get()));
+    /// }
+    /// // One is the thread's own, the other can be taken by everybody.
+    /// assert_eq!(std::thread::scope(|scope| {
+    ///     scope.spawn(|| [pool.try_get(), pool.try_get()].iter().flatten().count()).join()
+    /// }).unwrap(), 1);
+    /// ```
+    #[must_use]
+    pub const fn private_depth(mut self, objects: usize) -> Self {
+        self.deepest = match objects {
+            0 => 1,
+            1..0xffff => objects as u32,
+            _ => 0xffff,
+        };
+        self
+    }
+
+    /// Nanoseconds between cycles; `u64::MAX` for never.
+    pub(crate) const fn interval(&self) -> u64 {
+        match self.interval {
+            u32::MAX => u64::MAX,
+            millis => millis as u64 * 1_000_000,
+        }
     }
 
     /// Runs no cycle on use: only [`collect`](Pool::collect) and
     /// [`collect_all`](crate::collect_all) age the pool.
     #[must_use]
     pub const fn collect_manually(mut self) -> Self {
-        self.interval = u64::MAX;
+        self.interval = u32::MAX;
         self
     }
 

@@ -2,7 +2,9 @@
 //!
 //! A cycle (1) takes what is left in the victims, (2) turns the generation, so that primaries become
 //! victims where they stand, and (3) calls in the private slots whose owners have stood still since
-//! the last cycle. What it takes must die; the caller drops it, after the cycle.
+//! the last cycle. What it takes must die; the caller drops it, after the cycle. Where an owner has
+//! moved, (3) takes what is below the newest object and makes victims of it: an owner that works on
+//! top of a chain must not keep the rest from ageing.
 //!
 //! So an object that nobody uses is gone after two cycles: the first makes it a victim (or notes
 //! where its owner stands), the second takes it. It survives the first, always, except that an owner
@@ -74,12 +76,15 @@ impl<T> Engine<T> {
 
     /// Empties private slots through the hand-off: one heavy fence for all of them.
     fn call_in(&self, reach: Reach, taken: &mut Batch<T>) {
-        let ticket = self.ticket();
+        let tickets = [self.ticket(), self.ticket()];
         let mut claims = 0;
         for worker in self.registry.iter() {
-            if self.wants(reach, worker) && worker.private.claim(ticket) {
-                claims += 1;
-            }
+            let ticket = match self.wants(reach, worker) {
+                Some(Want::Everything) => tickets[0],
+                Some(Want::Tail) => tickets[1],
+                None => continue,
+            };
+            claims += u32::from(worker.private.claim(ticket));
         }
         if claims == 0 {
             return;
@@ -89,17 +94,35 @@ impl<T> Engine<T> {
             self.ledger.fence_failures.add(1);
         }
         for worker in self.registry.iter() {
-            if !worker.private.is_claimed_by(ticket) {
+            let everything = worker.private.is_claimed_by(tickets[0]);
+            if !everything && !worker.private.is_claimed_by(tickets[1]) {
                 continue;
             }
-            if fenced {
+            if fenced && everything {
                 self.seize(reach, worker, taken);
+            } else if fenced {
+                self.sink_tail(reach, worker);
             }
             worker.private.release();
-            if !fenced {
+            if !fenced && everything {
                 self.evict(reach, worker, taken);
             }
         }
+    }
+
+    /// Makes victims of what lies below the newest object of a slot that this collector has claimed
+    /// and fenced.
+    fn sink_tail(&self, reach: Reach, worker: &Worker<T>) {
+        let Reach::Idle { now } = reach else { return };
+        // SAFETY: `call_in` claimed the slot, made a heavy fence that succeeded, and releases after.
+        let Some(tail) = (unsafe { worker.private.seize_tail() }) else {
+            return;
+        };
+        worker.private.set_depth(1);
+        self.ledger.sunk.add(tail.len());
+        self.ledger.deep_bytes.add(tail.weight());
+        self.shared
+            .push(Generation::victim_of(now), worker.index(), tail);
     }
 
     /// Takes what a thread that ended has left in its slot, without a fence: as its next owner.
@@ -132,13 +155,12 @@ impl<T> Engine<T> {
         }
     }
 
-    /// Whether a collector has a reason to claim the worker's slot. For an idle one, also notes
-    /// where its owner stands.
-    fn wants(&self, reach: Reach, worker: &Worker<T>) -> bool {
-        let holds = worker.census().0 > 0
-            || (!self.budget.is_unbounded() && worker.private.allowance() > 0);
+    /// What a collector wants of a worker's slot. For an idle one, also notes where its owner stands.
+    fn wants(&self, reach: Reach, worker: &Worker<T>) -> Option<Want> {
+        let held = worker.census().0;
+        let holds = held > 0 || (!self.budget.is_unbounded() && worker.private.allowance() > 0);
         let Reach::Idle { now } = reach else {
-            return holds;
+            return holds.then_some(Want::Everything);
         };
         let seen = Seen::load(worker);
         let stands = Seen {
@@ -147,10 +169,14 @@ impl<T> Engine<T> {
         };
         if (stands.cycle.wrapping_sub(seen.cycle) as i32) <= 0 {
             // Another collector of this cycle, or of a later one, was here.
-            return false;
+            return None;
         }
         stands.store(worker);
-        holds && seen.seq == stands.seq && stands.seq % 2 == 0
+        if holds && seen.seq == stands.seq && stands.seq % 2 == 0 {
+            Some(Want::Everything)
+        } else {
+            (held > 1).then_some(Want::Tail)
+        }
     }
 
     /// A number that no other collector of this engine uses now.
@@ -172,6 +198,14 @@ enum Reach {
     Idle { now: u64 },
     /// All that hold something.
     All,
+}
+
+/// What a collector claims a slot for.
+#[derive(Clone, Copy, Debug)]
+enum Want {
+    Everything,
+    /// All but the newest object.
+    Tail,
 }
 
 /// When a collector last looked at a worker, and where its owner stood.

@@ -16,8 +16,8 @@
 
 use crate::budget::Budget;
 use crate::generation::{Generation, Side};
+use crate::moved::{Placed, Seized};
 use crate::object::{Chain, Object};
-use crate::private::{Placed, Seized};
 use crate::registry::Registry;
 use crate::shared::Shared;
 use crate::stats::Ledger;
@@ -35,6 +35,8 @@ pub(crate) struct Plan {
     pub(crate) idle_bytes: u64,
     /// Processors of the machine.
     pub(crate) cores: usize,
+    /// The most objects a private slot may hold.
+    pub(crate) deepest: u32,
 }
 
 /// What became of an object that was given: kept, or back because there is no room.
@@ -57,6 +59,8 @@ pub(crate) struct Engine<T> {
     allowance: u64,
     /// Whether the budget may raise that allowance.
     lends: bool,
+    /// The most objects a private slot may hold.
+    deepest: u32,
 }
 
 impl<T> Engine<T> {
@@ -78,6 +82,12 @@ impl<T> Engine<T> {
                 0
             },
             lends: slots && !budget.is_unbounded(),
+            // A lent allowance is for one object.
+            deepest: if budget.is_unbounded() {
+                plan.deepest.max(1)
+            } else {
+                1
+            },
             budget,
         }
     }
@@ -94,7 +104,7 @@ impl<T> Engine<T> {
         let victim = primary.other();
         let here = me.worker().index();
         let random = (me.worker().private.seq() ^ here as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let (chain, outcome) = me
+        let found = me
             .pop(primary)
             .map(|chain| (chain, Outcome::Local))
             .or_else(|| {
@@ -106,15 +116,54 @@ impl<T> Engine<T> {
             .or_else(|| {
                 self.steal(victim, random, here)
                     .map(|chain| (chain, Outcome::Victim))
-            })?;
+            });
+        let Some((chain, outcome)) = found else {
+            self.registry.recall();
+            return None;
+        };
         let (object, rest) = chain.split();
+        if matches!(outcome, Outcome::Local) {
+            self.deepen(me);
+        }
         if let Some(rest) = rest {
-            self.push_below(me, rest);
+            match outcome {
+                Outcome::Local => self.refill(me, rest),
+                Outcome::Victim => self.push_below(me, victim, rest),
+                _ => self.push_below(me, primary, rest),
+            }
         }
         me.count_get(outcome);
         me.count_deep_bytes(object.weight(), true);
         self.budget.refund(1, object.weight());
         Some(object)
+    }
+
+    /// The owner has found in its own deque what it had put there: it may keep more at hand.
+    fn deepen(&self, me: Owner<'_, T>) {
+        let private = &me.worker().private;
+        let depth = private.depth();
+        if depth < self.deepest {
+            private.set_depth((depth * 2).min(self.deepest));
+            self.registry.announce_depth(me);
+        }
+    }
+
+    /// Takes a chain up from the owner's deque, or puts it back.
+    fn refill(&self, me: Owner<'_, T>, chain: Chain<T>) {
+        let measure = chain.measure();
+        if measure.length() <= u64::from(me.worker().private.depth()) {
+            // Looking into the slot is no operation of the user's.
+            me.count_get(Outcome::Nothing);
+            match me.refill_private(chain) {
+                Ok(()) => {
+                    me.count_ascent(measure.length());
+                    me.count_deep_bytes(measure.weight(), true);
+                }
+                Err(chain) => self.push_below(me, self.generation.primary(), chain),
+            }
+        } else {
+            self.push_below(me, self.generation.primary(), chain);
+        }
     }
 
     /// Rungs 3 and 4 for a thread without a worker.
@@ -125,13 +174,21 @@ impl<T> Engine<T> {
             .ownerless_hits
             .get()
             .wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let chain = self
+        let mut side = primary;
+        let found = self
             .steal(primary, random, random as usize)
             .or_else(|| self.inherit(random))
-            .or_else(|| self.steal(primary.other(), random, random as usize))?;
+            .or_else(|| {
+                side = primary.other();
+                self.steal(side, random, random as usize)
+            });
+        let Some(chain) = found else {
+            self.registry.recall();
+            return None;
+        };
         let (object, rest) = chain.split();
         if let Some(rest) = rest {
-            self.shared.push(primary, random as usize, rest);
+            self.shared.push(side, random as usize, rest);
         }
         self.ledger.ownerless_hits.add(1);
         self.ledger.deep_bytes.subtract(object.weight());
@@ -201,7 +258,7 @@ impl<T> Engine<T> {
             return None;
         };
         self.budget.convert(allowance, chain.len(), chain.weight());
-        me.count_descent();
+        me.count_descent(chain.len());
         me.count_deep_bytes(chain.weight(), false);
         Some(chain)
     }
@@ -218,19 +275,19 @@ impl<T> Engine<T> {
 
     /// What did not stay in the private slot goes one down, if the budget allows.
     fn descend(&self, me: Owner<'_, T>, chain: Chain<T>) -> Given<T> {
-        me.count_descent();
+        me.count_descent(chain.len());
         if !self.budget.charge(chain.len(), chain.weight()) {
+            debug_assert!(chain.len() == 1, "slots of a pool with bounds are shallow");
             self.ledger.overflowed.add(1);
             self.ledger.refused_by_workers.add(1);
             return Err(chain.split().0);
         }
         me.count_deep_bytes(chain.weight(), false);
-        self.push_below(me, chain);
+        self.push_below(me, self.generation.primary(), chain);
         Ok(())
     }
 
-    fn push_below(&self, me: Owner<'_, T>, chain: Chain<T>) {
-        let side = self.generation.primary();
+    fn push_below(&self, me: Owner<'_, T>, side: Side, chain: Chain<T>) {
         let here = me.worker().index();
         let chain = if here < self.deques {
             match me.push(side, chain) {

@@ -51,6 +51,7 @@ mod generation;
 #[cfg(loom)]
 #[expect(unsafe_code, reason = "makes owners for the models' logical threads")]
 pub mod model;
+mod moved;
 #[expect(unsafe_code, reason = "box to pointer and back")]
 mod object;
 #[expect(unsafe_code, reason = "the hand-off itself")]

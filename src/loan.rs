@@ -9,10 +9,10 @@
 //! in a function of its own.
 
 use crate::guard::Guard;
+use crate::moved::Placed;
 use crate::object::Object;
 use crate::policy::Policy;
 use crate::pool::Pool;
-use crate::private::Placed;
 use crate::worker::{Outcome, Owner};
 use std::convert::Infallible;
 use std::mem;
@@ -71,6 +71,19 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         let Some(me) = self.link.owner() else {
             return self.keep_joining(object, weight);
         };
+        if !me.worker().private.is_empty() {
+            return self.keep_on_top(me, object, weight);
+        }
+        match me.put_private_first(object, weight) {
+            (Placed::Kept, turn) if !turn.is_tick() => true,
+            (placed, _) => self.keep_slowly(me, placed, weight),
+        }
+    }
+
+    /// A [`keep`](Self::keep) into a private slot that holds something already: one of several that
+    /// the thread held at once. A function of its own, for the sake of the other's registers.
+    #[inline(never)]
+    fn keep_on_top(&self, me: Owner<'_, T>, object: Object<T>, weight: u64) -> bool {
         match me.put_private(object, weight) {
             (Placed::Kept, turn) if !turn.is_tick() => true,
             (placed, _) => self.keep_slowly(me, placed, weight),
@@ -165,7 +178,8 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
             outcome: Outcome::Nothing,
         };
         let object = object.or_else(|| interior.engine.take_below(me));
-        if !tick {
+        // Taking from below may have looked at the slot once more.
+        if !tick && !me.worker().private.last_turn().is_tick() {
             mem::forget(miss);
             return object;
         }

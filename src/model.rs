@@ -37,6 +37,17 @@ impl<T> Core<T> {
             max_idle,
             idle_bytes: u64::MAX,
             cores,
+            deepest: 1,
+        }))
+    }
+
+    /// A core whose private slots may hold up to `deepest` objects.
+    pub fn deep(cores: usize, deepest: u32) -> Self {
+        Core(Engine::new(Plan {
+            max_idle: u64::MAX,
+            idle_bytes: u64::MAX,
+            cores,
+            deepest,
         }))
     }
 
@@ -46,6 +57,7 @@ impl<T> Core<T> {
             max_idle,
             idle_bytes,
             cores,
+            deepest: 1,
         }))
     }
 

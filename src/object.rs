@@ -37,22 +37,34 @@ pub(crate) const HEAVIEST: usize = if usize::BITS > 48 {
 };
 
 /// Weight (48 bits, in bytes) and length (16 bits) of the line that starts at a node.
-#[derive(Clone, Copy)]
-struct Measure(u64);
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Measure(u64);
 
 impl Measure {
     /// More than a process can address. The sum of a chain counts as that much if it is more.
+    #[cfg(test)]
     const MAX_WEIGHT: u64 = HEAVIEST as u64;
 
-    fn new(weight: u64, length: u64) -> Self {
-        debug_assert!(weight <= Self::MAX_WEIGHT);
+    #[inline]
+    pub(crate) fn new(weight: u64, length: u64) -> Self {
+        debug_assert!(length <= Chain::<()>::LONGEST);
         Measure(weight << 16 | length)
     }
-    fn weight(self) -> u64 {
+    /// In bytes.
+    pub(crate) fn weight(self) -> u64 {
         self.0 >> 16
     }
-    fn length(self) -> u64 {
+    /// In objects.
+    pub(crate) fn length(self) -> u64 {
         self.0 & 0xffff
+    }
+    #[inline]
+    pub(crate) fn to_bits(self) -> u64 {
+        self.0
+    }
+    #[inline]
+    pub(crate) fn from_bits(bits: u64) -> Self {
+        Measure(bits)
     }
 }
 
@@ -177,6 +189,7 @@ impl<T> Chain<T> {
         Chain { head: object }
     }
 
+    #[inline]
     fn node(&self) -> &Node<T> {
         // SAFETY: the head node is alive while the chain is.
         unsafe { self.head.node.as_ref() }
@@ -193,47 +206,25 @@ impl<T> Chain<T> {
         self.node().measure.weight()
     }
 
-    /// The chain, with its weight if it is one object; a longer one knows it.
-    pub(crate) fn weighing(mut self, bytes: u64) -> Self {
+    /// Length and weight at once.
+    #[inline]
+    pub(crate) fn measure(&self) -> Measure {
+        self.node().measure
+    }
+
+    /// The chain, with what its head does not know yet.
+    #[inline]
+    pub(crate) fn measuring(mut self, measure: Measure) -> Self {
         // SAFETY: the chain is ours alone, so its head is too.
         let node = unsafe { self.head.node.as_mut() };
-        if node.link.is_null() {
-            node.measure = Measure::new(bytes, 1);
-        }
+        node.measure = measure;
         self
     }
 
-    /// The one object of a chain of one.
-    #[inline]
-    pub(crate) fn into_only(self) -> Object<T> {
-        debug_assert!(self.node().link.is_null(), "a chain of one");
-        self.into_object()
-    }
-
-    /// The chain `object, self...`.
-    ///
-    /// # Panics
-    ///
-    /// If the chain is at its longest already.
-    pub(crate) fn preceded_by(self, mut object: Object<T>) -> Self {
-        assert!(
-            self.len() < Self::LONGEST,
-            "a chain holds at most 65,535 objects"
-        );
-        let measure = Measure::new(
-            (object.weight() + self.weight()).min(Measure::MAX_WEIGHT),
-            self.len() + 1,
-        );
-        // SAFETY: `object` is ours alone, so its node is too.
-        let node = unsafe { object.node.as_mut() };
-        node.measure = measure;
-        node.link = self.into_raw().as_ptr();
-        Chain { head: object }
-    }
-
-    /// The first object, and what is left.
-    #[inline]
-    pub(crate) fn split(self) -> (Object<T>, Option<Chain<T>>) {
+    /// The first object, and what is left. Leaves the object's weight as it stands in its box,
+    /// where nobody needs it while the object is on loan.
+    #[inline(always)]
+    pub(crate) fn lend(self) -> (Object<T>, Option<Chain<T>>) {
         let mut head = self.into_object();
         // SAFETY: the head is ours alone, so its node is too.
         let node = unsafe { head.node.as_mut() };
@@ -242,9 +233,35 @@ impl<T> Chain<T> {
         };
         node.link = ptr::null_mut();
         // SAFETY: a non-null link owns the rest of the line, and was just cleared.
-        let rest = unsafe { Chain::from_raw(rest) };
-        node.measure = Measure::new(node.measure.weight() - rest.weight(), 1);
-        (head, Some(rest))
+        (head, Some(unsafe { Chain::from_raw(rest) }))
+    }
+
+    /// The chain `object, self...`, whose head does not know its measure yet.
+    #[inline]
+    pub(crate) fn below(self, mut object: Object<T>) -> Self {
+        // SAFETY: `object` is ours alone, so its node is too.
+        let node = unsafe { object.node.as_mut() };
+        node.link = self.into_raw().as_ptr();
+        Chain { head: object }
+    }
+
+    /// The chain `object, self...`.
+    #[cfg(test)]
+    pub(crate) fn preceded_by(self, object: Object<T>) -> Self {
+        let weight = (object.weight() + self.weight()).min(Measure::MAX_WEIGHT);
+        let measure = Measure::new(weight, self.len() + 1);
+        self.below(object).measuring(measure)
+    }
+
+    /// The first object, and what is left.
+    #[inline]
+    pub(crate) fn split(self) -> (Object<T>, Option<Chain<T>>) {
+        let (head, rest) = self.lend();
+        let Some(rest) = rest else {
+            return (head, None);
+        };
+        let weight = head.weight() - rest.weight();
+        (head.weighing(weight), Some(rest))
     }
 
     /// Gives up ownership; the other half is [`from_raw`](Self::from_raw).

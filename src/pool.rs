@@ -336,8 +336,9 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
                 max_idle: bound(self.settings.max_idle),
                 idle_bytes: bound(self.settings.idle_bytes),
                 cores: cores(),
+                deepest: self.settings.deepest,
             };
-            (plan, self.settings.interval)
+            (plan, self.settings.interval())
         })
     }
 }

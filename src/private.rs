@@ -11,8 +11,14 @@
 //! | even | ticket | the collector; the owner turns away when it comes |
 //!
 //! **Fields.** `seq` is written by the owner only. `claim` goes from 0 to a ticket by compare-exchange,
-//! and back to 0 by the collector that holds the ticket. `head`, `weight` and `allowance` are
-//! written only by whom the table names; anyone may look at them to count.
+//! and back to 0 by the collector that holds the ticket. `head`, `measure` and `allowance` are
+//! written only by whom the table names; anyone may look at them to count. `depth` is a wish, written
+//! by anyone.
+//!
+//! **Depth.** How long the chain may be: 1 at first, twice as much each time its owner finds in its own
+//! deque what it had put there (an overflow, then an underflow), 1 again when a thread finds nothing
+//! anywhere, and at each cycle. So a burst moves whole chains through the deque, and a thread that
+//! never had one keeps one object out of the others' reach.
 //!
 //! **Protocol.** Owner: `seq` odd, light fence, look at `claim`; if 0 use the slot; `seq` even. If
 //! not 0, `seq` even, and use the deque instead: the owner never waits. Collector: claim, **heavy
@@ -32,21 +38,22 @@
 //! `seq / 2` is the number of operations that passed here, which is all the counting the hot path
 //! ever does.
 
-use crate::object::{Chain, Node, Object};
+mod collector;
+
+use crate::moved::{Placed, Seized, Turn};
+use crate::object::{Chain, Measure, Node, Object};
 use crate::sync::Witness;
 use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64};
 use crate::sync::fence;
-use crate::sync::scale::TICK;
 use std::ptr::{self, NonNull};
 
 /// A collector's mark on a claimed slot: never 0, and never two at once with the same value.
 pub(crate) type Ticket = std::num::NonZeroU32;
 
-/// How many objects a private slot holds.
-///
-/// One keeps the objects alive at most the peak number of holders plus one for each worker.
-pub(crate) const CAPACITY: u64 = 1;
+/// The most that a chain of several objects may weigh, in bytes: what is dear to make is dear to
+/// hide, too.
+const HEAVY: u64 = 64 << 10;
 
 /// The slot.
 #[repr(C)]
@@ -54,25 +61,16 @@ pub(crate) const CAPACITY: u64 = 1;
 pub(crate) struct Private<T> {
     seq: AtomicU64,
     head: AtomicPtr<Node<T>>,
-    /// Weight of the chain at `head`; stale when `head` is null.
-    weight: AtomicU64,
+    /// The [`Measure`] of the chain at `head`, which the head's box need not know; stale when `head`
+    /// is null.
+    measure: AtomicU64,
     /// A chain may stay here only if it weighs less than this. `u64::MAX` in a pool without bounds,
     /// 0 where the budget has lent this slot nothing.
     allowance: AtomicU64,
     claim: AtomicU32,
+    /// How many objects the chain may have.
+    depth: AtomicU32,
     witness: Witness,
-}
-
-/// What became of a put.
-#[derive(Debug)]
-pub(crate) enum Placed<T> {
-    /// The object is in the slot.
-    Kept,
-    /// The object is in the slot, and what was there before must go further down.
-    Displaced(Chain<T>),
-    /// The slot is claimed, or not allowed to hold so much: the object must go further down. Its
-    /// weight is not noted in it.
-    Refused(Object<T>),
 }
 
 impl<T> Private<T> {
@@ -80,9 +78,10 @@ impl<T> Private<T> {
         Private {
             seq: AtomicU64::new(0),
             head: AtomicPtr::new(ptr::null_mut()),
-            weight: AtomicU64::new(0),
+            measure: AtomicU64::new(0),
             allowance: AtomicU64::new(0),
             claim: AtomicU32::new(0),
+            depth: AtomicU32::new(1),
             witness: Witness::default(),
         }
     }
@@ -123,15 +122,9 @@ impl<T> Private<T> {
                 let chain = NonNull::new(self.head.load(Relaxed))?;
                 // SAFETY: `head` owns its chain; it is overwritten before the slot closes.
                 let chain = unsafe { Chain::from_raw(chain) };
-                if CAPACITY == 1 {
-                    // Relaxed: as above.
-                    self.head.store(ptr::null_mut(), Relaxed);
-                    return Some(chain.into_only());
-                }
-                let (object, rest) = chain.split();
+                let (object, rest) = chain.lend();
                 let rest = rest.map_or(ptr::null_mut(), |rest| {
-                    // Relaxed: as above.
-                    self.weight.store(rest.weight(), Relaxed);
+                    self.measure_as(rest.measure());
                     rest.into_raw().as_ptr()
                 });
                 // Relaxed: as above.
@@ -143,13 +136,40 @@ impl<T> Private<T> {
         unsafe { self.enter(take) }
     }
 
-    /// Puts an object of this weight on top. The weight is noted in the object itself only when it
+    /// Puts an object of this weight into a slot that its owner sees empty. The weight is noted in the object itself only when it
     /// leaves for elsewhere: here it stands in the slot.
     ///
     /// # Safety
     ///
     /// Owner only, as for [`enter`](Self::enter).
     #[inline(always)]
+    pub(crate) unsafe fn put_first(&self, object: Object<T>, weight: u64) -> (Placed<T>, Turn) {
+        let put = |open: bool| {
+            // Relaxed: the slot is ours until `seq` is even.
+            if !open || weight >= self.allowance.load(Relaxed) {
+                return Placed::Refused(object);
+            }
+            debug_assert!(self.is_empty());
+            self.witness
+                .exclusive(|| self.hold(Chain::of(object), Measure::new(weight, 1)));
+            Placed::Kept
+        };
+        // SAFETY: the caller is the owner.
+        unsafe { self.enter(put) }
+    }
+
+    /// Whether the slot is empty: what its owner sees empty stays so, for nobody else fills it.
+    #[inline(always)]
+    pub(crate) fn is_empty(&self) -> bool {
+        // Relaxed: as above.
+        self.head.load(Relaxed).is_null()
+    }
+
+    /// Like [`put_first`](Self::put_first), into a slot that may hold something.
+    ///
+    /// # Safety
+    ///
+    /// Owner only, as for [`enter`](Self::enter).
     pub(crate) unsafe fn put(&self, object: Object<T>, weight: u64) -> (Placed<T>, Turn) {
         let put = |open: bool| {
             // Relaxed: the slot is ours until `seq` is even.
@@ -187,29 +207,87 @@ impl<T> Private<T> {
         unsafe { self.enter(put) }.0
     }
 
-    /// The inside of a put: the newest stays, and what does not fit goes down.
+    /// The inside of a put.
     #[inline(always)]
     fn place(&self, object: Object<T>, weight: u64) -> Placed<T> {
         self.witness.exclusive(|| {
-            // Relaxed, here and below: the slot is ours until `seq` is even.
-            let Some(old) = NonNull::new(self.head.load(Relaxed)) else {
-                self.weight.store(weight, Relaxed);
-                self.head
-                    .store(Chain::of(object).into_raw().as_ptr(), Relaxed);
-                return Placed::Kept;
-            };
-            // SAFETY: `head` owns its chain; it is overwritten before the slot closes.
-            let old = unsafe { Chain::from_raw(old) }.weighing(self.weight.load(Relaxed));
-            let (chain, placed) = if CAPACITY > 1 && old.len() < CAPACITY {
-                (old.preceded_by(object.weighing(weight)), Placed::Kept)
-            } else {
-                (Chain::of(object), Placed::Displaced(old))
-            };
-            let weight = if CAPACITY > 1 { chain.weight() } else { weight };
-            self.weight.store(weight, Relaxed);
-            self.head.store(chain.into_raw().as_ptr(), Relaxed);
-            placed
+            // Relaxed: the slot is ours until `seq` is even.
+            match NonNull::new(self.head.load(Relaxed)) {
+                None => {
+                    self.hold(Chain::of(object), Measure::new(weight, 1));
+                    Placed::Kept
+                }
+                Some(head) => self.pile(head, object, weight),
+            }
         })
+    }
+
+    /// A put on top of a chain: it grows, or the newest stays and the chain goes down.
+    #[inline]
+    fn pile(&self, head: NonNull<Node<T>>, object: Object<T>, weight: u64) -> Placed<T> {
+        let measure = self.measure();
+        // SAFETY: `head` owns its chain; `hold` overwrites it before the slot closes.
+        let old = unsafe { Chain::from_raw(head) }.measuring(measure);
+        let (weights, length) = (measure.weight() + weight, measure.length() + 1);
+        // Relaxed: a wish, and at most `Chain::LONGEST`.
+        if length <= u64::from(self.depth.load(Relaxed)) && weights <= HEAVY {
+            self.hold(old.below(object), Measure::new(weights, length));
+            return Placed::Kept;
+        }
+        self.hold(Chain::of(object), Measure::new(weight, 1));
+        Placed::Displaced(old)
+    }
+
+    /// Puts a whole chain into the empty slot; gives it back when the slot is claimed.
+    ///
+    /// # Safety
+    ///
+    /// Owner only, as for [`enter`](Self::enter).
+    pub(crate) unsafe fn refill(&self, chain: Chain<T>) -> Result<(), Chain<T>> {
+        let refill = |open: bool| {
+            // Relaxed: the slot is ours until `seq` is even.
+            if !open || !self.head.load(Relaxed).is_null() {
+                return Err(chain);
+            }
+            self.witness.exclusive(|| {
+                let measure = chain.measure();
+                self.hold(chain, measure);
+            });
+            Ok(())
+        };
+        // SAFETY: the caller is the owner.
+        unsafe { self.enter(refill) }.0
+    }
+
+    /// Sets what the slot holds; it is the caller's for the moment.
+    #[inline(always)]
+    fn hold(&self, chain: Chain<T>, measure: Measure) {
+        self.measure_as(measure);
+        // Relaxed: the slot is the caller's.
+        self.head.store(chain.into_raw().as_ptr(), Relaxed);
+    }
+
+    fn measure(&self) -> Measure {
+        // Relaxed: the slot is the caller's, or this is a figure.
+        Measure::from_bits(self.measure.load(Relaxed))
+    }
+
+    #[inline(always)]
+    fn measure_as(&self, measure: Measure) {
+        // Relaxed: the slot is the caller's.
+        self.measure.store(measure.to_bits(), Relaxed);
+    }
+
+    /// How many objects the chain may have.
+    pub(crate) fn depth(&self) -> u32 {
+        // Relaxed: a wish.
+        self.depth.load(Relaxed)
+    }
+
+    /// Sets how many objects the chain may have. What is longer goes down with the owner's next put.
+    pub(crate) fn set_depth(&self, depth: u32) {
+        // Relaxed: a wish; the last one counts.
+        self.depth.store(depth, Relaxed);
     }
 
     /// Takes everything out, and the allowance back if `reclaim`, before the owner leaves. `None`: a
@@ -236,7 +314,7 @@ impl<T> Private<T> {
             // SAFETY: `head` owned its chain and was just cleared.
             let chain = head.map(|head| unsafe { Chain::from_raw(head) });
             Seized {
-                chain: chain.map(|chain| chain.weighing(self.weight.load(Relaxed))),
+                chain: chain.map(|chain| chain.measuring(self.measure())),
                 allowance: if reclaim { allowance } else { 0 },
             }
         })
@@ -267,72 +345,12 @@ impl<T> Private<T> {
 
     /// Objects in the slot and their weight; exact when nobody uses it.
     pub(crate) fn census(&self) -> (u64, u64) {
-        // Relaxed, both: figures.
+        // Relaxed: a figure.
         if self.head.load(Relaxed).is_null() {
-            (0, 0)
-        } else {
-            (CAPACITY, self.weight.load(Relaxed))
+            return (0, 0);
         }
-    }
-
-    /// First half of the collector's side: claims the slot. `false`: another collector has it.
-    ///
-    /// After a claim come a heavy fence, [`seize`](Self::seize) and [`release`](Self::release).
-    pub(crate) fn claim(&self, ticket: Ticket) -> bool {
-        // Acquire: pairs with the Release in `release`; the previous collector's use is over.
-        self.claim
-            .compare_exchange(0, ticket.get(), Acquire, Relaxed)
-            .is_ok()
-    }
-
-    /// Whether `ticket` holds the slot.
-    pub(crate) fn is_claimed_by(&self, ticket: Ticket) -> bool {
-        // Relaxed: only the holder of `ticket` writes it, and that is the caller.
-        self.claim.load(Relaxed) == ticket.get()
-    }
-
-    /// Second half: takes what is in the slot, and the allowance if `reclaim`, unless the owner is
-    /// inside, or `still` is given and the owner has moved on from it.
-    ///
-    /// # Safety
-    ///
-    /// The caller claimed the slot with [`claim`](Self::claim), then made a heavy fence that
-    /// succeeded, and has not released the claim.
-    pub(crate) unsafe fn seize(&self, still: Option<u32>, reclaim: bool) -> Option<Seized<T>> {
-        // Acquire: pairs with the Release in `enter`; the owner's use is over.
-        let seq = self.seq.load(Acquire);
-        if seq % 2 == 1 || still.is_some_and(|still| still != seq as u32) {
-            return None;
-        }
-        // The slot is ours until the claim is released.
-        Some(self.clear_out(reclaim))
-    }
-
-    /// Gives the slot back to its owner.
-    pub(crate) fn release(&self) {
-        // Release: pairs with the Acquire loads in `enter` and `claim`.
-        self.claim.store(0, Release);
-    }
-}
-
-/// What was found in a slot.
-#[derive(Debug)]
-pub(crate) struct Seized<T> {
-    pub(crate) chain: Option<Chain<T>>,
-    /// The allowance taken back; 0 if none was.
-    pub(crate) allowance: u64,
-}
-
-/// Which of the owner's operations one was.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Turn(u64);
-
-impl Turn {
-    /// Whether it is time to look at the clock: true for one in [`TICK`] operations. Every operation
-    /// asks, so that no rhythm of gets and puts can step over it.
-    #[inline(always)]
-    pub(crate) fn is_tick(self) -> bool {
-        self.0 & (2 * TICK - 1) == 0
+        let measure = self.measure();
+        (measure.length(), measure.weight())
     }
 }
 

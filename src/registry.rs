@@ -33,6 +33,8 @@ pub(crate) struct Registry<T> {
     hints: [Hints; 2],
     /// Who of the orphans may have something in the private slot.
     legacies: Hints,
+    /// Whose private slots may be deeper than one object.
+    deep: Hints,
 }
 
 impl<T> Registry<T> {
@@ -43,6 +45,7 @@ impl<T> Registry<T> {
             orphans: AtomicUsize::new(0),
             hints: [Hints::new(), Hints::new()],
             legacies: Hints::new(),
+            deep: Hints::new(),
         }
     }
 
@@ -118,6 +121,22 @@ impl<T> Registry<T> {
     /// To be called after an owner has pushed: makes the push known to thieves.
     pub(crate) fn announce(&self, owner: Owner<'_, T>, side: Side) {
         self.hints[side as usize].raise(owner.worker().index());
+    }
+
+    /// To be called after an owner has made its private slot deeper.
+    pub(crate) fn announce_depth(&self, owner: Owner<'_, T>) {
+        self.deep.raise(owner.worker().index());
+    }
+
+    /// Makes every private slot shallow again: somebody has found nothing. Owners let go of what is
+    /// below the newest object with their next put.
+    pub(crate) fn recall(&self) {
+        self.deep.find(self.len(), 0, |index| {
+            let worker = self.workers.get(index);
+            worker.inspect(|worker| worker.private.set_depth(1));
+            let shallow = move || worker.is_none_or(|worker| worker.private.depth() == 1);
+            Look::<(), _>::Nothing(shallow)
+        });
     }
 
     /// Asks the workers that may have something in their deques of one side, from a random one on,

@@ -5,11 +5,10 @@
 //!
 //! * `operations` = gets and puts that reached a worker,
 //! * `below` = gets that the private slot did not serve,
-//! * `descended` = puts that sent an object below the private slot,
+//! * `descended` = objects that went from the private slots below, less those that came up again,
 //! * `held` = objects in private slots now, `called_in` = those that collectors took from there,
 //!
-//! each put leaves one more object in a private slot unless one descends, each private hit takes
-//! one out, and `operations = puts + private hits + below`. Hence
+//! each put adds one object to a private slot, each that descends and each private hit takes one out, and `operations = puts + private hits + below`. Hence
 //! `puts = (operations + descended + held + called_in - below) / 2`, and the hits are the rest.
 //!
 //! The sums are exact when no other thread uses the pool, and close otherwise: they are read one
@@ -44,6 +43,8 @@ impl Count {
 pub(crate) struct Ledger {
     /// Objects that collectors took from private slots.
     pub(crate) called_in: Count,
+    /// Objects that collectors moved from private slots below.
+    pub(crate) sunk: Count,
     /// Objects that collectors took from below the private slots.
     pub(crate) taken_below: Count,
     /// Bytes that went below the private slots otherwise than through a worker, less those taken.
@@ -175,13 +176,15 @@ impl<T> Engine<T> {
         let below = sum.local_hits + sum.stolen + sum.victim_hits + sum.created + sum.nothing;
         // Signed, and never below zero: read while others work, the parts may not fit together.
         let difference = |plus: u64, minus: u64| (plus.wrapping_sub(minus) as i64).max(0) as u64;
-        let gave = sum.operations + sum.descended + held + ledger.called_in.get();
+        let descended = sum.descended.wrapping_add(ledger.sunk.get());
+        let gave = sum.operations + held + ledger.called_in.get();
+        let gave = gave.wrapping_add(descended);
         let given = difference(gave, below) / 2;
         let private_hits = difference(sum.operations, given + below);
         let steals = sum.stolen + ledger.ownerless_hits.get();
         let creates = sum.created + ledger.ownerless_created.get();
         let overflowed = ledger.overflowed.get();
-        let went_below = sum.descended + ledger.ownerless_puts.get();
+        let went_below = descended.wrapping_add(ledger.ownerless_puts.get());
         let left_below = sum.local_hits + steals + sum.victim_hits + ledger.taken_below.get();
         let below_bytes = sum.deep_bytes.wrapping_add(ledger.deep_bytes.get());
         Stats {

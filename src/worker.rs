@@ -11,8 +11,9 @@
 //! leave its thread and is made by one `unsafe` call, [`Worker::owner`].
 
 use crate::generation::Side;
+use crate::moved::{Placed, Seized, Turn};
 use crate::object::{Chain, Object};
-use crate::private::{Placed, Private, Seized, Turn};
+use crate::private::Private;
 use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64};
 use crate::sync::deque::Deque;
@@ -75,7 +76,7 @@ pub(crate) struct Worker<T> {
     created: Tally,
     nothing: Tally,
     pub(crate) private: Private<T>,
-    /// Puts that sent an object below the private slot.
+    /// Objects that went from the private slot down, less those that came up again in a chain.
     descended: Tally,
     stolen: Tally,
     /// Bytes this worker put below its slot, less those it took from there.
@@ -225,7 +226,7 @@ impl std::ops::AddAssign for Tallies {
         self.stolen += other.stolen;
         self.created += other.created;
         self.nothing += other.nothing;
-        self.descended += other.descended;
+        self.descended = self.descended.wrapping_add(other.descended);
         self.deep_bytes = self.deep_bytes.wrapping_add(other.deep_bytes);
     }
 }
@@ -270,8 +271,14 @@ impl<'w, T> Owner<'w, T> {
         unsafe { self.worker.private.take() }
     }
 
-    /// Puts into the private slot.
+    /// Puts into the private slot, which must be empty.
     #[inline(always)]
+    pub(crate) fn put_private_first(self, object: Object<T>, weight: u64) -> (Placed<T>, Turn) {
+        // SAFETY: `self` is the owner's token.
+        unsafe { self.worker.private.put_first(object, weight) }
+    }
+
+    /// Puts into the private slot.
     pub(crate) fn put_private(self, object: Object<T>, weight: u64) -> (Placed<T>, Turn) {
         // SAFETY: `self` is the owner's token.
         unsafe { self.worker.private.put(object, weight) }
@@ -289,7 +296,13 @@ impl<'w, T> Owner<'w, T> {
         unsafe { self.worker.private.put_allowed(object, weight, old, new) }
     }
 
-    /// Empties the private slot before the owner leaves.
+    /// Puts a chain from below into the private slot, which is empty.
+    pub(crate) fn refill_private(self, chain: Chain<T>) -> Result<(), Chain<T>> {
+        // SAFETY: `self` is the owner's token.
+        unsafe { self.worker.private.refill(chain) }
+    }
+
+    /// Empties the private slot.
     pub(crate) fn vacate_private(self, reclaim: bool) -> Option<Seized<T>> {
         // SAFETY: `self` is the owner's token.
         unsafe { self.worker.private.vacate(reclaim) }
@@ -331,9 +344,14 @@ impl<'w, T> Owner<'w, T> {
         }
     }
 
-    /// Counts a put that sent an object below the private slot.
-    pub(crate) fn count_descent(self) {
-        self.worker.descended.add(1);
+    /// Counts objects that went below the private slot.
+    pub(crate) fn count_descent(self, objects: u64) {
+        self.worker.descended.add(objects);
+    }
+
+    /// Counts objects that came up into the private slot.
+    pub(crate) fn count_ascent(self, objects: u64) {
+        self.worker.descended.add(objects.wrapping_neg());
     }
 
     /// Counts bytes that went below the private slot, or came back from there.

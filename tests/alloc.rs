@@ -122,15 +122,27 @@ fn a_warm_pool_allocates_nothing() {
     });
 }
 
-/// The same, through cycles: what is in use moves from generation to generation in place.
+/// The same, through cycles: what is in use moves from generation to generation in place, but for
+/// the tail of a deep slot, which each cycle sends to the shared store: a queue's block holds 63.
 #[test]
 fn cycles_on_use_allocate_nothing() {
     in_child("cycles_on_use_allocate_nothing", || {
-        for settings in [Builder::new(), Builder::new().max_idle(100)] {
+        let settings = [
+            (Builder::new(), 63),
+            (Builder::new().private_depth(1), u64::MAX),
+            (Builder::new().max_idle(100), u64::MAX),
+        ];
+        for (settings, cycles_a_block) in settings {
             for held in [1, 2, 3, 10, 60] {
                 let (count, stats) = warm_loop(settings.collect_every(Duration::ZERO), held);
                 assert!(stats.cycles > 50, "{held} held: {stats}");
-                assert_eq!(count, 0, "{settings:?}, {held} held: {stats}");
+                // The first queue of each side comes with its first block.
+                let queues = if cycles_a_block == u64::MAX { 0 } else { 4 };
+                let most = queues + stats.cycles / cycles_a_block;
+                assert!(
+                    count as u64 <= most,
+                    "{count}: {settings:?}, {held} held: {stats}"
+                );
             }
         }
     });
@@ -163,7 +175,7 @@ fn warm_owned_guards_and_misses_that_fail_allocate_nothing() {
 fn an_object_costs_one_allocation() {
     in_child("an_object_costs_one_allocation", || {
         let pool = Builder::new().collect_manually().build(plain());
-        drop([pool.get(), pool.get(), pool.get()]);
+        (0..2).for_each(|_| drop([pool.get(), pool.get(), pool.get()]));
         pool.clear();
         assert_eq!(allocations(|| drop([pool.get(), pool.get()])), 2);
         assert_eq!(allocations(|| drop([pool.get(), pool.get()])), 0);

@@ -156,7 +156,7 @@ impl Wake for Awake {
 #[test]
 fn cancelled_tasks_give_back_what_they_hold() {
     let census = Census::new();
-    let pool = census.pool();
+    let pool = census.pool_with(Builder::new().collect_manually().private_depth(1));
     let waker = Waker::from(Arc::new(Awake));
     let mut context = Context::from_waker(&waker);
     let executors: Vec<Puppet> = (0..2).map(|_| Puppet::new()).collect();

@@ -115,12 +115,19 @@ fn a_thread_that_ends_runs_no_destructor() {
     assert_eq!(census.dropped(), 12);
 }
 
-/// Invariant: objects alive never exceed the peak number of simultaneous holders and one for each
-/// worker. Without stealing, each of the threads would make its own.
+/// Invariant: objects alive never exceed the peak number of simultaneous holders and what the slots of
+/// the workers may hold. Without stealing, each of the threads would make its own.
 #[test]
-fn objects_never_exceed_the_peak_of_holders_and_one_a_worker() {
+fn objects_never_exceed_the_peak_of_holders_and_a_slot_a_worker() {
+    for depth in [1, 8] {
+        objects_stay_few(depth);
+    }
+}
+
+fn objects_stay_few(depth: usize) {
     let census = Census::new();
-    let pool = census.pool();
+    let settings = Builder::new().collect_manually().private_depth(depth);
+    let pool = census.pool_with(settings);
     let puppets: Vec<_> = (0..6).map(|_| Puppet::new()).collect();
     let mut random = Random::new(3);
     let mut held: Vec<OwnedGuard<Counted, common::Maker>> = Vec::new();
@@ -135,7 +142,7 @@ fn objects_never_exceed_the_peak_of_holders_and_one_a_worker() {
             puppet.run(move || drop(guard));
         }
         peak = peak.max(held.len());
-        let bound = peak + pool.stats().workers;
+        let bound = peak + depth * pool.stats().workers;
         assert!(
             census.made() <= bound,
             "{} made, {bound} allowed",

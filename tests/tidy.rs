@@ -22,13 +22,14 @@ const ABOVE: [&str; 14] = [
 ];
 
 /// The modules below it, which move objects and know nothing of policies.
-const BELOW: [&str; 11] = [
+const BELOW: [&str; 12] = [
     "batch",
     "budget",
     "cycle",
     "engine",
     "generation",
     "object",
+    "moved",
     "private",
     "registry",
     "shared",

@@ -1,0 +1,127 @@
+//! Private slots that hold several objects: they grow, are recalled, and age.
+
+mod common;
+
+use common::{Item, assert_conserved, explore, touch};
+use loom::thread;
+use std::sync::Arc;
+use stealpool::model::{Core, Held, Seat};
+
+fn core() -> Arc<Core<Item>> {
+    Arc::new(Core::deep(1, 2))
+}
+
+fn put(me: &Seat<'_, Item>, id: usize) {
+    let item = Item::new(id);
+    touch(&item);
+    assert!(me.put(item).is_none());
+}
+
+/// Objects 0 and 1 in the slot, which is two deep by now, and 2 below it.
+fn deep(me: &Seat<'_, Item>) {
+    (0..2).for_each(|id| put(me, id));
+    let held: Vec<Held<Item>> = (0..2).map(|_| me.get().expect("one of two")).collect();
+    for object in held {
+        assert!(me.put(object).is_none());
+    }
+    put(me, 2);
+}
+
+fn touched(held: Vec<Held<Item>>) -> Vec<Held<Item>> {
+    held.iter().for_each(|held| {
+        touch(held);
+    });
+    held
+}
+
+/// *Threads*: an owner of a deep slot, which takes and gives; a thief.
+/// *Proves*: a chain that goes down or comes up is nobody else's meanwhile (1, 2).
+/// *Fails if*: a refill or an overflow leaves the slot between two states.
+#[test]
+fn a_deep_owner_against_a_thief() {
+    explore("depth: get get put || get get", Some(3), 100, || {
+        let core = core();
+        let me = core.join();
+        deep(&me);
+        let other = Arc::clone(&core);
+        let thief = thread::spawn(move || {
+            let me = other.join();
+            let held = (0..2).filter_map(|_| me.get()).collect();
+            touched(held)
+        });
+        let mut held: Vec<_> = (0..2).filter_map(|_| me.get()).collect();
+        if let Some(object) = held.pop() {
+            touch(&object);
+            assert!(me.put(object).is_none());
+        }
+        held.extend(thief.join().unwrap());
+        // What the thief has created in its need is not in this model: nothing more, nothing less.
+        assert_conserved(&core, held, 3);
+    });
+}
+
+/// *Threads*: an owner of a deep slot, which takes and gives; a collector.
+/// *Proves*: the tail of a slot is the collector's or the owner's (1, 2), and two cycles later
+/// nothing is left (4).
+/// *Fails if*: the tail is taken while the owner is inside, or its measure is wrong.
+#[test]
+fn cycles_against_a_deep_owner() {
+    explore(
+        "depth: get put || two cycles; two more",
+        Some(2),
+        500,
+        || {
+            let core = core();
+            let me = core.join();
+            deep(&me);
+            let other = Arc::clone(&core);
+            let collector = thread::spawn(move || {
+                let mut dead = other.cycle();
+                dead.extend(other.cycle());
+                touched(dead)
+            });
+            if let Some(object) = me.get() {
+                touch(&object);
+                assert!(me.put(object).is_none());
+            }
+            let mut dead = collector.join().unwrap();
+            dead.extend(core.cycle());
+            dead.extend(core.cycle());
+            assert_eq!(core.idle(), 0);
+            assert_conserved(&core, dead, 3);
+        },
+    );
+}
+
+/// *Threads*: an owner of a deep slot that gives one more; one that takes until it finds nothing.
+/// *Proves*: after a thread has starved and the owner has put, all but the newest are within reach.
+/// *Fails if*: a recall can be lost for good.
+#[test]
+fn a_starving_thief_recalls_a_deep_slot() {
+    explore("depth: put put || get get get; put", None, 50, || {
+        let core = core();
+        let me = core.join();
+        deep(&me);
+        let other = Arc::clone(&core);
+        let thief = thread::spawn(move || {
+            let me = other.join();
+            let held: Vec<_> = (0..3).filter_map(|_| me.get()).collect();
+            (held.len(), touched(held))
+        });
+        put(&me, 3);
+        put(&me, 4);
+        let (found, mut held) = thief.join().unwrap();
+        if found < 3 {
+            put(&me, 5);
+            let heir = core.join();
+            while let Some(object) = heir.get() {
+                touch(&object);
+                held.push(object);
+            }
+            assert_eq!(core.idle(), 1, "the owner keeps its newest");
+            assert_conserved(&core, held, 6);
+        } else {
+            assert_conserved(&core, held, 5);
+        }
+    });
+}

@@ -1,0 +1,70 @@
+//! The collector's side of the hand-off: claim, heavy fence, seize, release.
+
+use super::{Private, Ticket};
+use crate::moved::Seized;
+use crate::object::{Chain, Measure};
+use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::ptr::NonNull;
+
+impl<T> Private<T> {
+    /// First half of the collector's side: claims the slot. `false`: another collector has it.
+    ///
+    /// After a claim come a heavy fence, [`seize`](Self::seize) and [`release`](Self::release).
+    pub(crate) fn claim(&self, ticket: Ticket) -> bool {
+        // Acquire: pairs with the Release in `release`; the previous collector's use is over.
+        self.claim
+            .compare_exchange(0, ticket.get(), Acquire, Relaxed)
+            .is_ok()
+    }
+
+    /// Whether `ticket` holds the slot.
+    pub(crate) fn is_claimed_by(&self, ticket: Ticket) -> bool {
+        // Relaxed: only the holder of `ticket` writes it, and that is the caller.
+        self.claim.load(Relaxed) == ticket.get()
+    }
+
+    /// Second half: takes what is in the slot, and the allowance if `reclaim`, unless the owner is
+    /// inside, or `still` is given and the owner has moved on from it.
+    ///
+    /// # Safety
+    ///
+    /// The caller claimed the slot with [`claim`](Self::claim), then made a heavy fence that
+    /// succeeded, and has not released the claim.
+    pub(crate) unsafe fn seize(&self, still: Option<u32>, reclaim: bool) -> Option<Seized<T>> {
+        // Acquire: pairs with the Release in `enter`; the owner's use is over.
+        let seq = self.seq.load(Acquire);
+        if seq % 2 == 1 || still.is_some_and(|still| still != seq as u32) {
+            return None;
+        }
+        // The slot is ours until the claim is released.
+        Some(self.clear_out(reclaim))
+    }
+
+    /// Second half: takes all but the newest object, unless the owner is inside.
+    ///
+    /// # Safety
+    ///
+    /// As for [`seize`](Self::seize).
+    pub(crate) unsafe fn seize_tail(&self) -> Option<Chain<T>> {
+        // Acquire: as in `seize`.
+        if self.seq.load(Acquire) % 2 == 1 {
+            return None;
+        }
+        self.witness.exclusive(|| {
+            // Relaxed: the slot is ours until the claim is released.
+            let head = NonNull::new(self.head.load(Relaxed))?;
+            // SAFETY: `head` owns its chain; `hold` overwrites it.
+            let chain = unsafe { Chain::from_raw(head) }.measuring(self.measure());
+            let (newest, tail) = chain.split();
+            let measure = Measure::new(newest.weight(), 1);
+            self.hold(Chain::of(newest), measure);
+            tail
+        })
+    }
+
+    /// Gives the slot back to its owner.
+    pub(crate) fn release(&self) {
+        // Release: pairs with the Acquire loads in `enter` and `claim`.
+        self.claim.store(0, Release);
+    }
+}
