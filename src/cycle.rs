@@ -18,11 +18,15 @@
 use crate::batch::Batch;
 use crate::engine::Engine;
 use crate::generation::{Generation, Side};
+use crate::moved::Seized;
 use crate::object::Chain;
 use crate::private::Ticket;
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::sync::{deque, fence};
 use crate::worker::Worker;
+
+/// How many slots a [`raid`](Engine::raid) claims: one may turn out to be in use.
+const LOOKS: usize = 4;
 
 impl<T> Engine<T> {
     /// Runs one cycle and adds what must die to `dead`.
@@ -108,6 +112,50 @@ impl<T> Engine<T> {
                 self.evict(reach, worker, taken);
             }
         }
+    }
+
+    /// Takes a chain out of the slot of some owner who is not inside, as if it had gone below and been
+    /// taken from there: the caller books it out. One heavy fence, for up to [`LOOKS`] slots.
+    pub(crate) fn raid(&self, random: u64) -> Option<Chain<T>> {
+        let (ticket, workers) = (self.ticket(), self.registry.len());
+        let mut claimed: [Option<&Worker<T>>; LOOKS] = [None; LOOKS];
+        let mut free = claimed.iter_mut();
+        let start = random as usize % workers.max(1);
+        let candidates = (start..workers).chain(0..start);
+        for worker in candidates.filter_map(|index| self.registry.get(index)) {
+            if worker.census().0 == 0 || worker.private.seq() % 2 == 1 {
+                continue;
+            }
+            let Some(place) = free.next() else { break };
+            if worker.private.claim(ticket) {
+                *place = Some(worker);
+            }
+        }
+        let fenced = claimed[0].is_some() && fence::heavy();
+        let mut taken = None;
+        for worker in claimed.into_iter().flatten() {
+            if fenced && taken.is_none() {
+                let reclaim = !self.budget.is_unbounded();
+                // SAFETY: claimed above, before a heavy fence that succeeded; released right after.
+                let seized = unsafe { worker.private.seize(None, reclaim) };
+                taken = seized.and_then(|seized| self.as_from_below(seized));
+            }
+            worker.private.release();
+        }
+        taken
+    }
+
+    /// Books what a collector took from a slot as gone below.
+    fn as_from_below(&self, seized: Seized<T>) -> Option<Chain<T>> {
+        let Some(chain) = seized.chain else {
+            self.budget.reclaim(seized.allowance);
+            return None;
+        };
+        self.budget
+            .convert(seized.allowance, chain.len(), chain.weight());
+        self.ledger.sunk.add(chain.len());
+        self.ledger.deep_bytes.add(chain.weight());
+        Some(chain)
     }
 
     /// Makes victims of what lies below the newest object of a slot that this collector has claimed

@@ -138,6 +138,25 @@ impl<T> Engine<T> {
         Some(object)
     }
 
+    /// Takes an object from the private slot of another thread; see [`raid`](Self::raid). For a `get`
+    /// that has found nothing below, and would create at a price.
+    pub(crate) fn take_from_others(&self, me: Option<Owner<'_, T>>) -> Option<Object<T>> {
+        // Relaxed: any number will do.
+        let random = self.tickets.load(Relaxed) as u64;
+        let (object, rest) = self.raid(random)?.split();
+        if let Some(rest) = rest {
+            self.shared
+                .push(self.generation.primary(), random as usize, rest);
+        }
+        match me {
+            Some(me) => me.count_get(Outcome::Stolen),
+            None => self.ledger.ownerless_hits.add(1),
+        }
+        self.ledger.deep_bytes.subtract(object.weight());
+        self.budget.refund(1, object.weight());
+        Some(object)
+    }
+
     /// The owner has found in its own deque what it had put there: it may keep more at hand.
     fn deepen(&self, me: Owner<'_, T>) {
         let private = &me.worker().private;

@@ -7,6 +7,7 @@
 use crate::batch::Batch;
 use crate::current;
 use crate::engine::{Engine, Plan};
+use crate::rental::Rental;
 use crate::roster::{self, Member, PoolId};
 use crate::stats::Collected;
 use crate::worker::{Owner, Worker};
@@ -28,6 +29,7 @@ pub(crate) type Payload = Box<dyn Any + Send>;
 pub(crate) struct Interior<T> {
     pub(crate) engine: Engine<T>,
     clock: Clock,
+    pub(crate) rental: Rental,
     /// The pool's number, or 0 if the roster is full.
     id: AtomicU64,
 }
@@ -227,6 +229,7 @@ impl<T: Send + 'static> Link<T> {
         let made = Arc::new(Interior {
             engine: Engine::new(plan),
             clock: Clock::new(interval),
+            rental: Rental::new(),
             id: AtomicU64::new(0),
         });
         let member: Weak<Interior<T>> = Arc::downgrade(&made);

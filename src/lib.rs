@@ -37,6 +37,7 @@ mod policy;
 mod pool;
 #[cfg(not(loom))]
 mod recycle;
+mod rental;
 #[cfg(not(loom))]
 #[expect(unsafe_code, reason = "entries are reclaimed through crossbeam-epoch")]
 mod roster;

@@ -17,6 +17,7 @@ use crate::worker::{Outcome, Owner};
 use std::convert::Infallible;
 use std::mem;
 use std::thread;
+use std::time::Instant;
 
 impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// Recycles, judges, and keeps or drops an object that comes back.
@@ -143,12 +144,28 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     #[cold]
     #[inline(never)]
     fn create<E>(&self, create: impl FnOnce() -> Result<T, E>) -> Result<Object<T>, E> {
+        let rental = &self.interior().rental;
+        if rental.pays() {
+            let begun = Instant::now();
+            let engine = &self.interior().engine;
+            let found = engine.take_from_others(self.link.seated_owner());
+            rental.looked(begun.elapsed());
+            if let Some(object) = found {
+                return Ok(object);
+            }
+        }
         // Counted as nothing unless it succeeds, and only then: `create` may panic.
         let mut miss = Miss {
             pool: self,
             outcome: Outcome::Nothing,
         };
+        // The clock costs as much as a cheap constructor, so most creations are not timed.
+        let made = self.link.seated_owner().map(|me| me.worker().created());
+        let begun = (rental.is_new() || made.is_none_or(|made| made % 16 == 0)).then(Instant::now);
         let object = Object::new(create()?);
+        if let Some(begun) = begun {
+            rental.created(begun.elapsed());
+        }
         miss.outcome = Outcome::Created;
         Ok(object)
     }

@@ -125,6 +125,11 @@ impl<T> Core<T> {
         self.0.take_ownerless().map(Held)
     }
 
+    /// An object from the slot of another thread, for one without a worker.
+    pub fn take_from_others(&self) -> Option<Held<T>> {
+        self.0.take_from_others(None).map(Held)
+    }
+
     /// How many objects are idle, by the books.
     pub fn idle(&self) -> usize {
         self.0.stats().idle

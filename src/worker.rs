@@ -190,6 +190,11 @@ impl<T> Worker<T> {
         self.private.census()
     }
 
+    /// Objects created by this worker's owners.
+    pub(crate) fn created(&self) -> u64 {
+        self.created.get()
+    }
+
     /// This worker's counts.
     pub(crate) fn tallies(&self) -> Tallies {
         Tallies {

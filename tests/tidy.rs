@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules above the line, where user code runs; in the order of docs/design.md.
-const ABOVE: [&str; 14] = [
+const ABOVE: [&str; 15] = [
     "builder",
     "collector",
     "current",
@@ -16,6 +16,7 @@ const ABOVE: [&str; 14] = [
     "pool",
     "pressure",
     "recycle",
+    "rental",
     "roster",
     "docs",
     "model",

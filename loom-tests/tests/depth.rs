@@ -125,3 +125,45 @@ fn a_starving_thief_recalls_a_deep_slot() {
         }
     });
 }
+
+/// *Threads*: an owner that takes and gives; one that would rather take from others than create; a
+/// collector.
+/// *Proves*: what is taken out of a slot is nobody else's (1, 2), and the books are right.
+/// *Fails if*: a raid takes without a claim, or without the fence.
+#[test]
+fn a_raid_against_an_owner_and_a_collector() {
+    explore("depth: get put || raid || take all", Some(2), 500, || {
+        let core = core();
+        let me = core.join();
+        put(&me, 0);
+        let (one, two) = (Arc::clone(&core), Arc::clone(&core));
+        let raider = thread::spawn(move || touched(one.take_from_others().into_iter().collect()));
+        let collector = thread::spawn(move || touched(two.take_all()));
+        let mut held: Vec<_> = me.get().into_iter().collect();
+        if let Some(object) = held.pop() {
+            touch(&object);
+            assert!(me.put(object).is_none());
+        }
+        held.extend(raider.join().unwrap());
+        held.extend(collector.join().unwrap());
+        assert_conserved(&core, held, 1);
+    });
+}
+
+/// *Threads*: an owner of a bounded pool; one that takes from others.
+/// *Proves*: what the slot was lent comes back with the object.
+/// *Fails if*: a raid leaves the allowance or the charge.
+#[test]
+fn a_raid_settles_the_budget() {
+    explore("depth: put || raid, bounded", None, 50, || {
+        let core = Arc::new(Core::bounded(1, 4, 8));
+        let me = core.join();
+        let other = Arc::clone(&core);
+        let raider = thread::spawn(move || touched(other.take_from_others().into_iter().collect()));
+        assert!(me.put(Item::weighing(0, 2)).is_none());
+        let mut held = raider.join().unwrap();
+        held.extend(core.take_all());
+        assert_eq!((core.charged(), core.lent()), ((0, 0), (0, 0)));
+        assert_conserved(&core, held, 1);
+    });
+}
