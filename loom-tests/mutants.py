@@ -51,6 +51,8 @@ MUTANTS = [
     ("tail taken from an owner inside", "src/private/collector.rs", "        if self.seq.load(Acquire) % 2 == 1 {\n            return None;\n        }\n        self.witness", "        self.witness"),
     ("tail never taken", "src/cycle.rs", "(held > 1).then_some(Want::Tail)", "(held > 9).then_some(Want::Tail)"),
     ("recall forgotten", "src/registry.rs", "worker.inspect(|worker| worker.private.set_depth(1));", "worker.inspect(|worker| worker.private.set_depth(2));"),
+    ("raid without a fence", "src/cycle.rs", "claimed[0].is_some() && fence::heavy()", "claimed[0].is_some()"),
+    ("raid keeps the charge", "src/cycle.rs", "            .convert(seized.allowance, chain.len(), chain.weight());", "            .convert(0, chain.len(), chain.weight());"),
     ("raise not undone", "src/engine.rs", "                self.budget.unlend(old, new);\n", ""),
     ("allowance not converted", "src/engine.rs", "        self.budget.convert(allowance, chain.len(), chain.weight());\n", ""),
     ("empty slot keeps its allowance", "src/engine.rs", "if !self.budget.is_unbounded() && me.worker().census().0 == 0 {", "if false {"),
