@@ -1,13 +1,15 @@
 //! What may stay idle: a bound on the number of objects and one on their bytes.
 //!
 //! Both bounds hold at every moment. An object below the private slots is charged when it goes there
-//! and refunded when it leaves. A private slot is lent an *allowance*: one object of up to so many
-//! bytes, charged once and kept while objects come and go, so that the hot path touches nothing
+//! and refunded when it leaves. A private slot is lent an *allowance*: so many objects of up to so many
+//! bytes in all, charged once and kept while objects come and go, so that the hot path touches nothing
 //! shared. Lent allowances never exceed half of either bound; the other half is there for whoever
 //! gives back more than it takes. A cycle takes the allowance of an idle slot back.
 //!
 //! A pool without bounds skips all of this.
 
+use crate::allowance::Allowance;
+use crate::object::Chain;
 use crate::sync::atomic::AtomicU64;
 use crate::sync::atomic::Ordering::Relaxed;
 
@@ -72,48 +74,49 @@ impl Budget {
         }
     }
 
-    /// Raises a private slot's allowance from `from` so that it covers an object of `bytes`. An
-    /// allowance is one more than the bytes it covers; 0 covers no object, not even a weightless one.
-    pub(crate) fn lend(&self, from: u64, bytes: u64) -> Option<u64> {
-        let objects = u64::from(from == 0);
-        let more = bytes - from.saturating_sub(1);
+    /// Raises a private slot's allowance. `false`: no room, nothing lent.
+    pub(crate) fn lend(&self, from: Allowance, to: Allowance) -> bool {
+        let (objects, bytes) = difference(from, to);
         if !self.lent_objects.charge(objects) {
-            return None;
+            return false;
         }
-        if !self.lent_bytes.charge(more) {
+        if !self.lent_bytes.charge(bytes) {
             self.lent_objects.refund(objects);
-            return None;
+            return false;
         }
-        if !self.charge(objects, more) {
+        if !self.charge(objects, bytes) {
             self.lent_objects.refund(objects);
-            self.lent_bytes.refund(more);
-            return None;
+            self.lent_bytes.refund(bytes);
+            return false;
         }
-        Some(bytes + 1)
+        true
     }
 
-    /// Undoes a [`lend`](Self::lend) that raised an allowance.
-    pub(crate) fn unlend(&self, from: u64, raised: u64) {
-        let objects = u64::from(from == 0);
-        let more = raised - 1 - from.saturating_sub(1);
+    /// Undoes a [`lend`](Self::lend).
+    pub(crate) fn unlend(&self, from: Allowance, to: Allowance) {
+        let (objects, bytes) = difference(from, to);
         self.lent_objects.refund(objects);
-        self.lent_bytes.refund(more);
-        self.refund(objects, more);
+        self.lent_bytes.refund(bytes);
+        self.refund(objects, bytes);
     }
 
-    /// Takes a whole allowance back, of which a chain that goes below keeps its part.
-    pub(crate) fn convert(&self, allowance: u64, objects: u64, bytes: u64) {
-        if allowance != 0 && !self.is_unbounded() {
-            self.lent_objects.refund(1);
-            self.lent_bytes.refund(allowance - 1);
-            self.refund(1 - objects.min(1), (allowance - 1).saturating_sub(bytes));
-        }
+    /// Takes an allowance back from a slot, of which a chain that goes below keeps its part.
+    pub(crate) fn take_back<T>(&self, allowance: Option<Allowance>, chain: Option<&Chain<T>>) {
+        let Some(allowance) = allowance else { return };
+        let (objects, bytes) = chain.map_or((0, 0), |chain| (chain.len(), chain.weight()));
+        debug_assert!(objects <= allowance.objects() && bytes <= allowance.bytes());
+        self.lent_objects.refund(allowance.objects());
+        self.lent_bytes.refund(allowance.bytes());
+        self.refund(
+            allowance.objects().saturating_sub(objects),
+            allowance.bytes().saturating_sub(bytes),
+        );
     }
+}
 
-    /// Takes a whole allowance back.
-    pub(crate) fn reclaim(&self, allowance: u64) {
-        self.convert(allowance, 0, 0);
-    }
+/// Objects and bytes that one allowance has more than the other.
+fn difference(from: Allowance, to: Allowance) -> (u64, u64) {
+    (to.objects() - from.objects(), to.bytes() - from.bytes())
 }
 
 /// A sum that never exceeds its bound.
@@ -156,6 +159,7 @@ impl Account {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::object::Object;
 
     #[test]
     fn a_charge_beyond_either_bound_changes_nothing() {
@@ -168,33 +172,60 @@ mod tests {
         assert!(budget.charge(2, 100));
     }
 
+    const NOTHING: Allowance = Allowance::NOTHING;
+    const NO_CHAIN: Option<&Chain<()>> = None;
+
     #[test]
     fn slots_are_lent_at_most_half() {
         let budget = Budget::new(4, 100);
-        let first = budget.lend(0, 30).expect("30 of 50 bytes");
-        assert!(budget.lend(0, 21).is_none(), "51 of 50 bytes");
-        let second = budget.lend(0, 20).expect("50 of 50 bytes");
-        assert!(budget.lend(0, 0).is_none(), "3 of 2 objects");
+        let first = Allowance::new(1, 30);
+        assert!(budget.lend(NOTHING, first), "30 of 50 bytes");
+        assert!(
+            !budget.lend(NOTHING, Allowance::new(1, 21)),
+            "51 of 50 bytes"
+        );
+        let second = Allowance::new(1, 20);
+        assert!(budget.lend(NOTHING, second), "50 of 50 bytes");
+        assert!(
+            !budget.lend(NOTHING, Allowance::new(1, 0)),
+            "3 of 2 objects"
+        );
+        assert!(
+            !budget.lend(second, Allowance::new(2, 20)),
+            "3 of 2 objects"
+        );
         assert!(budget.charge(2, 50), "the other half");
         assert!(!budget.charge(1, 0));
-        budget.reclaim(first);
-        assert_eq!(
-            budget.lend(second, 50),
-            Some(51),
+        budget.take_back(Some(first), NO_CHAIN);
+        let raised = Allowance::new(1, 50);
+        assert!(
+            budget.lend(second, raised),
             "a raise charges the difference"
         );
-        budget.reclaim(51);
+        budget.take_back(Some(raised), NO_CHAIN);
         budget.refund(2, 50);
-        assert_eq!(budget.charged(), (0, 0));
+        assert_eq!((budget.charged(), budget.lent()), ((0, 0), (0, 0)));
         assert!(budget.charge(4, 100), "all of it came back");
+    }
+
+    #[test]
+    fn a_chain_keeps_its_part_of_an_allowance() {
+        let budget = Budget::new(8, 100);
+        let allowance = Allowance::new(4, 40);
+        assert!(budget.lend(NOTHING, allowance));
+        let chain = Chain::of(Object::new(()).weighing(15));
+        budget.take_back(Some(allowance), Some(&chain));
+        assert_eq!((budget.charged(), budget.lent()), ((1, 15), (0, 0)));
     }
 
     #[test]
     fn weightless_objects_still_count() {
         let budget = Budget::new(2, u64::MAX);
-        let lent = budget.lend(0, 0).expect("one of one");
-        assert_eq!(lent, 1);
-        assert!(budget.lend(0, 0).is_none());
+        let one = Allowance::new(1, 0);
+        assert!(budget.lend(NOTHING, one), "one of one");
+        assert!(!budget.lend(NOTHING, one));
+        budget.unlend(NOTHING, one);
+        assert!(budget.lend(NOTHING, one));
     }
 
     #[test]
@@ -203,6 +234,5 @@ mod tests {
         assert!(budget.is_unbounded());
         assert!(budget.charge(u64::MAX, u64::MAX));
         budget.refund(1, 1);
-        budget.reclaim(u64::MAX);
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 /// | [`max_object_bytes`](Self::max_object_bytes) | no bound | keep only objects of footprint 0 | 2^48 - 1 bytes |
 /// | [`idle_bytes`](Self::idle_bytes) | no bound | keep only objects of footprint 0 | no bound |
 /// | [`collect_every`](Self::collect_every) | 10 s | at every look at the clock | never |
-/// | [`private_depth`](Self::private_depth) | 32 | 1 | 65,535 |
+/// | [`private_depth`](Self::private_depth) | 64 | 1 | 65,535 |
 ///
 /// ```
 /// use std::time::Duration;
@@ -38,7 +38,7 @@ pub struct Builder {
     /// Milliseconds; `u32::MAX` for never.
     interval: u32,
     /// The most objects a private slot may hold.
-    pub(crate) deepest: u32,
+    pub(crate) deepest: u16,
     pub(crate) name: Option<&'static str>,
 }
 
@@ -50,7 +50,7 @@ impl Builder {
             max_object_bytes: HEAVIEST,
             idle_bytes: usize::MAX,
             interval: 10_000,
-            deepest: 32,
+            deepest: 64,
             name: None,
         }
     }
@@ -58,7 +58,7 @@ impl Builder {
     /// Keeps at most `count` objects idle. 0 turns pooling off: every get creates, every put drops.
     ///
     /// The bound holds at every moment. Up to half of it may be set aside for threads that use the
-    /// pool (one place each), and is then not available to the others.
+    /// pool (as many places each as it keeps at hand), and is then not available to the others.
     ///
     /// ```
     /// use stealpool::{Builder, Pool};
@@ -116,9 +116,9 @@ impl Builder {
 
     /// How long a cycle lasts: an object that is not used for two cycles is dropped.
     ///
-    /// Nothing runs in the background. A thread that uses the pool looks at the clock once in 1,024
-    /// operations, and one of them runs the cycle when it is due. [`Duration::ZERO`] runs one at
-    /// every such look; part of a millisecond counts as a whole one, and more than 49 days is never.
+    /// Nothing runs in the background. A thread that gives back what it takes looks at the clock at
+    /// least once in 1,024 operations, and one of them runs the cycle when it is due.
+    /// [`Duration::ZERO`] runs one at every such look; part of a millisecond counts as a whole one, and more than 49 days is never.
     #[must_use]
     pub const fn collect_every(mut self, interval: Duration) -> Self {
         let millis = interval.as_nanos().div_ceil(1_000_000);
@@ -132,12 +132,13 @@ impl Builder {
 
     /// Lets a thread keep at most `objects` to itself, where other threads cannot take them.
     ///
-    /// A thread's private slot holds one object at first. It gets deeper while the thread takes and
-    /// gives back several at once, which makes such bursts cheaper, and shallow again when some
-    /// thread finds nothing to take, and at each cycle. Several objects stay there only while they
-    /// weigh at most 64 KiB together. So the pool creates at most as many objects as were ever in use
-    /// at once, and for each thread what its slot held; with 1, one for each thread. A pool with
-    /// [`max_idle`](Self::max_idle) or [`idle_bytes`](Self::idle_bytes) always has a depth of 1.
+    /// A thread's private slot holds one object at first. It gets deeper, up to 64 by default, while the
+    /// thread takes and gives back several at once, or gives more than others take, which makes such
+    /// work cheaper. It gets shallow again when some thread finds nothing to take, and at each cycle.
+    /// Several objects stay there only while they weigh at most 64 KiB together. So the pool creates at
+    /// most as many objects as were ever in use at once, and for each thread what its slot held; with 1,
+    /// one for each thread. In a pool with [`max_idle`](Self::max_idle) or
+    /// [`idle_bytes`](Self::idle_bytes), all slots together get at most half of the bound.
     ///
     /// ```
     /// use stealpool::{Builder, Pool};
@@ -155,7 +156,7 @@ impl Builder {
     pub const fn private_depth(mut self, objects: usize) -> Self {
         self.deepest = match objects {
             0 => 1,
-            1..0xffff => objects as u32,
+            1..0xffff => objects as u16,
             _ => 0xffff,
         };
         self

@@ -61,6 +61,9 @@ const _: () = assert!(size_of::<Seat>() == SEAT);
 
 /// An open-addressing table; its size is a power of two.
 struct Table {
+    /// The seat found last. Every pool's number is looked up twice in a row, for a get and for its put.
+    last_id: Cell<u64>,
+    last_worker: Cell<NonNull<()>>,
     seats: Cell<*mut Seat>,
     /// The offset of the last seat, in bytes.
     mask: Cell<usize>,
@@ -70,12 +73,7 @@ struct Table {
 
 thread_local! {
     static TABLE: Table = const {
-        Table {
-            seats: Cell::new(LOBBY_SEATS),
-            mask: Cell::new(0),
-            taken: Cell::new(0),
-            ended: Cell::new(false),
-        }
+        Table::new()
     };
     static LEAVE: Leave = const { Leave };
 }
@@ -84,8 +82,16 @@ thread_local! {
 #[inline(always)]
 pub(crate) fn find(id: u64) -> Option<NonNull<()>> {
     TABLE.with(|table| {
+        if table.last_id.get() == id {
+            return Some(table.last_worker.get());
+        }
         let first = table.seat(table.home(id));
-        (first.id == id).then_some(first.worker)
+        if first.id != id {
+            return None;
+        }
+        table.last_id.set(id);
+        table.last_worker.set(first.worker);
+        Some(first.worker)
     })
 }
 
@@ -121,6 +127,17 @@ pub(crate) fn is_ending() -> bool {
 }
 
 impl Table {
+    const fn new() -> Self {
+        Table {
+            last_id: Cell::new(u64::MAX),
+            last_worker: Cell::new(NonNull::dangling()),
+            seats: Cell::new(LOBBY_SEATS),
+            mask: Cell::new(0),
+            taken: Cell::new(0),
+            ended: Cell::new(false),
+        }
+    }
+
     /// Where the search for a number starts, as an offset in bytes.
     #[inline(always)]
     fn home(&self, id: u64) -> usize {
@@ -193,6 +210,9 @@ impl Table {
 
     /// Removes a seat and closes the gap, so that no lookup stops short.
     fn remove(&self, id: u64) {
+        if self.last_id.get() == id {
+            self.last_id.set(u64::MAX);
+        }
         let Some(mut gap) = self.position(id) else {
             return;
         };
@@ -239,6 +259,7 @@ impl Table {
         if self.is_lobby() {
             return Vec::new();
         }
+        self.last_id.set(u64::MAX);
         let capacity = self.capacity();
         let seats = self.seats.replace(LOBBY_SEATS);
         self.mask.set(0);
@@ -286,15 +307,6 @@ fn find_quietly(id: PoolId) -> Option<Arc<dyn Member>> {
 mod tests {
     use super::*;
 
-    fn table() -> Table {
-        Table {
-            seats: Cell::new(LOBBY_SEATS),
-            mask: Cell::new(0),
-            taken: Cell::new(0),
-            ended: Cell::new(false),
-        }
-    }
-
     fn seat(serial: u64) -> Seat {
         Seat {
             id: serial << PoolId::SHIFT,
@@ -306,7 +318,7 @@ mod tests {
 
     /// Fills a table by hand, past the sweep, which would find none of these pools alive.
     fn filled(serials: &[u64]) -> Table {
-        let table = table();
+        let table = Table::new();
         let seats = vec![Seat::VACANT; 8].into_boxed_slice();
         table.seats.set(Box::into_raw(seats).cast::<Seat>());
         table.mask.set(7 * SEAT);
@@ -330,7 +342,7 @@ mod tests {
 
     #[test]
     fn a_full_table_sweeps_dropped_pools_before_it_grows() {
-        let table = table();
+        let table = Table::new();
         for serial in 1..=10_000 {
             table.insert(seat((1 << 34) + serial));
         }
@@ -340,7 +352,7 @@ mod tests {
 
     #[test]
     fn an_empty_table_has_nobody() {
-        assert!(table().position(1 << PoolId::SHIFT).is_none());
+        assert!(Table::new().position(1 << PoolId::SHIFT).is_none());
         assert!(find(0).is_none());
     }
 }

@@ -15,6 +15,7 @@
 //! whole cycle through when it returns. A collector that is stopped half-way holds up nobody: the
 //! next cycle passes it, and only the slots it has claimed stay with it.
 
+use crate::allowance::Allowance;
 use crate::batch::Batch;
 use crate::engine::Engine;
 use crate::generation::{Generation, Side};
@@ -123,7 +124,7 @@ impl<T> Engine<T> {
         let start = random as usize % workers.max(1);
         let candidates = (start..workers).chain(0..start);
         for worker in candidates.filter_map(|index| self.registry.get(index)) {
-            if worker.census().0 == 0 || worker.private.seq() % 2 == 1 {
+            if worker.census().0 == 0 || worker.private.is_inside() {
                 continue;
             }
             let Some(place) = free.next() else { break };
@@ -135,9 +136,8 @@ impl<T> Engine<T> {
         let mut taken = None;
         for worker in claimed.into_iter().flatten() {
             if fenced && taken.is_none() {
-                let reclaim = !self.budget.is_unbounded();
                 // SAFETY: claimed above, before a heavy fence that succeeded; released right after.
-                let seized = unsafe { worker.private.seize(None, reclaim) };
+                let seized = unsafe { worker.private.seize(None, self.lends) };
                 taken = seized.and_then(|seized| self.as_from_below(seized));
             }
             worker.private.release();
@@ -147,12 +147,9 @@ impl<T> Engine<T> {
 
     /// Books what a collector took from a slot as gone below.
     fn as_from_below(&self, seized: Seized<T>) -> Option<Chain<T>> {
-        let Some(chain) = seized.chain else {
-            self.budget.reclaim(seized.allowance);
-            return None;
-        };
-        self.budget
-            .convert(seized.allowance, chain.len(), chain.weight());
+        let chain = seized.chain;
+        self.budget.take_back(seized.allowance, chain.as_ref());
+        let chain = chain?;
         self.ledger.sunk.add(chain.len());
         self.ledger.deep_bytes.add(chain.weight());
         Some(chain)
@@ -163,9 +160,10 @@ impl<T> Engine<T> {
     fn sink_tail(&self, reach: Reach, worker: &Worker<T>) {
         let Reach::Idle { now } = reach else { return };
         // SAFETY: `call_in` claimed the slot, made a heavy fence that succeeded, and releases after.
-        let Some(tail) = (unsafe { worker.private.seize_tail() }) else {
+        let Some((tail, allowance)) = (unsafe { worker.private.seize_tail(self.lends) }) else {
             return;
         };
+        self.budget.take_back(allowance, Some(&tail));
         worker.private.set_depth(1);
         self.ledger.sunk.add(tail.len());
         self.ledger.deep_bytes.add(tail.weight());
@@ -176,8 +174,8 @@ impl<T> Engine<T> {
     /// Takes what a thread that ended has left in its slot, without a fence: as its next owner.
     fn evict(&self, reach: Reach, worker: &Worker<T>, taken: &mut Batch<T>) {
         let chain = worker.visit(|me| {
-            let stands = worker.private.seq() as u32;
-            let wanted = matches!(reach, Reach::All) || Seen::load(worker).seq == stands;
+            let arrivals = worker.private.arrivals() as u32;
+            let wanted = matches!(reach, Reach::All) || Seen::load(worker).arrivals == arrivals;
             wanted.then(|| self.vacate(me))?
         });
         if let Some(Some(chain)) = chain {
@@ -188,15 +186,14 @@ impl<T> Engine<T> {
     /// Takes what a slot holds that this collector has claimed and fenced.
     fn seize(&self, reach: Reach, worker: &Worker<T>, taken: &mut Batch<T>) {
         let still = match reach {
-            Reach::Idle { .. } => Some(Seen::load(worker).seq),
+            Reach::Idle { .. } => Some(Seen::load(worker).arrivals),
             Reach::All => None,
         };
-        let reclaim = !self.budget.is_unbounded();
         // SAFETY: `call_in` claimed the slot, made a heavy fence that succeeded, and releases after.
-        let Some(seized) = (unsafe { worker.private.seize(still, reclaim) }) else {
+        let Some(seized) = (unsafe { worker.private.seize(still, self.lends) }) else {
             return;
         };
-        self.budget.reclaim(seized.allowance);
+        self.budget.take_back(seized.allowance, None::<&Chain<T>>);
         if let Some(chain) = seized.chain {
             self.ledger.called_in.add(chain.len());
             taken.add(chain);
@@ -206,21 +203,21 @@ impl<T> Engine<T> {
     /// What a collector wants of a worker's slot. For an idle one, also notes where its owner stands.
     fn wants(&self, reach: Reach, worker: &Worker<T>) -> Option<Want> {
         let held = worker.census().0;
-        let holds = held > 0 || (!self.budget.is_unbounded() && worker.private.allowance() > 0);
+        let holds = held > 0 || (self.lends && worker.private.allowance() != Allowance::NOTHING);
         let Reach::Idle { now } = reach else {
             return holds.then_some(Want::Everything);
         };
         let seen = Seen::load(worker);
         let stands = Seen {
             cycle: now as u32,
-            seq: worker.private.seq() as u32,
+            arrivals: worker.private.arrivals() as u32,
         };
         if (stands.cycle.wrapping_sub(seen.cycle) as i32) <= 0 {
             // Another collector of this cycle, or of a later one, was here.
             return None;
         }
         stands.store(worker);
-        if holds && seen.seq == stands.seq && stands.seq % 2 == 0 {
+        if holds && seen.arrivals == stands.arrivals && !worker.private.is_inside() {
             Some(Want::Everything)
         } else {
             (held > 1).then_some(Want::Tail)
@@ -256,11 +253,11 @@ enum Want {
     Tail,
 }
 
-/// When a collector last looked at a worker, and where its owner stood.
+/// When a collector last looked at a worker, and what had come into its slot by then.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     cycle: u32,
-    seq: u32,
+    arrivals: u32,
 }
 
 impl Seen {
@@ -269,14 +266,15 @@ impl Seen {
         let word = worker.seen.load(Relaxed);
         Seen {
             cycle: (word >> 32) as u32,
-            seq: word as u32,
+            arrivals: word as u32,
         }
     }
 
     fn store<T>(self, worker: &Worker<T>) {
         // Relaxed: as in `load`.
-        worker
-            .seen
-            .store(u64::from(self.cycle) << 32 | u64::from(self.seq), Relaxed);
+        worker.seen.store(
+            u64::from(self.cycle) << 32 | u64::from(self.arrivals),
+            Relaxed,
+        );
     }
 }

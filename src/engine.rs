@@ -14,6 +14,10 @@
 //! judged or dropped is the caller's affair, so no user code can run inside the protocol. Whoever
 //! owns a worker shows its token; whoever has none uses the shared store.
 
+mod depth;
+
+use crate::allowance::Allowance;
+use crate::batch::Batch;
 use crate::budget::Budget;
 use crate::generation::{Generation, Side};
 use crate::moved::{Placed, Seized};
@@ -24,6 +28,7 @@ use crate::stats::Ledger;
 use crate::sync::atomic::Ordering::{Relaxed, SeqCst};
 use crate::sync::atomic::{AtomicBool, AtomicU32, fence};
 use crate::sync::fence as asymmetric;
+use crate::sync::scale::REAL;
 use crate::worker::{Outcome, Owner, Tenancy, Worker};
 
 /// What an engine must know when it is made.
@@ -36,11 +41,14 @@ pub(crate) struct Plan {
     /// Processors of the machine.
     pub(crate) cores: usize,
     /// The most objects a private slot may hold.
-    pub(crate) deepest: u32,
+    pub(crate) deepest: u16,
 }
 
-/// What became of an object that was given: kept, or back because there is no room.
-pub(crate) type Given<T> = Result<(), Object<T>>;
+/// So many chains in an owner's deque are more than thieves want now.
+const SURPLUS: usize = if REAL { 8 } else { 2 };
+
+/// What became of a put: all is kept, or something came back for which there is no room.
+pub(crate) type Given<T> = Result<(), Batch<T>>;
 
 /// The moving part of a pool.
 #[derive(Debug)]
@@ -56,11 +64,11 @@ pub(crate) struct Engine<T> {
     /// Workers from this index on keep no deque.
     deques: usize,
     /// The allowance of a new worker's private slot.
-    allowance: u64,
+    allowance: Allowance,
     /// Whether the budget may raise that allowance.
-    lends: bool,
+    pub(crate) lends: bool,
     /// The most objects a private slot may hold.
-    deepest: u32,
+    deepest: u16,
 }
 
 impl<T> Engine<T> {
@@ -77,17 +85,12 @@ impl<T> Engine<T> {
             closed: AtomicBool::new(false),
             deques: plan.cores.saturating_mul(4),
             allowance: if slots && budget.is_unbounded() {
-                u64::MAX
+                Allowance::EVERYTHING
             } else {
-                0
+                Allowance::NOTHING
             },
             lends: slots && !budget.is_unbounded(),
-            // A lent allowance is for one object.
-            deepest: if budget.is_unbounded() {
-                plan.deepest.max(1)
-            } else {
-                1
-            },
+            deepest: plan.deepest.max(1),
             budget,
         }
     }
@@ -97,13 +100,13 @@ impl<T> Engine<T> {
         self.registry.join(self.allowance)
     }
 
-    /// Rungs 2 to 4, for a worker whose private slot had nothing. Counts what it finds; a `None` is
-    /// for the caller to count, once it knows whether an object was created instead.
+    /// Rungs 2 to 4, for a worker whose private slot had nothing. Counts what it finds.
     pub(crate) fn take_below(&self, me: Owner<'_, T>) -> Option<Object<T>> {
         let primary = self.generation.primary();
         let victim = primary.other();
         let here = me.worker().index();
-        let random = (me.worker().private.seq() ^ here as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let random =
+            (me.worker().private.arrivals() ^ here as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let found = me
             .pop(primary)
             .map(|chain| (chain, Outcome::Local))
@@ -117,20 +120,20 @@ impl<T> Engine<T> {
                 self.steal(victim, random, here)
                     .map(|chain| (chain, Outcome::Victim))
             });
-        let Some((chain, outcome)) = found else {
+        if me.starves(found.is_some()) {
             self.registry.recall();
-            return None;
-        };
-        let (object, rest) = chain.split();
-        if matches!(outcome, Outcome::Local) {
-            self.deepen(me);
         }
-        if let Some(rest) = rest {
-            match outcome {
-                Outcome::Local => self.refill(me, rest),
-                Outcome::Victim => self.push_below(me, victim, rest),
-                _ => self.push_below(me, primary, rest),
+        let (chain, outcome) = found?;
+        let (object, rest) = chain.split();
+        let double = |depth: u16| depth.saturating_mul(2);
+        match (outcome, rest) {
+            (Outcome::Local, None) => self.deepen(me, double),
+            (Outcome::Local | Outcome::Stolen, Some(rest)) => {
+                self.deepen(me, double);
+                self.refill(me, rest);
             }
+            (_, Some(rest)) => self.push_below(me, victim, rest),
+            (_, None) => {}
         }
         me.count_get(outcome);
         me.count_deep_bytes(object.weight(), true);
@@ -157,26 +160,16 @@ impl<T> Engine<T> {
         Some(object)
     }
 
-    /// The owner has found in its own deque what it had put there: it may keep more at hand.
-    fn deepen(&self, me: Owner<'_, T>) {
-        let private = &me.worker().private;
-        let depth = private.depth();
-        if depth < self.deepest {
-            private.set_depth((depth * 2).min(self.deepest));
-            self.registry.announce_depth(me);
-        }
-    }
-
     /// Takes a chain up from the owner's deque, or puts it back.
     fn refill(&self, me: Owner<'_, T>, chain: Chain<T>) {
         let measure = chain.measure();
-        if measure.length() <= u64::from(me.worker().private.depth()) {
-            // Looking into the slot is no operation of the user's.
-            me.count_get(Outcome::Nothing);
+        let short = measure.length() <= u64::from(me.worker().private.depth());
+        if short && self.lend(me, measure.length(), measure.weight()) {
             match me.refill_private(chain) {
                 Ok(()) => {
-                    me.count_ascent(measure.length());
+                    me.count_refill(measure.length());
                     me.count_deep_bytes(measure.weight(), true);
+                    self.budget.refund(measure.length(), measure.weight());
                 }
                 Err(chain) => self.push_below(me, self.generation.primary(), chain),
             }
@@ -243,17 +236,11 @@ impl<T> Engine<T> {
     /// A put whose private slot is claimed, or may not hold so much.
     fn give_refused(&self, me: Owner<'_, T>, object: Object<T>, weight: u64) -> Given<T> {
         let old = me.worker().private.allowance();
-        let claimed = weight < old;
-        let raised = if claimed || !self.lends {
-            None
-        } else {
-            self.budget.lend(old, weight)
-        };
-        let Some(new) = raised else {
+        let new = old.raised_to(1, weight);
+        let claimed = old.covers_one(weight);
+        if claimed || !self.lends || !self.budget.lend(old, new) {
             return self.descend(me, Chain::of(object.weighing(weight)));
-        };
-        // The second look at the slot is no second operation of the user's.
-        me.count_get(Outcome::Nothing);
+        }
         match me.put_private_allowed(object, weight, old, new) {
             Placed::Kept => Ok(()),
             Placed::Displaced(chain) => self.descend(me, chain),
@@ -268,24 +255,19 @@ impl<T> Engine<T> {
     /// the caller books it out. `None`: nothing there, or a collector sees to it. An allowance goes
     /// back to the budget.
     pub(crate) fn vacate(&self, me: Owner<'_, T>) -> Option<Chain<T>> {
-        let seized = me.vacate_private(!self.budget.is_unbounded());
-        // Looking into the slot is no operation of the user's.
-        me.count_get(Outcome::Nothing);
+        let seized = me.vacate_private(self.lends);
         let Seized { chain, allowance } = seized?;
-        let Some(chain) = chain else {
-            self.budget.reclaim(allowance);
-            return None;
-        };
-        self.budget.convert(allowance, chain.len(), chain.weight());
+        self.budget.take_back(allowance, chain.as_ref());
+        let chain = chain?;
         me.count_descent(chain.len());
         me.count_deep_bytes(chain.weight(), false);
         Some(chain)
     }
 
-    /// Ends a tenancy, as a thread does when it ends. Objects stay where they are; an empty private
-    /// slot keeps no allowance.
+    /// Ends a tenancy, as a thread does when it ends. Objects stay where they are, and the owner does not
+    /// enter a slot that holds one: a collector would turn away from it. An empty slot keeps no allowance.
     pub(crate) fn leave(&self, me: Owner<'_, T>, tenancy: Tenancy) {
-        if !self.budget.is_unbounded() && me.worker().census().0 == 0 {
+        if self.lends && me.worker().census().0 == 0 {
             let nothing = self.vacate(me);
             debug_assert!(nothing.is_none(), "only the owner fills its slot");
         }
@@ -293,17 +275,50 @@ impl<T> Engine<T> {
     }
 
     /// What did not stay in the private slot goes one down, if the budget allows.
-    fn descend(&self, me: Owner<'_, T>, chain: Chain<T>) -> Given<T> {
+    fn descend(&self, me: Owner<'_, T>, mut chain: Chain<T>) -> Given<T> {
         me.count_descent(chain.len());
         if !self.budget.charge(chain.len(), chain.weight()) {
-            debug_assert!(chain.len() == 1, "slots of a pool with bounds are shallow");
-            self.ledger.overflowed.add(1);
-            self.ledger.refused_by_workers.add(1);
-            return Err(chain.split().0);
+            // What the slot is lent and does not use is wanted here.
+            self.shrink(me);
+            return self.descend_one_by_one(me, chain);
         }
         me.count_deep_bytes(chain.weight(), false);
-        self.push_below(me, self.generation.primary(), chain);
+        let primary = self.generation.primary();
+        if me
+            .worker()
+            .deque(primary)
+            .is_some_and(|deque| deque.len() >= SURPLUS)
+        {
+            // More than thieves want now: larger pieces will do, and let them take more at once. In
+            // small steps, so that what the slot hides stays a small part of what it has let go of.
+            self.deepen(me, |depth| depth.saturating_add(depth / 8 + 1));
+        }
+        chain.look_ahead();
+        self.push_below(me, primary, chain);
         Ok(())
+    }
+
+    /// Of a chain for which there is no room as a whole, keeps what there is room for.
+    fn descend_one_by_one(&self, me: Owner<'_, T>, chain: Chain<T>) -> Given<T> {
+        let mut refused = Batch::new();
+        let mut rest = Some(chain);
+        while let Some(chain) = rest.take() {
+            let (object, others) = chain.split();
+            rest = others;
+            if self.budget.charge(1, object.weight()) {
+                me.count_deep_bytes(object.weight(), false);
+                self.push_below(me, self.generation.primary(), Chain::of(object));
+            } else {
+                refused.add(Chain::of(object));
+            }
+        }
+        self.ledger.overflowed.add(refused.len() as u64);
+        self.ledger.refused_by_workers.add(refused.len() as u64);
+        if refused.len() == 0 {
+            Ok(())
+        } else {
+            Err(refused)
+        }
     }
 
     fn push_below(&self, me: Owner<'_, T>, side: Side, chain: Chain<T>) {
@@ -320,7 +335,7 @@ impl<T> Engine<T> {
     }
 
     /// Puts an object into the shared store, for a thread without a worker.
-    pub(crate) fn give_ownerless(&self, object: Object<T>) -> Given<T> {
+    pub(crate) fn give_ownerless(&self, object: Object<T>) -> Result<(), Object<T>> {
         if !self.budget.charge(1, object.weight()) {
             self.ledger.overflowed.add(1);
             return Err(object);

@@ -42,6 +42,7 @@ mod rental;
 #[expect(unsafe_code, reason = "entries are reclaimed through crossbeam-epoch")]
 mod roster;
 
+mod allowance;
 #[expect(unsafe_code, reason = "a stack that hangs on its objects' links")]
 mod batch;
 mod budget;

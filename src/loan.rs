@@ -9,13 +9,13 @@
 //! in a function of its own.
 
 use crate::guard::Guard;
-use crate::moved::Placed;
+use crate::interior::{bury, go_on};
+use crate::moved::{Placed, Turn};
 use crate::object::Object;
 use crate::policy::Policy;
 use crate::pool::Pool;
-use crate::worker::{Outcome, Owner};
+use crate::worker::Owner;
 use std::convert::Infallible;
-use std::mem;
 use std::thread;
 use std::time::Instant;
 
@@ -69,41 +69,44 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// place, found no room and was dropped.
     #[inline]
     pub(crate) fn keep(&self, object: Object<T>, weight: u64) -> bool {
-        let Some(me) = self.link.owner() else {
-            return self.keep_joining(object, weight);
+        let Some(me) = self
+            .link
+            .owner()
+            .filter(|me| me.worker().private.is_empty())
+        else {
+            return self.keep_on_top(object, weight);
         };
-        if !me.worker().private.is_empty() {
-            return self.keep_on_top(me, object, weight);
-        }
         match me.put_private_first(object, weight) {
             (Placed::Kept, turn) if !turn.is_tick() => true,
-            (placed, _) => self.keep_slowly(me, placed, weight),
+            (placed, turn) => self.keep_slowly(me, placed, weight, turn),
         }
     }
 
     /// A [`keep`](Self::keep) into a private slot that holds something already: one of several that
     /// the thread held at once. A function of its own, for the sake of the other's registers.
     #[inline(never)]
-    fn keep_on_top(&self, me: Owner<'_, T>, object: Object<T>, weight: u64) -> bool {
+    fn keep_on_top(&self, object: Object<T>, weight: u64) -> bool {
+        let Some(me) = self.link.owner() else {
+            return self.keep_joining(object, weight);
+        };
         match me.put_private(object, weight) {
             (Placed::Kept, turn) if !turn.is_tick() => true,
-            (placed, _) => self.keep_slowly(me, placed, weight),
+            (placed, turn) => self.keep_slowly(me, placed, weight, turn),
         }
     }
 
     /// The rest of a [`keep`](Self::keep) that went past the private slot, or is due for a tick.
     #[cold]
     #[inline(never)]
-    fn keep_slowly(&self, me: Owner<'_, T>, placed: Placed<T>, weight: u64) -> bool {
+    fn keep_slowly(&self, me: Owner<'_, T>, placed: Placed<T>, weight: u64, turn: Turn) -> bool {
         let interior = self.interior();
-        let first = me.worker().private.last_turn();
         let refused = interior.engine.settle(me, placed, weight).err();
         let kept = refused.is_none();
-        drop(refused);
-        // Settling may have looked at the slot once more.
-        if first.is_tick() || me.worker().private.last_turn().is_tick() {
+        let end = refused.map_or(Ok(()), bury);
+        if turn.is_tick() {
             interior.tick();
         }
+        end.unwrap_or_else(go_on);
         kept
     }
 
@@ -112,7 +115,10 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     fn keep_joining(&self, object: Object<T>, weight: u64) -> bool {
         let interior = self.interior();
         match self.link.join() {
-            Some(me) => self.keep_slowly(me, me.put_private(object, weight).0, weight),
+            Some(me) => {
+                let (placed, turn) = me.put_private(object, weight);
+                self.keep_slowly(me, placed, weight, turn)
+            }
             None => interior
                 .engine
                 .give_ownerless(object.weighing(weight))
@@ -144,21 +150,16 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     #[cold]
     #[inline(never)]
     fn create<E>(&self, create: impl FnOnce() -> Result<T, E>) -> Result<Object<T>, E> {
-        let rental = &self.interior().rental;
+        let interior = self.interior();
+        let rental = &interior.rental;
         if rental.pays() {
             let begun = Instant::now();
-            let engine = &self.interior().engine;
-            let found = engine.take_from_others(self.link.seated_owner());
+            let found = interior.engine.take_from_others(self.link.seated_owner());
             rental.looked(begun.elapsed());
             if let Some(object) = found {
                 return Ok(object);
             }
         }
-        // Counted as nothing unless it succeeds, and only then: `create` may panic.
-        let mut miss = Miss {
-            pool: self,
-            outcome: Outcome::Nothing,
-        };
         // The clock costs as much as a cheap constructor, so most creations are not timed.
         let made = self.link.seated_owner().map(|me| me.worker().created());
         let begun = (rental.is_new() || made.is_none_or(|made| made % 16 == 0)).then(Instant::now);
@@ -166,52 +167,44 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         if let Some(begun) = begun {
             rental.created(begun.elapsed());
         }
-        miss.outcome = Outcome::Created;
+        match self.link.seated_owner() {
+            Some(me) => me.count_creation(),
+            None => interior.engine.ledger.ownerless_created.add(1),
+        }
         Ok(object)
     }
 
-    /// Takes an idle object. A `None` must be followed by one [`count_get`](Self::count_get).
+    /// Takes an idle object.
     #[inline]
     pub(crate) fn take(&self) -> Option<Object<T>> {
         let Some(me) = self.link.owner() else {
             return self.take_joining();
         };
         match me.take_private() {
-            (Some(object), turn) if !turn.is_tick() => Some(object),
-            (object, _) => self.take_slowly(me, object),
+            Some(object) => Some(object),
+            None => self.take_slowly(me),
         }
     }
 
-    /// The rest of a [`take`](Self::take) that goes past the private slot, or is due for a tick.
+    /// The rest of a [`take`](Self::take) that goes past the private slot. If it brought nothing to the
+    /// slot, it does not look at the clock: what it has found had its put.
     #[cold]
     #[inline(never)]
-    fn take_slowly(&self, me: Owner<'_, T>, object: Option<Object<T>>) -> Option<Object<T>> {
+    fn take_slowly(&self, me: Owner<'_, T>) -> Option<Object<T>> {
         let interior = self.interior();
-        let tick = me.worker().private.last_turn().is_tick();
-        // A destructor's panic in the cycle must not lose the object, nor the count of a miss. Nor
-        // must one of what the process has deferred, which looking below may run.
-        let miss = Miss {
-            pool: self,
-            outcome: Outcome::Nothing,
-        };
-        let object = object.or_else(|| interior.engine.take_below(me));
-        // Taking from below may have looked at the slot once more.
-        if !tick && !me.worker().private.last_turn().is_tick() {
-            mem::forget(miss);
-            return object;
+        let before = me.worker().private.last_turn();
+        let found = interior.engine.take_below(me);
+        if found.is_none() {
+            me.count_miss();
         }
-        match object.map(|object| Guard::new(self, object)) {
-            Some(guard) => {
-                mem::forget(miss);
-                interior.tick();
-                Some(guard.into_object())
-            }
-            None => {
-                interior.tick();
-                mem::forget(miss);
-                None
-            }
+        let turn = me.worker().private.last_turn();
+        if turn == before || !turn.is_tick() {
+            return found;
         }
+        // A destructor's panic in the cycle must not lose the object.
+        let found = found.map(|object| Guard::new(self, object));
+        interior.tick();
+        found.map(Guard::into_object)
     }
 
     #[cold]
@@ -219,17 +212,8 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     fn take_joining(&self) -> Option<Object<T>> {
         let interior = self.interior();
         match self.link.join() {
-            Some(me) => self.take_slowly(me, me.take_private().0),
+            Some(me) => me.take_private().or_else(|| self.take_slowly(me)),
             None => interior.engine.take_ownerless(),
-        }
-    }
-
-    /// Counts how a get ended that found nothing.
-    pub(crate) fn count_get(&self, outcome: Outcome) {
-        match (self.link.seated_owner(), outcome) {
-            (Some(me), _) => me.count_get(outcome),
-            (None, Outcome::Created) => self.interior().engine.ledger.ownerless_created.add(1),
-            (None, _) => {}
         }
     }
 }
@@ -246,17 +230,5 @@ impl<T: Send + 'static, P: Policy<T>> Drop for Judged<'_, T, P> {
         if let Some(object) = self.object.take() {
             self.pool.discard(object);
         }
-    }
-}
-
-/// A get that found nothing; counts itself.
-struct Miss<'a, T: Send + 'static, P: Policy<T>> {
-    pool: &'a Pool<T, P>,
-    outcome: Outcome,
-}
-
-impl<T: Send + 'static, P: Policy<T>> Drop for Miss<'_, T, P> {
-    fn drop(&mut self) {
-        self.pool.count_get(self.outcome);
     }
 }

@@ -7,7 +7,7 @@ use crate::batch::Batch;
 use crate::engine::{Engine, Plan};
 use crate::object::Object;
 use crate::sync::deque;
-use crate::worker::{Outcome, Owner, Tenancy};
+use crate::worker::{Owner, Tenancy};
 
 /// An object out of the pool.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl<T> Core<T> {
     }
 
     /// A core whose private slots may hold up to `deepest` objects.
-    pub fn deep(cores: usize, deepest: u32) -> Self {
+    pub fn deep(cores: usize, deepest: u16) -> Self {
         Core(Engine::new(Plan {
             max_idle: u64::MAX,
             idle_bytes: u64::MAX,
@@ -58,6 +58,16 @@ impl<T> Core<T> {
             idle_bytes,
             cores,
             deepest: 1,
+        }))
+    }
+
+    /// A core with a bound on idle objects whose private slots may hold up to `deepest`.
+    pub fn deep_bounded(cores: usize, deepest: u16, max_idle: u64) -> Self {
+        Core(Engine::new(Plan {
+            max_idle,
+            idle_bytes: u64::MAX,
+            cores,
+            deepest,
         }))
     }
 
@@ -164,23 +174,17 @@ impl<T> Seat<'_, T> {
         let object = self
             .owner
             .take_private()
-            .0
             .or_else(|| self.core.0.take_below(self.owner));
-        if object.is_none() {
-            self.owner.count_get(Outcome::Nothing);
-        }
         object.map(Held)
     }
 
     /// Puts an object in; gives back what finds no room.
-    pub fn put(&self, held: Held<T>) -> Option<Held<T>> {
+    pub fn put(&self, held: Held<T>) -> Vec<Held<T>> {
         let weight = held.0.weight();
         let placed = self.owner.put_private(held.0, weight).0;
-        self.core
-            .0
-            .settle(self.owner, placed, weight)
-            .err()
-            .map(Held)
+        let refused = self.core.0.settle(self.owner, placed, weight).err();
+        let mut refused = refused.unwrap_or_else(Batch::new);
+        std::iter::from_fn(|| refused.pop()).map(Held).collect()
     }
 
     /// Where the worker stands.

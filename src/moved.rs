@@ -1,5 +1,6 @@
 //! What a move into or out of a private slot came to.
 
+use crate::allowance::Allowance;
 use crate::object::{Chain, Object};
 use crate::sync::scale::TICK;
 
@@ -19,19 +20,18 @@ pub(crate) enum Placed<T> {
 #[derive(Debug)]
 pub(crate) struct Seized<T> {
     pub(crate) chain: Option<Chain<T>>,
-    /// The allowance taken back; 0 if none was.
-    pub(crate) allowance: u64,
+    /// The allowance taken back, if one was.
+    pub(crate) allowance: Option<Allowance>,
 }
 
-/// Which of the owner's operations one was.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Turn(pub(crate) u64);
+/// Which of a slot's arrivals one was.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Turn(pub(crate) u32);
 
 impl Turn {
-    /// Whether it is time to look at the clock: true for one in [`TICK`] operations. Every operation
-    /// asks, so that no rhythm of gets and puts can step over it.
+    /// Whether it is time to look at the clock: true for one in [`TICK`] arrivals.
     #[inline(always)]
     pub(crate) fn is_tick(self) -> bool {
-        self.0 & (2 * TICK - 1) == 0
+        self.0 & (TICK - 1) == 0
     }
 }

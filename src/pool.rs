@@ -9,7 +9,6 @@ use crate::interior::{Interior, Link, bury, cores, go_on};
 use crate::object::Object;
 use crate::policy::Policy;
 use crate::stats::{Collected, Stats};
-use crate::worker::Outcome;
 use std::fmt;
 use std::sync::Arc;
 
@@ -72,8 +71,8 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     ///
     /// # Panics
     ///
-    /// If [`Policy::create`] does, or, once in 1,024 operations at most, the destructor of an aged
-    /// object that this call drops.
+    /// If [`Policy::create`] does, or, now and then on a miss, the destructor of an aged object that this
+    /// call drops.
     #[inline]
     pub fn get(&self) -> Guard<'_, T, P> {
         Guard::new(self, self.take_or(|| self.policy.create()))
@@ -91,11 +90,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// ```
     #[inline]
     pub fn try_get(&self) -> Option<Guard<'_, T, P>> {
-        let object = self.take().or_else(|| {
-            self.count_get(Outcome::Nothing);
-            None
-        })?;
-        Some(Guard::new(self, object))
+        self.take().map(|object| Guard::new(self, object))
     }
 
     /// Like [`get`](Self::get), with this call's own constructor.

@@ -3,48 +3,53 @@
 //! The owner's path has no read-modify-write and no fence instruction. The collector must still be
 //! able to empty the slot while the owner sleeps, or memory would depend on a thread waking up.
 //!
-//! | `seq` | `claim` | the slot belongs to |
+//! | `inside` | `claim` | the slot belongs to |
 //! |---|---|---|
-//! | even | 0 | its owner, who is outside |
-//! | odd | 0 | its owner, who is inside |
-//! | odd | ticket | its owner, who entered before the claim; the collector turns away |
-//! | even | ticket | the collector; the owner turns away when it comes |
+//! | 0 | 0 | its owner, who is outside |
+//! | 1 | 0 | its owner, who is inside |
+//! | 1 | ticket | its owner, who entered before the claim; the collector turns away |
+//! | 0 | ticket | the collector; the owner turns away when it comes |
 //!
-//! **Fields.** `seq` is written by the owner only. `claim` goes from 0 to a ticket by compare-exchange,
+//! **Fields.** `inside` and `arrivals` are written by the owner only. `claim` goes from 0 to a ticket by compare-exchange,
 //! and back to 0 by the collector that holds the ticket. `head`, `measure` and `allowance` are
 //! written only by whom the table names; anyone may look at them to count. `depth` is a wish, written
 //! by anyone.
 //!
 //! **Depth.** How long the chain may be: 1 at first, twice as much each time its owner finds in its own
-//! deque what it had put there (an overflow, then an underflow), 1 again when a thread finds nothing
-//! anywhere, and at each cycle. So a burst moves whole chains through the deque, and a thread that
-//! never had one keeps one object out of the others' reach.
+//! deque what it had put there (an overflow, then an underflow) or steals a chain, an eighth more while
+//! it gives more than others take; 1 again when a thread finds nothing anywhere, and at each cycle. So a
+//! burst moves whole chains through the deque, and a thread that never had one keeps one object out of
+//! the others' reach.
 //!
-//! **Protocol.** Owner: `seq` odd, light fence, look at `claim`; if 0 use the slot; `seq` even. If
-//! not 0, `seq` even, and use the deque instead: the owner never waits. Collector: claim, **heavy
-//! fence** (one for any number of slots), look at `seq`; if even use the slot; release the claim.
+//! **Protocol.** Owner: `inside` 1, light fence, look at `claim`; if 0 use the slot; `inside` 0. If
+//! not 0, `inside` 0, and use the deque instead: the owner never waits. Collector: claim, **heavy
+//! fence** (one for any number of slots), look at `inside`; if 0 use the slot; release the claim.
 //! Nothing else runs in between: chains are moved, no user code is called.
 //!
 //! **Proof sketch.** *Enter* is the owner's light fence, *Seize* the collector's heavy one; one comes
 //! first in the order of all such fences.
 //!
-//! * If *Enter* comes first, the odd `seq` is visible to the collector's look: it turns away, unless
-//!   it sees a later even `seq`, whose Release hands the slot's contents over.
+//! * If *Enter* comes first, the 1 in `inside` is visible to the collector's look: it turns away,
+//!   unless it sees a later 0, whose Release hands the slot's contents over.
 //! * If *Seize* comes first, the claim is visible to the owner's look: it turns away, unless it sees
 //!   the later 0, whose Release hands the slot's contents back.
 //!
 //! So the two never use the slot at once, and each use happens-before the next.
 //!
-//! `seq / 2` is the number of operations that passed here, which is all the counting the hot path
-//! ever does.
+//! `arrivals` counts what came to the slot, which is all the counting the hot path ever does. It
+//! also tells a collector whether anything has come since it last looked: if not, all that is there
+//! is at least as old as that look. A hit counts nothing: what has come and is not here any more was
+//! handed out.
 
 mod collector;
+mod lent;
 
+use crate::allowance::Allowance;
 use crate::moved::{Placed, Seized, Turn};
 use crate::object::{Chain, Measure, Node, Object};
 use crate::sync::Witness;
 use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64};
+use crate::sync::atomic::{AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64};
 use crate::sync::fence;
 use std::ptr::{self, NonNull};
 
@@ -53,35 +58,40 @@ pub(crate) type Ticket = std::num::NonZeroU32;
 
 /// The most that a chain of several objects may weigh, in bytes: what is dear to make is dear to
 /// hide, too.
-const HEAVY: u64 = 64 << 10;
+pub(crate) const HEAVY: u64 = 64 << 10;
 
 /// The slot.
 #[repr(C)]
 #[derive(Debug)]
 pub(crate) struct Private<T> {
-    seq: AtomicU64,
+    arrivals: AtomicU64,
     head: AtomicPtr<Node<T>>,
     /// The [`Measure`] of the chain at `head`, which the head's box need not know; stale when `head`
     /// is null.
     measure: AtomicU64,
-    /// A chain may stay here only if it weighs less than this. `u64::MAX` in a pool without bounds,
-    /// 0 where the budget has lent this slot nothing.
+    /// What the slot may hold, as an [`Allowance`]: everything in a pool without bounds, nothing where
+    /// the budget has lent it nothing.
     allowance: AtomicU64,
     claim: AtomicU32,
     /// How many objects the chain may have.
-    depth: AtomicU32,
+    depth: AtomicU16,
+    inside: AtomicU8,
+    /// Misses of the owner in a row, as far as it is counted.
+    misses: AtomicU8,
     witness: Witness,
 }
 
 impl<T> Private<T> {
     pub(crate) fn new() -> Self {
         Private {
-            seq: AtomicU64::new(0),
+            arrivals: AtomicU64::new(0),
             head: AtomicPtr::new(ptr::null_mut()),
             measure: AtomicU64::new(0),
             allowance: AtomicU64::new(0),
             claim: AtomicU32::new(0),
-            depth: AtomicU32::new(1),
+            depth: AtomicU16::new(1),
+            inside: AtomicU8::new(0),
+            misses: AtomicU8::new(0),
             witness: Witness::default(),
         }
     }
@@ -92,18 +102,30 @@ impl<T> Private<T> {
     ///
     /// Owner only: no other call overlaps this one, and the previous one happens-before it.
     #[inline(always)]
-    unsafe fn enter<R>(&self, f: impl FnOnce(bool) -> R) -> (R, Turn) {
-        // Relaxed: only the owner writes `seq`.
-        let seq = self.seq.load(Relaxed);
+    unsafe fn enter<R>(&self, f: impl FnOnce(bool) -> R) -> R {
         // Relaxed: the light fence orders it before the look at `claim`.
-        self.seq.store(seq + 1, Relaxed);
+        self.inside.store(1, Relaxed);
         fence::light();
         // Acquire: pairs with the Release in `release`; the collector's use is over.
         let open = self.claim.load(Acquire) == 0;
         let result = f(open);
-        // Release: pairs with the Acquire in `seize`; hands the slot's contents over.
-        self.seq.store(seq + 2, Release);
-        (result, Turn(seq))
+        // Release: pairs with the Acquire in `is_inside`; hands the slot's contents over.
+        self.inside.store(0, Release);
+        result
+    }
+
+    /// Counts an arrival. Only the owner does.
+    ///
+    /// # Safety
+    ///
+    /// Owner only, as for [`enter`](Self::enter).
+    #[inline(always)]
+    pub(crate) unsafe fn arrive(&self) -> Turn {
+        // Relaxed, both: only the owner writes it, and a collector that needs it exact reads it once
+        // the owner is known to be outside.
+        let arrivals = self.arrivals.load(Relaxed).wrapping_add(1);
+        self.arrivals.store(arrivals, Relaxed);
+        Turn(arrivals as u32)
     }
 
     /// Takes an object.
@@ -112,13 +134,13 @@ impl<T> Private<T> {
     ///
     /// Owner only, as for [`enter`](Self::enter).
     #[inline(always)]
-    pub(crate) unsafe fn take(&self) -> (Option<Object<T>>, Turn) {
+    pub(crate) unsafe fn take(&self) -> Option<Object<T>> {
         let take = |open: bool| {
             if !open {
                 return None;
             }
             self.witness.exclusive(|| {
-                // Relaxed: the slot is ours until `seq` is even.
+                // Relaxed: the slot is ours until we leave.
                 let chain = NonNull::new(self.head.load(Relaxed))?;
                 // SAFETY: `head` owns its chain; it is overwritten before the slot closes.
                 let chain = unsafe { Chain::from_raw(chain) };
@@ -136,8 +158,8 @@ impl<T> Private<T> {
         unsafe { self.enter(take) }
     }
 
-    /// Puts an object of this weight into a slot that its owner sees empty. The weight is noted in the object itself only when it
-    /// leaves for elsewhere: here it stands in the slot.
+    /// Puts an object of this weight into a slot that its owner sees empty. The weight is noted in
+    /// the object itself only when it leaves for elsewhere: here it stands in the slot.
     ///
     /// # Safety
     ///
@@ -145,14 +167,16 @@ impl<T> Private<T> {
     #[inline(always)]
     pub(crate) unsafe fn put_first(&self, object: Object<T>, weight: u64) -> (Placed<T>, Turn) {
         let put = |open: bool| {
-            // Relaxed: the slot is ours until `seq` is even.
-            if !open || weight >= self.allowance.load(Relaxed) {
-                return Placed::Refused(object);
+            // SAFETY: the caller is the owner.
+            let turn = unsafe { self.arrive() };
+            // Relaxed: the slot is ours until we leave.
+            if !open || !self.allowance().covers_one(weight) {
+                return (Placed::Refused(object), turn);
             }
             debug_assert!(self.is_empty());
             self.witness
                 .exclusive(|| self.hold(Chain::of(object), Measure::new(weight, 1)));
-            Placed::Kept
+            (Placed::Kept, turn)
         };
         // SAFETY: the caller is the owner.
         unsafe { self.enter(put) }
@@ -172,46 +196,23 @@ impl<T> Private<T> {
     /// Owner only, as for [`enter`](Self::enter).
     pub(crate) unsafe fn put(&self, object: Object<T>, weight: u64) -> (Placed<T>, Turn) {
         let put = |open: bool| {
-            // Relaxed: the slot is ours until `seq` is even.
-            if !open || weight >= self.allowance.load(Relaxed) {
-                return Placed::Refused(object);
+            // SAFETY: the caller is the owner.
+            let turn = unsafe { self.arrive() };
+            // Relaxed: the slot is ours until we leave.
+            if !open || !self.allowance().covers_one(weight) {
+                return (Placed::Refused(object), turn);
             }
-            self.place(object, weight)
+            (self.place(object, weight), turn)
         };
         // SAFETY: the caller is the owner.
         unsafe { self.enter(put) }
-    }
-
-    /// Like [`put`](Self::put), with an allowance that the budget has just raised from `old`. Refused
-    /// when a collector has changed the allowance in between.
-    ///
-    /// # Safety
-    ///
-    /// Owner only, as for [`enter`](Self::enter).
-    pub(crate) unsafe fn put_allowed(
-        &self,
-        object: Object<T>,
-        weight: u64,
-        old: u64,
-        new: u64,
-    ) -> Placed<T> {
-        let put = |open: bool| {
-            // Relaxed, both: the slot is ours until `seq` is even.
-            if !open || self.allowance.load(Relaxed) != old {
-                return Placed::Refused(object);
-            }
-            self.allowance.store(new, Relaxed);
-            self.place(object, weight)
-        };
-        // SAFETY: the caller is the owner.
-        unsafe { self.enter(put) }.0
     }
 
     /// The inside of a put.
     #[inline(always)]
     fn place(&self, object: Object<T>, weight: u64) -> Placed<T> {
         self.witness.exclusive(|| {
-            // Relaxed: the slot is ours until `seq` is even.
+            // Relaxed: the slot is ours until we leave.
             match NonNull::new(self.head.load(Relaxed)) {
                 None => {
                     self.hold(Chain::of(object), Measure::new(weight, 1));
@@ -231,24 +232,31 @@ impl<T> Private<T> {
         let (weights, length) = (measure.weight() + weight, measure.length() + 1);
         // Relaxed: a wish, and at most `Chain::LONGEST`.
         if length <= u64::from(self.depth.load(Relaxed)) && weights <= HEAVY {
-            self.hold(old.below(object), Measure::new(weights, length));
-            return Placed::Kept;
+            let both = Measure::new(weights, length);
+            if self.allowance().covers(both) {
+                self.hold(old.below(object), both);
+                return Placed::Kept;
+            }
         }
         self.hold(Chain::of(object), Measure::new(weight, 1));
         Placed::Displaced(old)
     }
 
-    /// Puts a whole chain into the empty slot; gives it back when the slot is claimed.
+    /// Puts a whole chain into the empty slot; gives it back when the slot is claimed, or may not hold
+    /// so much.
     ///
     /// # Safety
     ///
     /// Owner only, as for [`enter`](Self::enter).
     pub(crate) unsafe fn refill(&self, chain: Chain<T>) -> Result<(), Chain<T>> {
         let refill = |open: bool| {
-            // Relaxed: the slot is ours until `seq` is even.
-            if !open || !self.head.load(Relaxed).is_null() {
+            // Relaxed: the slot is ours until we leave.
+            let fits = self.allowance().covers(chain.measure());
+            if !open || !fits || !self.head.load(Relaxed).is_null() {
                 return Err(chain);
             }
+            // SAFETY: the caller is the owner.
+            unsafe { self.arrive() };
             self.witness.exclusive(|| {
                 let measure = chain.measure();
                 self.hold(chain, measure);
@@ -256,7 +264,7 @@ impl<T> Private<T> {
             Ok(())
         };
         // SAFETY: the caller is the owner.
-        unsafe { self.enter(refill) }.0
+        unsafe { self.enter(refill) }
     }
 
     /// Sets what the slot holds; it is the caller's for the moment.
@@ -279,15 +287,31 @@ impl<T> Private<T> {
     }
 
     /// How many objects the chain may have.
-    pub(crate) fn depth(&self) -> u32 {
+    pub(crate) fn depth(&self) -> u16 {
         // Relaxed: a wish.
         self.depth.load(Relaxed)
     }
 
     /// Sets how many objects the chain may have. What is longer goes down with the owner's next put.
-    pub(crate) fn set_depth(&self, depth: u32) {
+    pub(crate) fn set_depth(&self, depth: u16) {
         // Relaxed: a wish; the last one counts.
         self.depth.store(depth, Relaxed);
+    }
+
+    /// Notes whether a get has found something below. `true` for the misses in a row that are a power of
+    /// two: often at first, seldom for who starves on.
+    ///
+    /// # Safety
+    ///
+    /// Owner only, as for [`enter`](Self::enter).
+    pub(crate) unsafe fn starves(&self, found: bool) -> bool {
+        // Relaxed, both: only the owner uses it.
+        let misses = match (found, self.misses.load(Relaxed)) {
+            (true, _) => 0,
+            (false, misses) => misses.wrapping_add(1),
+        };
+        self.misses.store(misses, Relaxed);
+        misses.is_power_of_two()
     }
 
     /// Takes everything out, and the allowance back if `reclaim`, before the owner leaves. `None`: a
@@ -298,7 +322,7 @@ impl<T> Private<T> {
     /// Owner only, as for [`enter`](Self::enter).
     pub(crate) unsafe fn vacate(&self, reclaim: bool) -> Option<Seized<T>> {
         // SAFETY: the caller is the owner.
-        unsafe { self.enter(|open| open.then(|| self.clear_out(reclaim))) }.0
+        unsafe { self.enter(|open| open.then(|| self.clear_out(reclaim))) }
     }
 
     /// Takes what is in the slot, which is the caller's for the moment.
@@ -307,40 +331,48 @@ impl<T> Private<T> {
             // Relaxed, all: the slot is the caller's.
             let head = NonNull::new(self.head.load(Relaxed));
             self.head.store(ptr::null_mut(), Relaxed);
-            let allowance = self.allowance.load(Relaxed);
+            let allowance = self.allowance();
             if reclaim {
-                self.allowance.store(0, Relaxed);
+                self.allow(Allowance::NOTHING);
             }
             // SAFETY: `head` owned its chain and was just cleared.
             let chain = head.map(|head| unsafe { Chain::from_raw(head) });
             Seized {
                 chain: chain.map(|chain| chain.measuring(self.measure())),
-                allowance: if reclaim { allowance } else { 0 },
+                allowance: reclaim.then_some(allowance),
             }
         })
     }
 
     /// The allowance now; the owner's own view is exact unless a collector is inside.
-    pub(crate) fn allowance(&self) -> u64 {
-        // Relaxed: a figure to decide by; `put` looks again inside.
-        self.allowance.load(Relaxed)
+    #[inline(always)]
+    pub(crate) fn allowance(&self) -> Allowance {
+        // Relaxed: the slot is the caller's, or this is a figure to decide by; `put` looks again inside.
+        Allowance::from_bits(self.allowance.load(Relaxed))
     }
 
-    /// Sets the first allowance, before the slot has an owner.
-    pub(crate) fn allow(&self, allowance: u64) {
-        // Relaxed: the worker is published to its owner after this.
-        self.allowance.store(allowance, Relaxed);
+    /// Sets the allowance: the first one, before the slot has an owner, or while it is the caller's.
+    pub(crate) fn allow(&self, allowance: Allowance) {
+        // Relaxed: the worker is published to its owner after this, or the slot is the caller's.
+        self.allowance.store(allowance.to_bits(), Relaxed);
     }
 
-    /// The owner's last operation.
-    pub(crate) fn last_turn(&self) -> Turn {
-        Turn(self.seq().wrapping_sub(2))
-    }
-
-    /// Where the owner stands: odd is inside. For counting, and for telling idle from busy.
-    pub(crate) fn seq(&self) -> u64 {
+    /// What has come to the slot: puts, also those that were turned away, chains from below, and misses.
+    /// For counting, and for telling old from new.
+    pub(crate) fn arrivals(&self) -> u64 {
         // Relaxed: nothing is concluded from it about the contents.
-        self.seq.load(Relaxed)
+        self.arrivals.load(Relaxed)
+    }
+
+    /// The owner's last arrival.
+    pub(crate) fn last_turn(&self) -> Turn {
+        Turn(self.arrivals() as u32)
+    }
+
+    /// Whether the owner is inside. If not, what it did before happens-before what follows.
+    pub(crate) fn is_inside(&self) -> bool {
+        // Acquire: pairs with the Release in `enter`; the owner's use is over.
+        self.inside.load(Acquire) == 1
     }
 
     /// Objects in the slot and their weight; exact when nobody uses it.

@@ -17,6 +17,7 @@
 //! sees what the other did: the owner sets the bit again, or the thief does. The upper word follows
 //! the lower ones by the same rule.
 
+use crate::allowance::Allowance;
 use crate::generation::Side;
 use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use crate::sync::atomic::{AtomicU64, AtomicUsize, fence};
@@ -51,7 +52,7 @@ impl<T> Registry<T> {
 
     /// A worker for the calling thread: an orphan if there is one, else a new one, whose private
     /// slot gets `allowance`. `None` when the registry is full.
-    pub(crate) fn join(&self, allowance: u64) -> Option<(&Worker<T>, Tenancy)> {
+    pub(crate) fn join(&self, allowance: Allowance) -> Option<(&Worker<T>, Tenancy)> {
         // Relaxed: a hint; a worker is claimed by its own exchange.
         if self.orphans.load(Relaxed) != 0 {
             for worker in self.iter() {

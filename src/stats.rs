@@ -1,15 +1,15 @@
 //! Counts, read by summing workers; costs nothing to keep.
 //!
-//! A hit counts itself: the private slot's `seq` is a number of operations, and everything that
-//! leaves the fast path is counted where it does. With, summed over the workers,
+//! A hit counts nothing. What comes into a private slot is counted there, and everything that leaves
+//! the fast path is counted where it does. With, summed over the workers,
 //!
-//! * `operations` = gets and puts that reached a worker,
-//! * `below` = gets that the private slot did not serve,
+//! * `arrivals` = puts, and `others`: chains that came up from below, and gets that found nothing,
 //! * `descended` = objects that went from the private slots below, less those that came up again,
 //! * `held` = objects in private slots now, `called_in` = those that collectors took from there,
 //!
-//! each put adds one object to a private slot, each that descends and each private hit takes one out, and `operations = puts + private hits + below`. Hence
-//! `puts = (operations + descended + held + called_in - below) / 2`, and the hits are the rest.
+//! each put adds one object to a private slot (one that is turned away there goes below at once), each
+//! that descends, is called in, or is a private hit takes one out. Hence `puts = arrivals - others`,
+//! and `private hits = puts - descended - held - called_in`.
 //!
 //! The sums are exact when no other thread uses the pool, and close otherwise: they are read one
 //! after the other.
@@ -173,14 +173,12 @@ impl<T> Engine<T> {
             held += objects;
             held_bytes += bytes;
         }
-        let below = sum.local_hits + sum.stolen + sum.victim_hits + sum.created + sum.nothing;
         // Signed, and never below zero: read while others work, the parts may not fit together.
         let difference = |plus: u64, minus: u64| (plus.wrapping_sub(minus) as i64).max(0) as u64;
         let descended = sum.descended.wrapping_add(ledger.sunk.get());
-        let gave = sum.operations + held + ledger.called_in.get();
-        let gave = gave.wrapping_add(descended);
-        let given = difference(gave, below) / 2;
-        let private_hits = difference(sum.operations, given + below);
+        let given = difference(sum.arrivals, sum.others);
+        let left = descended.wrapping_add(held + ledger.called_in.get());
+        let private_hits = difference(given, left);
         let steals = sum.stolen + ledger.ownerless_hits.get();
         let creates = sum.created + ledger.ownerless_created.get();
         let overflowed = ledger.overflowed.get();

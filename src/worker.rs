@@ -10,6 +10,7 @@
 //! **Ownership** is a fact of types. What only the owner may do takes an [`Owner`], which cannot
 //! leave its thread and is made by one `unsafe` call, [`Worker::owner`].
 
+use crate::allowance::Allowance;
 use crate::generation::Side;
 use crate::moved::{Placed, Seized, Turn};
 use crate::object::{Chain, Object};
@@ -40,7 +41,7 @@ impl Tally {
     }
 }
 
-/// How a `get` that the private slot could not serve ended.
+/// Where a `get` that the private slot could not serve found something.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Outcome {
     /// The owner's own primary deque had one.
@@ -49,10 +50,6 @@ pub(crate) enum Outcome {
     Stolen,
     /// A victim had one.
     Victim,
-    /// Nobody had one, and one was created.
-    Created,
-    /// Nobody had one, and none was created.
-    Nothing,
 }
 
 /// Even: free for adoption. Odd: owned. Counts up, so that no two tenancies are equal.
@@ -68,13 +65,14 @@ pub(crate) const FIRST_TENANCY: Tenancy = 1;
 pub(crate) struct Worker<T> {
     tenancy: AtomicU32,
     index: AtomicU32,
-    /// The cycle (upper half) in which a collector last looked, and `seq` at that time (lower half).
+    /// The cycle (upper half) in which a collector last looked, and the arrivals by then (lower half).
     pub(crate) seen: AtomicU64,
     deques: [AtomicPtr<Deque<Chain<T>>>; 2],
     local_hits: Tally,
     victim_hits: Tally,
     created: Tally,
-    nothing: Tally,
+    /// Arrivals at the private slot that were no puts: chains from below, and misses.
+    others: Tally,
     pub(crate) private: Private<T>,
     /// Objects that went from the private slot down, less those that came up again in a chain.
     descended: Tally,
@@ -101,7 +99,7 @@ impl<T> Worker<T> {
             local_hits: Tally::default(),
             victim_hits: Tally::default(),
             created: Tally::default(),
-            nothing: Tally::default(),
+            others: Tally::default(),
             private: Private::new(),
             descended: Tally::default(),
             stolen: Tally::default(),
@@ -155,7 +153,7 @@ impl<T> Worker<T> {
     }
 
     /// Tells a new worker its index and its slot's allowance.
-    pub(crate) fn furnish(&self, index: usize, allowance: u64) {
+    pub(crate) fn furnish(&self, index: usize, allowance: Allowance) {
         // Relaxed: the first tenant does this itself, and the next one acquires its tenancy.
         self.index.store(index as u32, Relaxed);
         self.private.allow(allowance);
@@ -198,12 +196,12 @@ impl<T> Worker<T> {
     /// This worker's counts.
     pub(crate) fn tallies(&self) -> Tallies {
         Tallies {
-            operations: self.private.seq() / 2,
+            arrivals: self.private.arrivals(),
             local_hits: self.local_hits.get(),
             victim_hits: self.victim_hits.get(),
             stolen: self.stolen.get(),
             created: self.created.get(),
-            nothing: self.nothing.get(),
+            others: self.others.get(),
             descended: self.descended.get(),
             deep_bytes: self.deep_bytes.get(),
         }
@@ -213,24 +211,24 @@ impl<T> Worker<T> {
 /// A snapshot of a worker's counts.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tallies {
-    pub(crate) operations: u64,
+    pub(crate) arrivals: u64,
     pub(crate) local_hits: u64,
     pub(crate) victim_hits: u64,
     pub(crate) stolen: u64,
     pub(crate) created: u64,
-    pub(crate) nothing: u64,
+    pub(crate) others: u64,
     pub(crate) descended: u64,
     pub(crate) deep_bytes: u64,
 }
 
 impl std::ops::AddAssign for Tallies {
     fn add_assign(&mut self, other: Self) {
-        self.operations += other.operations;
+        self.arrivals += other.arrivals;
         self.local_hits += other.local_hits;
         self.victim_hits += other.victim_hits;
         self.stolen += other.stolen;
         self.created += other.created;
-        self.nothing += other.nothing;
+        self.others += other.others;
         self.descended = self.descended.wrapping_add(other.descended);
         self.deep_bytes = self.deep_bytes.wrapping_add(other.deep_bytes);
     }
@@ -271,7 +269,7 @@ impl<'w, T> Owner<'w, T> {
 
     /// Takes from the private slot.
     #[inline(always)]
-    pub(crate) fn take_private(self) -> (Option<Object<T>>, Turn) {
+    pub(crate) fn take_private(self) -> Option<Object<T>> {
         // SAFETY: `self` is the owner's token.
         unsafe { self.worker.private.take() }
     }
@@ -294,17 +292,35 @@ impl<'w, T> Owner<'w, T> {
         self,
         object: Object<T>,
         weight: u64,
-        old: u64,
-        new: u64,
+        old: Allowance,
+        new: Allowance,
     ) -> Placed<T> {
         // SAFETY: `self` is the owner's token.
         unsafe { self.worker.private.put_allowed(object, weight, old, new) }
+    }
+
+    /// Sets the private slot's allowance, raised from `old` to `new`, unless it has changed.
+    pub(crate) fn raise_private(self, old: Allowance, new: Allowance) -> bool {
+        // SAFETY: `self` is the owner's token.
+        unsafe { self.worker.private.raise(old, new) }
+    }
+
+    /// Gives back what the private slot's content does not need: the allowance before, and now.
+    pub(crate) fn shrink_private(self) -> Option<(Allowance, Allowance)> {
+        // SAFETY: `self` is the owner's token.
+        unsafe { self.worker.private.shrink() }
     }
 
     /// Puts a chain from below into the private slot, which is empty.
     pub(crate) fn refill_private(self, chain: Chain<T>) -> Result<(), Chain<T>> {
         // SAFETY: `self` is the owner's token.
         unsafe { self.worker.private.refill(chain) }
+    }
+
+    /// Notes whether a get has found something below; whether it is time to ask for more.
+    pub(crate) fn starves(self, found: bool) -> bool {
+        // SAFETY: `self` is the owner's token.
+        unsafe { self.worker.private.starves(found) }
     }
 
     /// Empties the private slot.
@@ -344,9 +360,19 @@ impl<'w, T> Owner<'w, T> {
             Outcome::Local => self.worker.local_hits.add(1),
             Outcome::Stolen => self.worker.stolen.add(1),
             Outcome::Victim => self.worker.victim_hits.add(1),
-            Outcome::Created => self.worker.created.add(1),
-            Outcome::Nothing => self.worker.nothing.add(1),
         }
+    }
+
+    /// Counts a creation.
+    pub(crate) fn count_creation(self) {
+        self.worker.created.add(1);
+    }
+
+    /// Counts a get that found nothing, as an arrival that is none.
+    pub(crate) fn count_miss(self) {
+        self.worker.others.add(1);
+        // SAFETY: `self` is the owner's token.
+        unsafe { self.worker.private.arrive() };
     }
 
     /// Counts objects that went below the private slot.
@@ -354,8 +380,9 @@ impl<'w, T> Owner<'w, T> {
         self.worker.descended.add(objects);
     }
 
-    /// Counts objects that came up into the private slot.
-    pub(crate) fn count_ascent(self, objects: u64) {
+    /// Counts a chain of so many objects that came up into the private slot.
+    pub(crate) fn count_refill(self, objects: u64) {
+        self.worker.others.add(1);
         self.worker.descended.add(objects.wrapping_neg());
     }
 

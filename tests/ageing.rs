@@ -294,7 +294,7 @@ const RHYTHMS: [Rhythm; 14] = [
     }),
 ];
 
-/// "A thread that uses the pool looks at the clock once in 1,024 operations": whatever it does, in
+/// "A thread that uses the pool looks at the clock at least once in 1,024 operations": whatever it does, in
 /// whatever rhythm, wherever the count stood when it began.
 fn ages_in_any_rhythm(settings: Builder) {
     for (name, operations, rhythm) in RHYTHMS {
@@ -312,7 +312,7 @@ fn ages_in_any_rhythm(settings: Builder) {
                 let cycles = pool.stats().cycles - before;
                 assert!(cycles >= 1, "{name} from {offset}, round {round}: no cycle");
                 assert!(
-                    cycles <= 2,
+                    cycles <= done as u64 / 512 + 1,
                     "{name} from {offset}, round {round}: {cycles} cycles"
                 );
             }

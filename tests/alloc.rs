@@ -130,7 +130,8 @@ fn cycles_on_use_allocate_nothing() {
         let settings = [
             (Builder::new(), 63),
             (Builder::new().private_depth(1), u64::MAX),
-            (Builder::new().max_idle(100), u64::MAX),
+            (Builder::new().max_idle(100), 63),
+            (Builder::new().max_idle(100).private_depth(1), u64::MAX),
         ];
         for (settings, cycles_a_block) in settings {
             for held in [1, 2, 3, 10, 60] {

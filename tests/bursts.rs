@@ -3,8 +3,8 @@
 mod common;
 
 use common::{Census, CountedPool, Puppet};
-use std::sync::Arc;
-use stealpool::{Builder, OwnedGuard, Pool};
+use std::sync::{Arc, Mutex};
+use stealpool::{Builder, Guard, OwnedGuard, Pool};
 
 type Held = Vec<OwnedGuard<common::Counted, common::Maker>>;
 
@@ -36,7 +36,6 @@ fn a_shallow_pool_keeps_one_object_from_the_others() {
     for settings in [
         Builder::new().collect_manually().private_depth(1),
         Builder::new().collect_manually().private_depth(0),
-        Builder::new().collect_manually().max_idle(1_000),
     ] {
         let pool = Census::new().pool_with(settings);
         warm(&pool, 40);
@@ -154,4 +153,92 @@ fn the_greatest_depth_is_a_number_like_any_other() {
     pool.collect();
     pool.collect();
     assert_eq!(pool.idle(), 0);
+}
+
+/// A thread that only gives lets go of ever larger pieces, and what it keeps to itself meanwhile is a
+/// small part of them.
+#[test]
+fn a_thread_that_only_gives_hides_little() {
+    for given in [1, 10, 30, 100, 300, 1_000, 5_000] {
+        let census = Census::new();
+        let pool = census.pool();
+        let giver = Puppet::new();
+        let (same, makes) = (Arc::clone(&pool), census.clone());
+        giver.run(move || (0..given).for_each(|_| same.put(makes.object())));
+        let taken: Vec<_> = std::iter::from_fn(|| pool.try_get()).collect();
+        let hidden = given - taken.len();
+        assert!(
+            hidden <= 64 && hidden <= 1 + given / 8,
+            "{hidden} of {given}"
+        );
+        let stats = pool.stats();
+        let moved = stats.steals + stats.local_hits;
+        assert!(
+            given < 1_000 || moved < given as u64 / 8,
+            "one by one: {stats}"
+        );
+        giver.end();
+    }
+}
+
+/// Threads that change their parts: who has only taken gives, and the other way round. With bounds, too,
+/// objects move in large pieces each way.
+#[test]
+fn threads_may_change_their_parts() {
+    let bounded = Builder::new().collect_manually().max_idle(10_000);
+    for settings in [Builder::new().collect_manually(), bounded] {
+        let census = Census::new();
+        let pool = census.pool_with(settings);
+        let (one, other) = (Puppet::new(), Puppet::new());
+        let objects = (0..4_000).map(|_| census.object()).collect();
+        let held = Arc::new(Mutex::new(objects));
+        for round in 0..4 {
+            let (giver, taker) = match round % 2 {
+                0 => (&one, &other),
+                _ => (&other, &one),
+            };
+            let (same, hand) = (Arc::clone(&pool), Arc::clone(&held));
+            giver.run(move || {
+                let objects: Vec<_> = std::mem::take(&mut *hand.lock().unwrap());
+                objects.into_iter().for_each(|object| same.put(object));
+            });
+            let before = pool.stats();
+            let (same, hand) = (Arc::clone(&pool), Arc::clone(&held));
+            taker.run(move || {
+                // Not to the last: who starves makes all slots shallow.
+                let taken = std::iter::from_fn(|| same.try_get()).take(3_500);
+                *hand.lock().unwrap() = taken.map(Guard::into_inner).collect();
+            });
+            let after = pool.stats();
+            let moved = after.steals + after.local_hits - before.steals - before.local_hits;
+            assert!(moved < 400, "{moved} moves in round {round}: {after}");
+            // Cycles take back what idle slots are lent.
+            if round == 1 {
+                pool.collect();
+                pool.collect();
+            }
+        }
+        one.end();
+        other.end();
+    }
+}
+
+/// A cycle takes from an idle slot what it is lent. Its owner then deepens it anew.
+#[test]
+fn a_bounded_slot_deepens_again_after_idle_cycles() {
+    let census = Census::new();
+    let pool = census.pool_with(Builder::new().collect_manually().max_idle(10_000));
+    warm(&pool, 100);
+    let all: Vec<_> = (0..100).map(|_| pool.get()).collect();
+    pool.collect();
+    pool.collect();
+    drop(all.into_iter().map(Guard::into_inner));
+    let (giver, makes) = (Arc::clone(&pool), census.clone());
+    (0..4_000).for_each(|_| giver.put(makes.object()));
+    let taker = Puppet::new();
+    let theirs = Arc::clone(&pool);
+    taker.run(move || (0..3_500).for_each(|_| drop(theirs.try_get().map(Guard::into_inner))));
+    let stats = pool.stats();
+    assert!(stats.steals < 400, "one by one: {stats}");
+    taker.end();
 }

@@ -23,7 +23,8 @@ const ABOVE: [&str; 15] = [
 ];
 
 /// The modules below it, which move objects and know nothing of policies.
-const BELOW: [&str; 12] = [
+const BELOW: [&str; 13] = [
+    "allowance",
     "batch",
     "budget",
     "cycle",

@@ -5,7 +5,7 @@ mod common;
 use common::{Item, assert_conserved, explore};
 use loom::thread;
 use std::sync::Arc;
-use stealpool::model::Core;
+use stealpool::model::{Core, Seat};
 
 /// *Threads*: an owner whose objects grow, so that its slot's allowance is raised; a collector that
 /// takes the allowance back.
@@ -109,11 +109,164 @@ fn an_orphan_s_allowance_comes_back() {
         assert_eq!(held.len(), 1);
         assert_eq!((core.charged(), core.lent()), ((0, 0), (0, 0)));
         let heir = core.join();
-        assert!(heir.put(Item::weighing(1, 2)).is_none());
+        assert!(heir.put(Item::weighing(1, 2)).is_empty());
         held.extend(heir.get());
         heir.leave();
         assert_eq!((core.charged(), core.lent()), ((0, 0), (0, 0)), "empty");
         me.leave();
         assert_conserved(&core, held, 2);
+    });
+}
+
+/// A slot two deep with two objects in it, 0 and 1.
+fn deepened(me: &Seat<'_, Item>) {
+    for id in 0..2 {
+        assert!(me.put(Item::new(id)).is_empty());
+    }
+    let held: Vec<_> = (0..2).filter_map(|_| me.get()).collect();
+    for object in held {
+        assert!(me.put(object).is_empty());
+    }
+}
+
+/// *Threads*: an owner of a deep slot in a pool with a bound, which takes and gives; a collector.
+/// *Proves*: what a cycle sinks or takes out of a deep slot leaves the books right: the bound is never
+/// exceeded, and when nothing is idle only what is lent is charged (6).
+/// *Fails if*: the tail of a slot takes more or less of the allowance along than it was covered by.
+#[test]
+fn a_deep_slot_of_a_pool_with_a_bound() {
+    explore(
+        "budget: deep, get put put || two cycles",
+        Some(2),
+        500,
+        || {
+            let core = Arc::new(Core::deep_bounded(1, 2, 8));
+            let me = core.join();
+            deepened(&me);
+            assert_eq!(core.lent().0, 2, "the slot may hold two");
+            let other = Arc::clone(&core);
+            let collector = thread::spawn(move || {
+                let mut dead = other.cycle();
+                dead.extend(other.cycle());
+                dead
+            });
+            let mut held = Vec::new();
+            if let Some(object) = me.get() {
+                held.extend(me.put(object));
+            }
+            held.extend(me.put(Item::new(2)));
+            assert!(core.charged().0 <= 8);
+            held.extend(collector.join().unwrap());
+            held.extend(core.cycle());
+            held.extend(core.cycle());
+            assert_eq!((core.idle(), core.charged()), (0, core.lent()));
+            assert_conserved(&core, held, 3);
+        },
+    );
+}
+
+/// *Threads*: an owner of a deep slot in a pool with a bound, which gives more than there is room for; a
+/// thief.
+/// *Proves*: of a chain for which there is no room as a whole, what fits stays and the rest comes back.
+/// *Fails if*: a chain is charged in part and kept as a whole, or the other way round.
+#[test]
+fn a_chain_that_does_not_fit() {
+    explore("budget: deep, put x 3 || get get", Some(2), 100, || {
+        let core = Arc::new(Core::deep_bounded(1, 2, 4));
+        let me = core.join();
+        deepened(&me);
+        let other = Arc::clone(&core);
+        let thief = thread::spawn(move || {
+            let me = other.join();
+            let held: Vec<_> = (0..2).filter_map(|_| me.get()).collect();
+            me.leave();
+            held
+        });
+        let mut held = Vec::new();
+        for id in 2..5 {
+            held.extend(me.put(Item::new(id)));
+            assert!(core.charged().0 <= 4);
+        }
+        held.extend(thief.join().unwrap());
+        assert!(core.idle() <= 4);
+        assert_conserved(&core, held, 5);
+    });
+}
+
+/// *Threads*: an owner whose slot may be deeper, because it finds in its deque what it had put there; a
+/// collector that takes the allowance back meanwhile.
+/// *Proves*: a slot is never lent more than the books say (6).
+/// *Fails if*: a raise that came too late is kept.
+#[test]
+fn a_deeper_slot_against_a_collector() {
+    explore("budget: put put, get get || take all", Some(2), 500, || {
+        let core = Arc::new(Core::deep_bounded(1, 2, 8));
+        let me = core.join();
+        for id in 0..2 {
+            assert!(me.put(Item::new(id)).is_empty());
+        }
+        let other = Arc::clone(&core);
+        let collector = thread::spawn(move || other.take_all());
+        let mut held: Vec<_> = (0..2).filter_map(|_| me.get()).collect();
+        held.extend(collector.join().unwrap());
+        held.extend(core.take_all());
+        assert_eq!((core.charged(), core.lent()), ((0, 0), (0, 0)));
+        assert_conserved(&core, held, 2);
+    });
+}
+
+/// *Threads*: an owner that gives more than there is room for, so that its slot gives back what it does
+/// not use; a collector that takes the allowance back meanwhile.
+/// *Proves*: what a slot is lent is given back once (6).
+/// *Fails if*: the owner changes the allowance of a slot that a collector has claimed.
+#[test]
+fn a_slot_that_shrinks_against_a_collector() {
+    explore(
+        "budget: deep and full, put || take all",
+        Some(2),
+        500,
+        || {
+            let core = Arc::new(Core::deep_bounded(1, 2, 4));
+            let me = core.join();
+            deepened(&me);
+            for id in 2..4 {
+                assert!(me.put(Item::new(id)).is_empty());
+            }
+            let other = Arc::clone(&core);
+            let collector = thread::spawn(move || other.take_all());
+            let mut held = me.put(Item::new(4));
+            assert!(core.charged().0 <= 4);
+            held.extend(collector.join().unwrap());
+            held.extend(core.take_all());
+            assert_eq!((core.charged(), core.lent()), ((0, 0), (0, 0)));
+            assert_conserved(&core, held, 5);
+        },
+    );
+}
+
+/// *Threads*: an owner that takes a chain up from its deque; a thief that wants it, too.
+/// *Proves*: what comes up is refunded, for the slot is lent the room (6).
+/// *Fails if*: a chain is charged below and lent above.
+#[test]
+fn a_chain_that_comes_up() {
+    explore("budget: deep, get get get || get", Some(3), 100, || {
+        let core = Arc::new(Core::deep_bounded(1, 2, 8));
+        let me = core.join();
+        deepened(&me);
+        for id in 2..4 {
+            assert!(me.put(Item::new(id)).is_empty());
+        }
+        let other = Arc::clone(&core);
+        let thief = thread::spawn(move || {
+            let me = other.join();
+            let held: Vec<_> = me.get().into_iter().collect();
+            me.leave();
+            held
+        });
+        let mut held: Vec<_> = (0..3).filter_map(|_| me.get()).collect();
+        held.extend(thief.join().unwrap());
+        held.extend(core.take_all());
+        assert_eq!((core.charged(), core.lent()), ((0, 0), (0, 0)));
+        assert_conserved(&core, held, 4);
     });
 }

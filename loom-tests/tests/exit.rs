@@ -19,7 +19,7 @@ fn exit_against_steal() {
             for id in 0..2 {
                 let item = Item::new(id);
                 touch(&item);
-                assert!(me.put(item).is_none());
+                assert!(me.put(item).is_empty());
             }
             me.leave();
         });
@@ -48,7 +48,7 @@ fn exit_against_adoption() {
             for id in 0..2 {
                 let item = Item::new(id);
                 touch(&item);
-                assert!(me.put(item).is_none());
+                assert!(me.put(item).is_empty());
             }
             me.leave();
         });
@@ -85,7 +85,7 @@ fn what_is_left_in_a_slot_is_within_reach() {
             let me = other.join();
             let item = Item::new(0);
             touch(&item);
-            assert!(me.put(item).is_none());
+            assert!(me.put(item).is_empty());
             me.leave();
         });
         let early = me.get();
@@ -115,7 +115,7 @@ fn a_slot_left_behind_and_three_who_want_it() {
             let gone = core.join();
             let item = Item::new(0);
             touch(&item);
-            assert!(gone.put(item).is_none());
+            assert!(gone.put(item).is_empty());
             gone.leave();
             let (one, two) = (Arc::clone(&core), Arc::clone(&core));
             let collector = thread::spawn(move || one.take_all());
@@ -146,7 +146,7 @@ fn one_orphan_two_heirs() {
     explore("exit: join || join, over one orphan", None, 20, || {
         let core = core();
         let first = core.join();
-        assert!(first.put(Item::new(0)).is_none());
+        assert!(first.put(Item::new(0)).is_empty());
         first.leave();
         let other = Arc::clone(&core);
         let heir = thread::spawn(move || {
@@ -179,7 +179,7 @@ fn one_orphan_three_heirs() {
                     let core = Arc::clone(&core);
                     thread::spawn(move || {
                         let me = core.join();
-                        assert!(me.put(Item::new(id)).is_none());
+                        assert!(me.put(Item::new(id)).is_empty());
                         me.index()
                     })
                 })
@@ -211,7 +211,7 @@ fn exit_against_cycles() {
                 for id in 0..2 {
                     let item = Item::new(id);
                     touch(&item);
-                    assert!(me.put(item).is_none());
+                    assert!(me.put(item).is_empty());
                 }
                 me.leave();
             });

@@ -26,7 +26,7 @@ fn owner_against_one_who_takes_everything() {
             let me = core.join();
             let item = Item::new(0);
             touch(&item);
-            assert!(me.put(item).is_none());
+            assert!(me.put(item).is_empty());
             held.extend(me.get().inspect(|held| {
                 touch(held);
             }));
@@ -59,7 +59,7 @@ fn the_owner_gets_its_slot_back() {
                 for id in 0..2 {
                     let item = Item::new(id);
                     touch(&item);
-                    assert!(me.put(item).is_none());
+                    assert!(me.put(item).is_empty());
                     held.extend(me.get().inspect(|held| {
                         touch(held);
                     }));
@@ -91,7 +91,7 @@ fn two_who_take_everything() {
             let mut held = Vec::new();
             {
                 let me = core.join();
-                assert!(me.put(Item::new(0)).is_none());
+                assert!(me.put(Item::new(0)).is_empty());
                 held.extend(me.get());
             }
             for taker in takers {
@@ -110,7 +110,7 @@ fn an_idle_owner_keeps_nothing() {
     explore("private: idle owner || two cycles", None, 1, || {
         let core = core();
         let me = core.join();
-        assert!(me.put(Item::new(0)).is_none());
+        assert!(me.put(Item::new(0)).is_empty());
         let other = Arc::clone(&core);
         let collector = thread::spawn(move || {
             assert!(other.cycle().is_empty(), "it was in use in this cycle");
@@ -142,7 +142,7 @@ fn cycles_against_an_owner_at_work() {
             let me = core.join();
             let item = Item::new(0);
             touch(&item);
-            assert!(me.put(item).is_none());
+            assert!(me.put(item).is_empty());
             if let Some(item) = me.get() {
                 touch(&item);
                 held.extend(me.put(item));

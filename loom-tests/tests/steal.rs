@@ -10,7 +10,7 @@ use stealpool::model::{Core, Held};
 fn put(core_seat: &stealpool::model::Seat<'_, Item>, id: usize) {
     let item = Item::new(id);
     touch(&item);
-    assert!(core_seat.put(item).is_none());
+    assert!(core_seat.put(item).is_empty());
 }
 
 fn thief(core: &Arc<Core<Item>>, gets: usize) -> thread::JoinHandle<Vec<Held<Item>>> {

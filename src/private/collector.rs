@@ -1,6 +1,7 @@
 //! The collector's side of the hand-off: claim, heavy fence, seize, release.
 
 use super::{Private, Ticket};
+use crate::allowance::Allowance;
 use crate::moved::Seized;
 use crate::object::{Chain, Measure};
 use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -24,30 +25,28 @@ impl<T> Private<T> {
     }
 
     /// Second half: takes what is in the slot, and the allowance if `reclaim`, unless the owner is
-    /// inside, or `still` is given and the owner has moved on from it.
+    /// inside, or `still` is given and something has come since there were so many arrivals.
     ///
     /// # Safety
     ///
     /// The caller claimed the slot with [`claim`](Self::claim), then made a heavy fence that
     /// succeeded, and has not released the claim.
     pub(crate) unsafe fn seize(&self, still: Option<u32>, reclaim: bool) -> Option<Seized<T>> {
-        // Acquire: pairs with the Release in `enter`; the owner's use is over.
-        let seq = self.seq.load(Acquire);
-        if seq % 2 == 1 || still.is_some_and(|still| still != seq as u32) {
+        if self.is_inside() || still.is_some_and(|still| still != self.arrivals() as u32) {
             return None;
         }
         // The slot is ours until the claim is released.
         Some(self.clear_out(reclaim))
     }
 
-    /// Second half: takes all but the newest object, unless the owner is inside.
+    /// Second half: takes all but the newest object, and the allowance for it if `reclaim`, unless the
+    /// owner is inside.
     ///
     /// # Safety
     ///
     /// As for [`seize`](Self::seize).
-    pub(crate) unsafe fn seize_tail(&self) -> Option<Chain<T>> {
-        // Acquire: as in `seize`.
-        if self.seq.load(Acquire) % 2 == 1 {
+    pub(crate) unsafe fn seize_tail(&self, reclaim: bool) -> Option<(Chain<T>, Option<Allowance>)> {
+        if self.is_inside() {
             return None;
         }
         self.witness.exclusive(|| {
@@ -58,7 +57,15 @@ impl<T> Private<T> {
             let (newest, tail) = chain.split();
             let measure = Measure::new(newest.weight(), 1);
             self.hold(Chain::of(newest), measure);
-            tail
+            let tail = tail?;
+            let old = self.allowance();
+            if !reclaim {
+                return Some((tail, None));
+            }
+            // At least what the tail was covered by.
+            let rest = Allowance::new(old.objects() - 1, old.bytes() - measure.weight());
+            self.allow(Allowance::new(1, measure.weight()));
+            Some((tail, Some(rest)))
         })
     }
 

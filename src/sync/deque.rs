@@ -104,6 +104,11 @@ impl<E> Deque<E> {
         }
     }
 
+    /// How many elements there are, at a look. Exact when nobody pushes or takes.
+    pub(crate) fn len(&self) -> usize {
+        self.thieves.len()
+    }
+
     /// Whether the deque looks empty. Exact when nobody pushes or takes.
     pub(crate) fn is_empty(&self) -> bool {
         self.thieves.is_empty()

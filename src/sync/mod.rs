@@ -47,6 +47,7 @@ pub(crate) mod scale {
     /// Under loom 2, so that three workers already need a second word.
     pub(crate) const HINT_BITS: u32 = if cfg!(loom) { 2 } else { 64 };
 
-    /// Operations of one worker between two looks at the clock; a power of two.
-    pub(crate) const TICK: u64 = if cfg!(loom) { 1 << 40 } else { 1024 };
+    /// Arrivals at a worker's private slot between two looks at the clock; a power of two. With the
+    /// hits, which do not count, at most twice as many operations.
+    pub(crate) const TICK: u32 = if cfg!(loom) { 1 << 31 } else { 512 };
 }
