@@ -1,0 +1,3 @@
+module stealpool-peers
+
+go 1.21

@@ -1,0 +1,367 @@
+//! Tables and comparisons of what was measured.
+
+use crate::go;
+use crate::kept::Kept;
+use crate::latency::{Latency, PERCENTILES};
+use crate::measure::Row;
+use serde::{Deserialize, Serialize};
+use std::fmt::Write;
+use std::path::Path;
+
+/// Ours.
+pub const OURS: &str = "stealpool";
+
+/// Everything that one run has found.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Machine, compiler and versions.
+    pub about: String,
+    pub rows: Vec<Row>,
+    pub latencies: Vec<Latency>,
+    pub kept: Vec<Kept>,
+    /// Pools, threads, and bytes that a worker costs.
+    pub worker: Option<(usize, usize, f64)>,
+}
+
+/// An earlier run.
+pub fn read(path: &Path) -> Result<Run, String> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    serde_json::from_str(&text).map_err(|error| format!("{} is no run: {error}", path.display()))
+}
+
+impl Run {
+    pub fn save(&self, path: &Path) -> Result<(), String> {
+        let text = serde_json::to_string_pretty(self).map_err(|error| error.to_string())?;
+        crate::page::put(path, &text)
+    }
+
+    /// The row of one contender at one work, if it ran.
+    pub fn median(&self, work: &str, contender: &str) -> Option<f64> {
+        let same = |row: &&Row| row.work == work && row.contender == contender;
+        self.rows
+            .iter()
+            .find(same)?
+            .time
+            .as_ref()
+            .ok()
+            .map(|time| time.median)
+    }
+}
+
+/// The works of some rows, in order.
+pub fn works(rows: &[Row]) -> Vec<&str> {
+    let mut works: Vec<&str> = Vec::new();
+    for row in rows {
+        if !works.contains(&row.work.as_str()) {
+            works.push(&row.work);
+        }
+    }
+    works
+}
+
+/// The rows of one work, best first, those that did not run last.
+pub fn of<'r>(rows: &'r [Row], work: &str) -> Vec<&'r Row> {
+    let mut rows: Vec<&Row> = rows.iter().filter(|row| row.work == work).collect();
+    rows.sort_by(|a, b| a.median().total_cmp(&b.median()));
+    rows
+}
+
+/// Whether objects given back on one thread can be got on another: what makes a pool shared.
+pub fn shares(contender: &str) -> bool {
+    !contender.starts_with("no pool") && !contender.starts_with("thread_local!")
+}
+
+/// Three digits or so.
+pub fn short(figure: f64) -> String {
+    match figure {
+        f if f < 9.995 => format!("{f:.2}"),
+        f if f < 99.95 => format!("{f:.1}"),
+        f if f < 1e6 => format!("{f:.0}"),
+        f => format!("{:.1} million", f / 1e6),
+    }
+}
+
+fn or_dash(figure: Option<f64>) -> String {
+    figure.map_or("-".to_string(), short)
+}
+
+fn bold(text: &str, contender: &str) -> String {
+    match contender {
+        OURS => format!("**{text}**"),
+        _ => text.to_string(),
+    }
+}
+
+/// Medians of all works of a family side by side: a line a contender.
+fn overview(run: &Run, family: &str) -> String {
+    let all = works(&run.rows).into_iter();
+    let works: Vec<&str> = all.filter(|work| belongs(work, family)).collect();
+    let mut contenders: Vec<&str> = Vec::new();
+    for row in works.iter().flat_map(|work| of(&run.rows, work)) {
+        if !contenders.contains(&row.contender.as_str()) {
+            contenders.push(&row.contender);
+        }
+    }
+    let mut text = format!(
+        "| ns | {} |\n|---|{}\n",
+        works.join(" | "),
+        "---|".repeat(works.len())
+    );
+    for contender in contenders {
+        let cells = works.iter().map(|work| {
+            let figure = run.median(work, contender).map_or("-".into(), short);
+            bold(&figure, contender)
+        });
+        let cells: Vec<String> = cells.collect();
+        let name = bold(contender, contender);
+        let _infallible = writeln!(text, "| {name} | {} |", cells.join(" | "));
+    }
+    text
+}
+
+fn belongs(work: &str, family: &str) -> bool {
+    work.split(',').next() == Some(family)
+}
+
+/// Everything about one work, best first, ours in bold.
+fn details(run: &Run, work: &str) -> String {
+    let rows = of(&run.rows, work);
+    let ours = run.median(work, OURS);
+    let mut text = format!(
+        "#### {work}\n\n\
+         | contender | ns | least to most | times ours | created, % | instructions | locked |\n\
+         |---|---|---|---|---|---|---|\n"
+    );
+    for row in rows {
+        let name = bold(&row.contender, &row.contender);
+        let _infallible = match &row.time {
+            Err(why) => writeln!(text, "| {name} | {why} | | | | | |"),
+            Ok(time) => writeln!(
+                text,
+                "| {name} | {} | {} to {} | {} | {} | {} | {} |",
+                bold(&short(time.median), &row.contender),
+                short(time.least),
+                short(time.most),
+                or_dash(ours.map(|ours| time.median / ours)),
+                or_dash(row.created_percent),
+                row.instructions
+                    .map_or("-".to_string(), |count| format!("{count:.0}")),
+                row.locked
+                    .map_or("-".to_string(), |count| format!("{count:.1}")),
+            ),
+        };
+    }
+    text.push('\n');
+    text
+}
+
+/// Percentiles of a get, quiet and while another thread frees.
+fn latencies(all: &[Latency]) -> String {
+    let heads: Vec<&str> = PERCENTILES.iter().map(|(name, _)| *name).collect();
+    let mut text = format!(
+        "| ns | | {} | longest | a pass, ms | world stopped, µs |\n|---|---|{}---|---|---|\n",
+        heads.join(" | "),
+        "---|".repeat(heads.len())
+    );
+    for one in all {
+        let line = |figures: &[f64]| {
+            let figures: Vec<String> = figures.iter().map(|f| short(*f)).collect();
+            figures.join(" | ")
+        };
+        let name = bold(&one.contender, &one.contender);
+        let stopped = one.stopped.map(|nanos| nanos / 1e3);
+        let _infallible = writeln!(
+            text,
+            "| {name} | quiet | {} | | | |\n| | freeing | {} | {} | {} | {} |",
+            line(&one.quiet),
+            line(&one.freeing),
+            short(one.longest),
+            short(one.pass),
+            or_dash(stopped)
+        );
+    }
+    text
+}
+
+/// What is idle after a burst.
+fn kept(all: &[Kept]) -> String {
+    let mut text = String::from(
+        "| contender | objects at once | after one cycle | after two | KiB at once | after one | after two |\n\
+         |---|---|---|---|---|---|---|\n",
+    );
+    for one in all {
+        let objects = one
+            .objects
+            .map(|objects| objects.map(|count| count.to_string()));
+        let kib = one.kib.map(|kib| kib.map(|kib| format!("{kib:.0}")));
+        let none = || ["-"; 3].map(String::from);
+        let cells = [objects.unwrap_or_else(none), kib.unwrap_or_else(none)].concat();
+        let name = bold(&one.contender, &one.contender);
+        let _infallible = writeln!(text, "| {name} | {} |", cells.join(" | "));
+    }
+    text
+}
+
+/// The families of works, with what is said of them.
+const FAMILIES: [(&str, &str); 9] = [
+    ("pair", "Get, touch, drop"),
+    ("burst", "Bursts"),
+    ("starvation", "Starvation"),
+    ("expensive", "Expensive constructors"),
+    ("transfer", "Transfer"),
+    ("threads", "Threads"),
+    ("pools", "Several pools"),
+    ("miss", "Misses"),
+    ("cycle", "After a cycle"),
+];
+
+/// The overviews of what has run, with `picture` behind each.
+pub fn overviews(run: &Run, picture: impl Fn(&str) -> String) -> String {
+    let mut text = String::new();
+    for (family, title) in FAMILIES {
+        if run.rows.iter().any(|row| belongs(&row.work, family)) {
+            let (table, plot) = (overview(run, family), picture(family));
+            let _infallible = writeln!(text, "### {title}\n\n{table}\n{plot}");
+        }
+    }
+    if !run.latencies.is_empty() {
+        let (table, plot) = (latencies(&run.latencies), picture("latency"));
+        let _infallible = writeln!(
+            text,
+            "### Latency while idle objects are freed\n\n{table}\n{plot}"
+        );
+    }
+    if !run.kept.is_empty() {
+        let (table, plot) = (kept(&run.kept), picture("kept"));
+        let _infallible = writeln!(text, "### Retained after a burst\n\n{table}\n{plot}");
+    }
+    text
+}
+
+/// Every work in full.
+pub fn all_details(run: &Run) -> String {
+    works(&run.rows)
+        .iter()
+        .map(|work| details(run, work))
+        .collect()
+}
+
+/// For a terminal.
+pub fn text(run: &Run) -> String {
+    let overviews = overviews(run, |_| String::new());
+    format!(
+        "{}\n{overviews}{}{}",
+        run.about,
+        all_details(run),
+        crate::bars::table(run)
+    )
+}
+
+/// What has changed from one run to another; a `*` where the spreads do not overlap.
+pub fn compare(old: &[Row], new: &[Row]) -> String {
+    let mut text =
+        String::from("| work | contender | old | new | new / old | |\n|---|---|---|---|---|---|\n");
+    for row in new {
+        let same = |other: &&Row| other.work == row.work && other.contender == row.contender;
+        let before = old.iter().find(same).and_then(|row| row.time.as_ref().ok());
+        let (Some(before), Ok(now)) = (before, &row.time) else {
+            continue;
+        };
+        let apart = before.most < now.least || now.most < before.least;
+        let _infallible = writeln!(
+            text,
+            "| {} | {} | {} | {} | {:.2} | {} |",
+            row.work,
+            row.contender,
+            short(before.median),
+            short(now.median),
+            now.median / before.median,
+            if apart { "*" } else { "" }
+        );
+    }
+    text
+}
+
+/// The best of those at a work who share objects among threads, except ours and Go.
+pub fn best_peer<'r>(run: &'r Run, work: &str) -> Option<(&'r str, f64)> {
+    let rows = of(&run.rows, work).into_iter();
+    let mut peers = rows.filter(|row| {
+        let other = !row.contender.starts_with(OURS) && row.contender != go::NAME;
+        row.time.is_ok() && other && shares(&row.contender)
+    });
+    peers
+        .next()
+        .map(|row| (row.contender.as_str(), row.median()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::Spread;
+
+    pub fn row(work: &str, contender: &str, median: f64) -> Row {
+        Row {
+            work: work.into(),
+            contender: contender.into(),
+            time: Ok(Spread {
+                median,
+                least: median * 0.9,
+                most: median * 1.1,
+            }),
+            created_percent: None,
+            instructions: Some(7.2),
+            locked: None,
+        }
+    }
+
+    fn run() -> Run {
+        let absent = Row {
+            time: Err("cannot".into()),
+            ..row("pair, b", "Mutex<Vec>", 0.0)
+        };
+        let rows = vec![
+            row("pair, a", "no pool", 1.0),
+            row("pair, a", "Mutex<Vec>", 30.0),
+            row("pair, a", OURS, 3.0),
+            row("pair, b", OURS, 4.0),
+            absent,
+        ];
+        Run {
+            rows,
+            ..Run::default()
+        }
+    }
+
+    #[test]
+    fn tables_put_the_best_first_and_count_from_ours() {
+        let text = details(&run(), "pair, a");
+        let lines: Vec<&str> = text.lines().collect();
+        let ours = "| **stealpool** | **3.00** | 2.70 to 3.30 | 1.00 | - | 7 | - |";
+        assert_eq!(lines[5], ours, "{text}");
+        assert!(lines[6].contains("| 10.0 |"), "{text}");
+        let missing = details(&run(), "pair, b");
+        assert!(missing.contains("| Mutex<Vec> | cannot |"), "{missing}");
+    }
+
+    #[test]
+    fn overviews_have_a_line_a_contender() {
+        let text = overview(&run(), "pair");
+        assert!(
+            text.contains("| **stealpool** | **3.00** | **4.00** |"),
+            "{text}"
+        );
+        assert!(text.contains("| Mutex<Vec> | 30.0 | - |"), "{text}");
+    }
+
+    #[test]
+    fn peers_share_objects() {
+        assert_eq!(best_peer(&run(), "pair, a"), Some(("Mutex<Vec>", 30.0)));
+    }
+
+    #[test]
+    fn a_comparison_marks_what_moved() {
+        let text = compare(&[row("w", OURS, 3.0)], &[row("w", OURS, 6.0)]);
+        assert!(text.contains("| 2.00 | * |"), "{text}");
+    }
+}
