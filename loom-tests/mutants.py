@@ -41,7 +41,7 @@ MUTANTS = [
     ("close: closer's fence", "src/engine.rs", "collector that held it finds the engine closed.\n        fence(SeqCst);", "collector that held it finds the engine closed."),
     ("close: collector's fence", "src/engine.rs", "        // Pairs with the fence in `close`.\n        fence(SeqCst);\n", ""),
     ("close: collector never asks", "src/cycle.rs", "if self.is_closed() {", "if false {"),
-    ("victims not emptied", "src/cycle.rs", "self.empty(victims, Some(cycle), dead);", ""),
+    ("victims not emptied", "src/cycle.rs", "        self.empty(victims, Some(cycle), &mut Quota::unlimited(), dead);\n", ""),
     ("turned twice", "src/generation.rs", ".compare_exchange(cycle, cycle + 1, Relaxed, Relaxed)\n            .is_ok()", ".fetch_add(1, Relaxed) == cycle"),
     ("later cycle's note ignored", "src/cycle.rs", "if (stands.cycle.wrapping_sub(seen.cycle) as i32) <= 0 {", "if false {"),
     ("shared count published Relaxed", "src/shared.rs", "shelf.chains.fetch_add(1, Release)", "shelf.chains.fetch_add(1, Relaxed)"),
@@ -65,6 +65,15 @@ MUTANTS = [
     ("shrunk and charged still", "src/engine/depth.rs", "            self.budget.unlend(new, old);\n", ""),
     ("empty slot keeps its allowance", "src/engine.rs", "if self.lends && me.worker().census().0 == 0 {", "if false {"),
     ("refund lost", "src/engine.rs", "        me.count_deep_bytes(object.weight(), true);\n        self.budget.refund(1, object.weight());\n", "        me.count_deep_bytes(object.weight(), true);\n"),
+    ("doze: creator's fence", "src/sync/doze.rs", "        fence::light();\n", ""),
+    ("doze: sleeper's fence", "src/sync/doze.rs", "let fenced = fence::heavy();", "let fenced = true;"),
+    ("doze: everybody wakes", "src/sync/doze.rs", "self.asleep.swap(false, AcqRel)", "true"),
+    ("grave published Relaxed", "src/grave.rs", "below, plot, Release, Relaxed", "below, plot, Relaxed, Relaxed"),
+    ("grave found Relaxed", "src/grave.rs", "self.top.swap(ptr::null_mut(), Acquire)", "self.top.swap(ptr::null_mut(), Relaxed)"),
+    ("grave: the rest forgotten", "src/grave.rs", "            self.add(batch);\n", "            std::mem::forget(batch);\n"),
+    ("step turns before it is empty", "src/cycle.rs", "if empty && self.generation.turn(cycle) {", "if self.generation.turn(cycle) {"),
+    ("step goes on in the next cycle", "src/cycle.rs", "self.empty(victims, Some(cycle), &mut quota, dead);\n        if empty", "self.empty(victims, None, &mut quota, dead);\n        if empty"),
+    ("bytes taken without the slots", "src/cycle.rs", "        {\n            self.call_in(Reach::All, taken);\n        }", "        {}"),
 ]
 
 MASKED = "loom orders every SC fence with all later ones, and the fences of the hand-off stand next to it"

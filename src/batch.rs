@@ -30,6 +30,13 @@ impl<T> Batch<T> {
         }
     }
 
+    /// One object.
+    pub(crate) fn of(object: Object<T>) -> Self {
+        let mut batch = Batch::new();
+        batch.add(Chain::of(object));
+        batch
+    }
+
     /// How many objects.
     pub(crate) fn len(&self) -> usize {
         self.count

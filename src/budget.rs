@@ -6,16 +6,21 @@
 //! shared. Lent allowances never exceed half of either bound; the other half is there for whoever
 //! gives back more than it takes. A cycle takes the allowance of an idle slot back.
 //!
-//! A pool without bounds skips all of this.
+//! A pool without bounds skips all of this. Several pools may share one budget (`keyed.rs`).
 
 use crate::allowance::Allowance;
 use crate::object::Chain;
 use crate::sync::atomic::AtomicU64;
 use crate::sync::atomic::Ordering::Relaxed;
+use std::sync::Arc;
 
-/// The bounds of one pool, and what is charged against them.
+/// The bounds of one pool, or of several together: clones keep one sum. `None`: no bound.
+#[derive(Clone, Debug)]
+pub(crate) struct Budget(Option<Arc<Books>>);
+
+/// What is charged against which bounds.
 #[derive(Debug)]
-pub(crate) struct Budget {
+struct Books {
     objects: Account,
     bytes: Account,
     lent_objects: Account,
@@ -25,42 +30,45 @@ pub(crate) struct Budget {
 impl Budget {
     /// Bounds on idle objects and on their bytes; `u64::MAX` is none.
     pub(crate) fn new(objects: u64, bytes: u64) -> Self {
+        if objects == u64::MAX && bytes == u64::MAX {
+            return Budget(None);
+        }
         let half = |bound: u64| if bound == u64::MAX { bound } else { bound / 2 };
-        Budget {
+        Budget(Some(Arc::new(Books {
             objects: Account::new(objects),
             bytes: Account::new(bytes),
             lent_objects: Account::new(half(objects)),
             lent_bytes: Account::new(half(bytes)),
-        }
+        })))
     }
 
     /// Objects and bytes charged now, lent allowances included.
     #[allow(dead_code, reason = "asked by models and tests")]
     pub(crate) fn charged(&self) -> (u64, u64) {
-        (self.objects.charged(), self.bytes.charged())
+        let charged = |books: &Arc<Books>| (books.objects.charged(), books.bytes.charged());
+        self.0.as_ref().map_or((0, 0), charged)
     }
 
     /// Objects and bytes lent to private slots now.
     #[allow(dead_code, reason = "asked by models and tests")]
     pub(crate) fn lent(&self) -> (u64, u64) {
-        (self.lent_objects.charged(), self.lent_bytes.charged())
+        let lent = |books: &Arc<Books>| (books.lent_objects.charged(), books.lent_bytes.charged());
+        self.0.as_ref().map_or((0, 0), lent)
     }
 
     /// Whether there is no bound at all.
     pub(crate) fn is_unbounded(&self) -> bool {
-        self.objects.bound == u64::MAX && self.bytes.bound == u64::MAX
+        self.0.is_none()
     }
 
     /// Charges for objects that go below the private slots. `false`: no room, nothing charged.
     pub(crate) fn charge(&self, objects: u64, bytes: u64) -> bool {
-        if self.is_unbounded() {
-            return true;
-        }
-        if !self.objects.charge(objects) {
+        let Some(books) = &self.0 else { return true };
+        if !books.objects.charge(objects) {
             return false;
         }
-        if !self.bytes.charge(bytes) {
-            self.objects.refund(objects);
+        if !books.bytes.charge(bytes) {
+            books.objects.refund(objects);
             return false;
         }
         true
@@ -68,25 +76,26 @@ impl Budget {
 
     /// Undoes a [`charge`](Self::charge).
     pub(crate) fn refund(&self, objects: u64, bytes: u64) {
-        if !self.is_unbounded() {
-            self.objects.refund(objects);
-            self.bytes.refund(bytes);
+        if let Some(books) = &self.0 {
+            books.objects.refund(objects);
+            books.bytes.refund(bytes);
         }
     }
 
     /// Raises a private slot's allowance. `false`: no room, nothing lent.
     pub(crate) fn lend(&self, from: Allowance, to: Allowance) -> bool {
+        let Some(books) = &self.0 else { return true };
         let (objects, bytes) = difference(from, to);
-        if !self.lent_objects.charge(objects) {
+        if !books.lent_objects.charge(objects) {
             return false;
         }
-        if !self.lent_bytes.charge(bytes) {
-            self.lent_objects.refund(objects);
+        if !books.lent_bytes.charge(bytes) {
+            books.lent_objects.refund(objects);
             return false;
         }
         if !self.charge(objects, bytes) {
-            self.lent_objects.refund(objects);
-            self.lent_bytes.refund(bytes);
+            books.lent_objects.refund(objects);
+            books.lent_bytes.refund(bytes);
             return false;
         }
         true
@@ -94,19 +103,22 @@ impl Budget {
 
     /// Undoes a [`lend`](Self::lend).
     pub(crate) fn unlend(&self, from: Allowance, to: Allowance) {
+        let Some(books) = &self.0 else { return };
         let (objects, bytes) = difference(from, to);
-        self.lent_objects.refund(objects);
-        self.lent_bytes.refund(bytes);
+        books.lent_objects.refund(objects);
+        books.lent_bytes.refund(bytes);
         self.refund(objects, bytes);
     }
 
     /// Takes an allowance back from a slot, of which a chain that goes below keeps its part.
     pub(crate) fn take_back<T>(&self, allowance: Option<Allowance>, chain: Option<&Chain<T>>) {
-        let Some(allowance) = allowance else { return };
+        let Some((books, allowance)) = self.0.as_ref().zip(allowance) else {
+            return;
+        };
         let (objects, bytes) = chain.map_or((0, 0), |chain| (chain.len(), chain.weight()));
         debug_assert!(objects <= allowance.objects() && bytes <= allowance.bytes());
-        self.lent_objects.refund(allowance.objects());
-        self.lent_bytes.refund(allowance.bytes());
+        books.lent_objects.refund(allowance.objects());
+        books.lent_bytes.refund(allowance.bytes());
         self.refund(
             allowance.objects().saturating_sub(objects),
             allowance.bytes().saturating_sub(bytes),
@@ -231,7 +243,7 @@ mod tests {
     #[test]
     fn no_bound_means_no_arithmetic() {
         let budget = Budget::new(u64::MAX, u64::MAX);
-        assert!(budget.is_unbounded());
+        assert!(budget.is_unbounded() && !Budget::new(u64::MAX, 1).is_unbounded());
         assert!(budget.charge(u64::MAX, u64::MAX));
         budget.refund(1, 1);
     }

@@ -1,5 +1,6 @@
 //! Settings, all `const fn`; none of them can be wrong.
 
+use crate::budget::Budget;
 use crate::object::HEAVIEST;
 use crate::policy::Policy;
 use crate::pool::Pool;
@@ -160,6 +161,12 @@ impl Builder {
             _ => 0xffff,
         };
         self
+    }
+
+    /// The bounds on idle objects and bytes.
+    pub(crate) fn budget(&self) -> Budget {
+        let bound = |n: usize| if n == usize::MAX { u64::MAX } else { n as u64 };
+        Budget::new(bound(self.max_idle), bound(self.idle_bytes))
     }
 
     /// Nanoseconds between cycles; `u64::MAX` for never.

@@ -35,7 +35,7 @@ impl<T> Engine<T> {
         let before = dead.len();
         let cycle = self.generation.cycle();
         let victims = Generation::victim_of(cycle);
-        self.empty(victims, Some(cycle), dead);
+        self.empty(victims, Some(cycle), &mut Quota::unlimited(), dead);
         self.generation.turn(cycle);
         self.call_in(Reach::Idle { now: cycle + 1 }, dead);
         self.ledger.aged_out.add((dead.len() - before) as u64);
@@ -44,31 +44,64 @@ impl<T> Engine<T> {
         }
     }
 
+    /// A part of the cycle that ends `cycle`, for a user's thread: takes about `objects` victims, and
+    /// turns the generation when there are no more. Nothing if that cycle is over. Any number of
+    /// threads may take steps; what one leaves undone another does.
+    pub(crate) fn step(&self, cycle: u64, objects: usize, dead: &mut Batch<T>) {
+        let before = dead.len();
+        let mut quota = Quota {
+            objects,
+            bytes: u64::MAX,
+        };
+        let victims = Generation::victim_of(cycle);
+        let empty = self.empty(victims, Some(cycle), &mut quota, dead);
+        if empty && self.generation.turn(cycle) {
+            self.call_in(Reach::Idle { now: cycle + 1 }, dead);
+        }
+        self.ledger.aged_out.add((dead.len() - before) as u64);
+    }
+
+    /// Takes idle objects of about so many bytes, those first that were not used for longest: victims,
+    /// then the far ends of the deques, then what threads have at hand.
+    pub(crate) fn take_bytes(&self, bytes: u64, taken: &mut Batch<T>) {
+        let primary = self.generation.primary();
+        let objects = usize::MAX;
+        let mut quota = Quota { objects, bytes };
+        if self.empty(primary.other(), None, &mut quota, taken)
+            && self.empty(primary, None, &mut quota, taken)
+        {
+            self.call_in(Reach::All, taken);
+        }
+    }
+
     /// Takes every idle object, whatever its age. In the direction in which objects move: what a put
     /// pushes down meanwhile is found further down.
     pub(crate) fn take_all(&self, taken: &mut Batch<T>) {
         self.call_in(Reach::All, taken);
-        self.empty(Side::Even, None, taken);
-        self.empty(Side::Odd, None, taken);
+        self.empty(Side::Even, None, &mut Quota::unlimited(), taken);
+        self.empty(Side::Odd, None, &mut Quota::unlimited(), taken);
     }
 
-    /// Empties one side of every worker and of the shared store; stops early when `during` is given
-    /// and that cycle is over, because the side is not a victim any more.
-    fn empty(&self, side: Side, during: Option<u64>, taken: &mut Batch<T>) {
+    /// Empties one side of every worker and of the shared store; stops early when the quota is used up (a
+    /// chain may go beyond it), or when `during` is given and that cycle is over, because the side is not a
+    /// victim any more. Whether it has come to the end.
+    fn empty(
+        &self,
+        side: Side,
+        during: Option<u64>,
+        quota: &mut Quota,
+        taken: &mut Batch<T>,
+    ) -> bool {
         let _one_pin_for_all = deque::pin();
-        let on = || during.is_none_or(|cycle| self.generation.cycle() == cycle);
-        for deque in self.registry.iter().filter_map(|worker| worker.deque(side)) {
-            while on() {
-                let Some(chain) = deque.steal() else { break };
-                self.take_below_from(chain, taken);
-            }
-        }
-        while on() {
-            let Some(chain) = self.shared.steal(side, 0) else {
-                break;
-            };
+        let deques = self.registry.iter().filter_map(|worker| worker.deque(side));
+        let mut stolen = deques.flat_map(|deque| std::iter::from_fn(|| deque.steal()));
+        while quota.is_left() && during.is_none_or(|cycle| self.generation.cycle() == cycle) {
+            let found = stolen.next().or_else(|| self.shared.steal(side, 0));
+            let Some(chain) = found else { return true };
+            quota.take(&chain);
             self.take_below_from(chain, taken);
         }
+        false
     }
 
     /// Books a chain out that a collector took from below the private slots.
@@ -233,6 +266,31 @@ impl<T> Engine<T> {
                 return ticket;
             }
         }
+    }
+}
+
+/// How much a collector may still take.
+#[derive(Clone, Copy, Debug)]
+struct Quota {
+    objects: usize,
+    bytes: u64,
+}
+
+impl Quota {
+    fn unlimited() -> Self {
+        Quota {
+            objects: usize::MAX,
+            bytes: u64::MAX,
+        }
+    }
+
+    fn is_left(&self) -> bool {
+        self.objects > 0 && self.bytes > 0
+    }
+
+    fn take<T>(&mut self, chain: &Chain<T>) {
+        self.objects = self.objects.saturating_sub(chain.len() as usize);
+        self.bytes = self.bytes.saturating_sub(chain.weight());
     }
 }
 

@@ -27,17 +27,15 @@ use crate::shared::Shared;
 use crate::stats::Ledger;
 use crate::sync::atomic::Ordering::{Relaxed, SeqCst};
 use crate::sync::atomic::{AtomicBool, AtomicU32, fence};
+use crate::sync::buckets::Buckets;
 use crate::sync::fence as asymmetric;
 use crate::sync::scale::REAL;
+use crate::tally::{Fate, Fates};
 use crate::worker::{Outcome, Owner, Tenancy, Worker};
 
 /// What an engine must know when it is made.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
-    /// Bound on idle objects; `u64::MAX` for none.
-    pub(crate) max_idle: u64,
-    /// Bound on idle bytes; `u64::MAX` for none.
-    pub(crate) idle_bytes: u64,
     /// Processors of the machine.
     pub(crate) cores: usize,
     /// The most objects a private slot may hold.
@@ -47,7 +45,8 @@ pub(crate) struct Plan {
 /// So many chains in an owner's deque are more than thieves want now.
 const SURPLUS: usize = if REAL { 8 } else { 2 };
 
-/// What became of a put: all is kept, or something came back for which there is no room.
+/// What became of a put: all is kept, or something came back for which there is no room. The caller
+/// counts what it drops.
 pub(crate) type Given<T> = Result<(), Batch<T>>;
 
 /// The moving part of a pool.
@@ -56,8 +55,11 @@ pub(crate) struct Engine<T> {
     pub(crate) registry: Registry<T>,
     pub(crate) generation: Generation,
     pub(crate) shared: Shared<T>,
+    /// Its own, or one that several engines share.
     pub(crate) budget: Budget,
     pub(crate) ledger: Ledger,
+    /// Each worker's, by its index, if it has needed one.
+    pub(crate) fates: Buckets<Fates>,
     /// The last ticket given to a collector.
     pub(crate) tickets: AtomicU32,
     closed: AtomicBool,
@@ -72,8 +74,8 @@ pub(crate) struct Engine<T> {
 }
 
 impl<T> Engine<T> {
-    pub(crate) fn new(plan: Plan) -> Self {
-        let budget = Budget::new(plan.max_idle, plan.idle_bytes);
+    /// An engine that keeps to this budget, alone or together with others.
+    pub(crate) fn new(plan: Plan, budget: Budget) -> Self {
         // A slot that no collector could ever empty is never filled.
         let slots = asymmetric::available();
         Engine {
@@ -81,6 +83,7 @@ impl<T> Engine<T> {
             generation: Generation::new(),
             shared: Shared::new(plan.cores),
             ledger: Ledger::default(),
+            fates: Buckets::new(),
             tickets: AtomicU32::new(0),
             closed: AtomicBool::new(false),
             deques: plan.cores.saturating_mul(4),
@@ -312,7 +315,6 @@ impl<T> Engine<T> {
                 refused.add(Chain::of(object));
             }
         }
-        self.ledger.overflowed.add(refused.len() as u64);
         self.ledger.refused_by_workers.add(refused.len() as u64);
         if refused.len() == 0 {
             Ok(())
@@ -337,7 +339,6 @@ impl<T> Engine<T> {
     /// Puts an object into the shared store, for a thread without a worker.
     pub(crate) fn give_ownerless(&self, object: Object<T>) -> Result<(), Object<T>> {
         if !self.budget.charge(1, object.weight()) {
-            self.ledger.overflowed.add(1);
             return Err(object);
         }
         let whose = self.ledger.ownerless_puts.get() as usize;
@@ -346,6 +347,18 @@ impl<T> Engine<T> {
         self.shared
             .push(self.generation.primary(), whose, Chain::of(object));
         Ok(())
+    }
+
+    /// Counts what has become of objects, in the hands of this owner or of a thread without a worker.
+    pub(crate) fn count(&self, me: Option<Owner<'_, T>>, fate: Fate, objects: u64) {
+        let mine = me.and_then(|me| {
+            let index = me.worker().index();
+            self.fates.get_or_grow(index, Fates::default)
+        });
+        match mine {
+            Some(fates) => fates.add(fate, objects),
+            None => self.ledger.fates.add(fate, objects),
+        }
     }
 
     /// Says that no thread will ever use a worker of this engine again. A collector that is at work

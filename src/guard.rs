@@ -6,6 +6,7 @@
 use crate::object::Object;
 use crate::policy::Policy;
 use crate::pool::Pool;
+use crate::tally::Fate;
 use std::borrow::{Borrow, BorrowMut};
 use std::fmt;
 use std::mem::ManuallyDrop;
@@ -136,7 +137,9 @@ macro_rules! guard {
             ///
             /// Not counted as discarded. Frees the box that the pool kept the object in.
             pub fn into_inner(guard: Self) -> T {
-                Self::dismantle(guard).1.into_value()
+                let (pool, object) = Self::dismantle(guard);
+                pool.count(Fate::Released, 1);
+                object.into_value()
             }
 
             /// Drops the object instead of returning it: it is broken, or not worth keeping.
@@ -146,7 +149,7 @@ macro_rules! guard {
             /// If the object's destructor does.
             pub fn discard(guard: Self) {
                 let (pool, object) = Self::dismantle(guard);
-                pool.discard(object);
+                pool.discard(object, Fate::Discarded);
             }
 
             /// Returns the object now; the same as dropping the guard.

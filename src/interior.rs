@@ -1,70 +1,220 @@
 //! The part of a pool that stands still while the pool itself may move: the engine and the clock.
 //!
-//! It is made on the first use, found through one pointer ([`Link`]), and shared with the roster. What
+//! It is made on the first use, found through one pointer (`link.rs`), and shared with the roster. What
 //! a cycle takes is dropped here, after the engine has let go of it: each object for itself, so
 //! that a panicking destructor costs that object and no other.
 
+use crate::background;
 use crate::batch::Batch;
-use crate::current;
+use crate::budget::Budget;
 use crate::engine::{Engine, Plan};
+use crate::export;
+use crate::grave::Grave;
+use crate::object::{Chain, Object};
 use crate::rental::Rental;
-use crate::roster::{self, Member, PoolId};
-use crate::stats::Collected;
-use crate::worker::{Owner, Worker};
+use crate::roster::{Member, PoolId};
+use crate::stats::{Collected, Stats};
 use std::any::Any;
-use std::fmt;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::ptr::{self, NonNull};
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
-use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::thread;
 use std::time::Instant;
 
 /// What a panic carries.
 pub(crate) type Payload = Box<dyn Any + Send>;
 
+/// How many objects a user's thread frees at one of its looks at the clock, for a cycle on use.
+const STEP: usize = 64;
+
+/// What an interior must know when it is made.
+pub(crate) struct Setup {
+    pub(crate) plan: Plan,
+    /// Nanoseconds between cycles; `u64::MAX` for never.
+    pub(crate) interval: u64,
+    pub(crate) name: Option<&'static str>,
+    pub(crate) budget: Budget,
+    /// Who makes room in a budget that others keep to, too.
+    pub(crate) relief: Option<Arc<dyn Relief>>,
+}
+
+/// Makes room in a budget that several pools share.
+pub(crate) trait Relief: Send + Sync {
+    /// Drops idle objects of the pool that was not used for longest.
+    fn make_room(&self) -> Result<(), Payload>;
+}
+
 /// Engine and clock of one pool.
 pub(crate) struct Interior<T> {
     pub(crate) engine: Engine<T>,
     clock: Clock,
+    /// The cycle that users' threads work at, step by step; over if it is not the next one.
+    due: AtomicU64,
+    /// What their steps took and did not drop yet.
+    grave: Grave<T>,
+    /// Gets by the last look at the budget of the process.
+    noted_gets: AtomicU64,
+    relief: Option<Arc<dyn Relief>>,
+    name: Option<&'static str>,
     pub(crate) rental: Rental,
     /// The pool's number, or 0 if the roster is full.
     id: AtomicU64,
 }
 
 impl<T> Interior<T> {
+    pub(crate) fn new(setup: Setup) -> Self {
+        Interior {
+            engine: Engine::new(setup.plan, setup.budget),
+            relief: setup.relief,
+            clock: Clock::new(setup.interval),
+            due: AtomicU64::new(0),
+            grave: Grave::new(),
+            noted_gets: AtomicU64::new(0),
+            name: setup.name,
+            rental: Rental::new(),
+            id: AtomicU64::new(0),
+        }
+    }
+
+    /// The pool's number, or 0 if the roster is full.
+    pub(crate) fn id(&self) -> u64 {
+        // Relaxed: written before the interior was published.
+        self.id.load(Relaxed)
+    }
+
+    /// Sets the number, before anyone else knows the interior.
+    pub(crate) fn number(&self, id: Option<PoolId>) {
+        // Relaxed: published with the interior.
+        self.id.store(id.map_or(0, PoolId::get), Relaxed);
+    }
+
     /// Runs one cycle and drops what it took. The panic, if any, is the first.
-    fn cycle(&self) -> Result<Collected, Payload> {
+    pub(crate) fn cycle(&self) -> Result<Collected, Payload> {
         let mut dead = Batch::new();
         self.engine.cycle(&mut dead);
         let dropped = dead.len();
         let aged = self.engine.stats().idle;
-        bury(dead)?;
+        first_of(bury(dead), self.bury_all())?;
+        export::cycle_ended(self.name, || self.engine.stats(), dropped);
         Ok(Collected { aged, dropped })
     }
 
-    /// Runs one cycle; a destructor's panic goes on once everything is dropped.
-    pub(crate) fn collect(&self) -> Collected {
-        self.cycle().unwrap_or_else(|payload| {
-            go_on(payload);
-            Collected::default()
-        })
+    /// Drops what cycles on use have left.
+    fn bury_all(&self) -> Result<(), Payload> {
+        let mut first = Ok(());
+        while let Some(batch) = self.grave.take() {
+            first = first_of(first, bury(batch));
+        }
+        first
     }
 
-    /// Runs a cycle if the clock says so. To be called once in a while.
+    /// Works at a cycle if the clock says so: takes and drops a bounded number of objects, and leaves the
+    /// rest to later calls. To be called once in a while. Nothing while a collector runs.
     #[cold]
-    pub(crate) fn tick(&self) {
-        if self.clock.is_due() {
-            self.collect();
+    pub(crate) fn tick(&self) -> Result<(), Payload> {
+        if self.clock.is_never() || background::runs() {
+            return Ok(());
         }
+        if self.clock.is_due() {
+            // Relaxed: a wish; the generation turns once.
+            self.due.store(self.engine.generation.cycle() + 1, Relaxed);
+        }
+        self.advance(STEP)
+    }
+
+    /// Takes and drops about so many objects for the cycle that is under way, if any.
+    ///
+    /// A thread that puts objects down in the pool advances by twice as many. So a cycle ends before as many
+    /// have come as it began with, whatever the rhythm, and no call pays for more than its own.
+    pub(crate) fn advance(&self, objects: usize) -> Result<(), Payload> {
+        let cycle = self.engine.generation.cycle();
+        // Relaxed: a wish.
+        let is_due = self.due.load(Relaxed) == cycle + 1;
+        let mut dead = match self.grave.take() {
+            Some(batch) => batch,
+            None if is_due => Batch::new(),
+            None => return Ok(()),
+        };
+        if is_due && dead.len() < objects {
+            let before = dead.len();
+            self.engine.step(cycle, objects - before, &mut dead);
+            if self.engine.generation.cycle() != cycle {
+                export::cycle_ended(self.name, || self.engine.stats(), dead.len() - before);
+            }
+        }
+        let mut first = Ok(());
+        for _ in 0..objects {
+            let Some(object) = dead.pop() else { break };
+            first = first_of(first, bury_one(object));
+        }
+        self.grave.add(dead);
+        first
+    }
+
+    /// Gives what found no room another try, once others that share the budget have made some. What still
+    /// finds none comes back, and a destructor's panic.
+    pub(crate) fn make_room(&self, mut refused: Batch<T>) -> (Batch<T>, Result<(), Payload>) {
+        let Some(relief) = &self.relief else {
+            return (refused, Ok(()));
+        };
+        let end = relief.make_room();
+        let mut left = Batch::new();
+        while let Some(object) = refused.pop() {
+            if let Err(object) = self.engine.give_ownerless(object) {
+                left.add(Chain::of(object));
+            }
+        }
+        (left, end)
+    }
+
+    /// Drops every idle object, and those that wait to be dropped.
+    pub(crate) fn clear(&self) -> Result<usize, Payload> {
+        let mut taken = Batch::new();
+        self.engine.take_all(&mut taken);
+        self.drop_cleared(taken)
+    }
+
+    /// Drops idle objects of about so many bytes, the least used first.
+    fn shrink(&self, bytes: u64) -> Result<usize, Payload> {
+        let mut taken = Batch::new();
+        self.engine.take_bytes(bytes, &mut taken);
+        self.drop_cleared(taken)
+    }
+
+    fn drop_cleared(&self, taken: Batch<T>) -> Result<usize, Payload> {
+        let count = taken.len();
+        self.engine.ledger.cleared.add(count as u64);
+        first_of(bury(taken), self.bury_all())?;
+        Ok(count)
     }
 }
 
 impl<T: Send> Member for Interior<T> {
-    fn collect(&self) -> Collected {
-        Interior::collect(self)
+    fn name(&self) -> Option<&'static str> {
+        self.name
+    }
+
+    fn stats(&self) -> Stats {
+        self.engine.stats()
+    }
+
+    fn uses_since(&self, gets: u64) -> u64 {
+        // Relaxed: a figure.
+        gets.saturating_sub(self.noted_gets.swap(gets, Relaxed))
+    }
+
+    fn collect(&self) -> Result<Collected, Payload> {
+        self.cycle()
+    }
+
+    fn clear(&self) -> Result<usize, Payload> {
+        Interior::clear(self)
+    }
+
+    fn shrink(&self, bytes: u64) -> Result<usize, Payload> {
+        Interior::shrink(self, bytes)
     }
 
     fn leave(&self, index: usize, tenancy: u32) {
@@ -82,7 +232,7 @@ impl<T> Drop for Interior<T> {
         let sweep = || {
             let mut left = Batch::new();
             self.engine.take_all(&mut left);
-            bury(left)
+            first_of(bury(left), self.bury_all())
         };
         if let Err(payload) = catch_unwind(AssertUnwindSafe(sweep)).and_then(|end| end) {
             dispose(payload);
@@ -94,14 +244,27 @@ impl<T> Drop for Interior<T> {
 pub(crate) fn bury<T>(mut dead: Batch<T>) -> Result<(), Payload> {
     let mut first = Ok(());
     while let Some(object) = dead.pop() {
-        let end = catch_unwind(AssertUnwindSafe(|| drop(object)));
-        match end {
-            Err(payload) if first.is_ok() => first = Err(payload),
-            Err(payload) => dispose(payload),
-            Ok(()) => {}
-        }
+        first = first_of(first, bury_one(object));
     }
     first
+}
+
+fn bury_one<T>(object: Object<T>) -> Result<(), Payload> {
+    catch_unwind(AssertUnwindSafe(|| drop(object)))
+}
+
+/// The first panic of two; the other is disposed of.
+pub(crate) fn first_of(
+    first: Result<(), Payload>,
+    then: Result<(), Payload>,
+) -> Result<(), Payload> {
+    match (first, then) {
+        (Err(first), Err(then)) => {
+            dispose(then);
+            Err(first)
+        }
+        (first, then) => first.and(then),
+    }
 }
 
 /// Drops what a panic carried, which may panic in its turn; what *that* carries is leaked.
@@ -138,11 +301,13 @@ impl Clock {
         }
     }
 
+    /// Whether there are no cycles on use.
+    fn is_never(&self) -> bool {
+        self.interval == u64::MAX
+    }
+
     /// Whether a cycle is due; of several threads that ask, one is told so.
     fn is_due(&self) -> bool {
-        if self.interval == u64::MAX {
-            return false;
-        }
         let now = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         // Relaxed: the exchange decides, and nothing is published.
         let due = self.due.load(Relaxed);
@@ -152,164 +317,6 @@ impl Clock {
                 .due
                 .compare_exchange(due, next, Relaxed, Relaxed)
                 .is_ok()
-    }
-}
-
-/// How a pool finds its interior, and a thread its worker in it.
-pub(crate) struct Link<T> {
-    /// A copy of the interior's number for the hot path, or 0 before any thread has a worker.
-    id: AtomicU64,
-    /// From `Arc::into_raw`, or null before the first use.
-    interior: AtomicPtr<Interior<T>>,
-}
-
-// SAFETY: a link owns an `Arc<Interior<T>>`, which moves `T`s between threads and never shares one:
-// no `&T` leaves the engine. Two threads with a `&Link` can hand each other `T`s by value.
-unsafe impl<T: Send> Sync for Link<T> {}
-// SAFETY: as above; the objects inside go with the link.
-unsafe impl<T: Send> Send for Link<T> {}
-
-impl<T> Link<T> {
-    /// A link to nothing; allocates nothing.
-    pub(crate) const fn new() -> Self {
-        Link {
-            id: AtomicU64::new(0),
-            interior: AtomicPtr::new(ptr::null_mut()),
-        }
-    }
-
-    /// The interior, if the pool has been used.
-    #[inline]
-    pub(crate) fn interior(&self) -> Option<&Interior<T>> {
-        // Acquire: pairs with the exchange in `open`.
-        let interior = self.interior.load(Acquire);
-        // SAFETY: a non-null pointer came from `Arc::into_raw`, whose count is given back in
-        // `close` only, by `&mut self`.
-        unsafe { interior.as_ref() }
-    }
-
-    /// The calling thread's worker, if it is found at the first look: the hot path's way.
-    #[inline(always)]
-    pub(crate) fn owner(&self) -> Option<Owner<'_, T>> {
-        // Relaxed: a thread takes its seat under a number after it has read that number.
-        let worker = current::find(self.id.load(Relaxed))?;
-        // SAFETY: the table has it under this pool's number.
-        Some(unsafe { self.owner_of(worker) })
-    }
-
-    /// The calling thread's worker, if it has one.
-    pub(crate) fn seated_owner(&self) -> Option<Owner<'_, T>> {
-        // Relaxed: as in `owner`.
-        let worker = current::probe(self.id.load(Relaxed))?;
-        // SAFETY: as in `owner`.
-        Some(unsafe { self.owner_of(worker) })
-    }
-
-    /// # Safety
-    ///
-    /// The calling thread's table has `worker` under this pool's number.
-    #[inline(always)]
-    unsafe fn owner_of(&self, worker: NonNull<()>) -> Owner<'_, T> {
-        // SAFETY: no other pool ever has this number, so the pointer is to a worker of this pool's
-        // engine, of this `T`. The engine lives as long as the link, which is borrowed for `'_`, and
-        // its workers never move.
-        let worker = unsafe { worker.cast::<Worker<T>>().as_ref() };
-        // SAFETY: the seat is this thread's, and is given up when the tenancy ends.
-        unsafe { worker.owner() }
-    }
-}
-
-impl<T: Send + 'static> Link<T> {
-    /// The interior; makes it on the first use.
-    pub(crate) fn open(&self, plan: impl FnOnce() -> (Plan, u64)) -> &Interior<T> {
-        if let Some(interior) = self.interior() {
-            return interior;
-        }
-        let (plan, interval) = plan();
-        let made = Arc::new(Interior {
-            engine: Engine::new(plan),
-            clock: Clock::new(interval),
-            rental: Rental::new(),
-            id: AtomicU64::new(0),
-        });
-        let member: Weak<Interior<T>> = Arc::downgrade(&made);
-        let id = roster::enter(member);
-        // Relaxed: published with the interior.
-        made.id.store(id.map_or(0, PoolId::get), Relaxed);
-        let raw = Arc::into_raw(made).cast_mut();
-        // Release: publishes the interior. Acquire: a loser uses the winner's.
-        match self
-            .interior
-            .compare_exchange(ptr::null_mut(), raw, AcqRel, Acquire)
-        {
-            // SAFETY: `raw` is kept by `self.interior` from now on.
-            Ok(_) => unsafe { &*raw },
-            Err(theirs) => {
-                if let Some(id) = id {
-                    roster::exit(id);
-                }
-                // SAFETY: `raw` was not published.
-                drop(unsafe { Arc::from_raw(raw) });
-                // SAFETY: published by the winner, and kept as long as the link.
-                unsafe { &*theirs }
-            }
-        }
-    }
-
-    /// The calling thread's worker; takes a seat when it has none. `None` while the thread ends, or
-    /// if there is no room.
-    #[cold]
-    pub(crate) fn join(&self) -> Option<Owner<'_, T>> {
-        if let Some(me) = self.seated_owner() {
-            return Some(me);
-        }
-        let interior = self.interior()?;
-        // Relaxed: written before the interior was published.
-        let id = interior.id.load(Relaxed);
-        if id == 0 || current::is_ending() {
-            return None;
-        }
-        // Relaxed: every thread writes the same number, and reads it again only to look at its own
-        // table.
-        self.id.store(id, Relaxed);
-        let engine = &interior.engine;
-        let (worker, tenancy) = engine.join()?;
-        let raw = NonNull::from(worker).cast::<()>();
-        if !current::sit(PoolId::from_raw(id), raw, worker.index(), tenancy) {
-            engine.registry.leave(worker, tenancy);
-            return None;
-        }
-        self.seated_owner()
-    }
-}
-
-impl<T> Link<T> {
-    /// Leaves the roster and takes every idle object out.
-    pub(crate) fn close(&mut self) -> Batch<T> {
-        let mut taken = Batch::new();
-        let interior = mem::replace(self.interior.get_mut(), ptr::null_mut());
-        if interior.is_null() {
-            return taken;
-        }
-        // SAFETY: the pointer came from `Arc::into_raw` in `open`, and was just cleared.
-        let interior = unsafe { Arc::from_raw(interior) };
-        // Relaxed: written before the interior was published.
-        let id = interior.id.load(Relaxed);
-        if id != 0 {
-            roster::exit(PoolId::from_raw(id));
-            current::forget(id);
-        }
-        interior.engine.close();
-        interior.engine.take_all(&mut taken);
-        taken
-    }
-}
-
-impl<T> fmt::Debug for Link<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Link")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
     }
 }
 

@@ -8,7 +8,13 @@
 )]
 
 #[cfg(not(loom))]
+pub mod admission;
+#[cfg(not(loom))]
+mod background;
+#[cfg(not(loom))]
 mod builder;
+#[cfg(not(loom))]
+mod collector;
 #[cfg(not(loom))]
 #[expect(
     unsafe_code,
@@ -18,17 +24,29 @@ mod current;
 #[cfg(not(loom))]
 mod drain;
 #[cfg(not(loom))]
+mod export;
+#[cfg(not(loom))]
 #[expect(
     unsafe_code,
     reason = "takes the object out of a guard that is being dropped"
 )]
 mod guard;
 #[cfg(not(loom))]
+mod idle_budget;
+#[cfg(not(loom))]
+#[expect(unsafe_code, reason = "ends the tenancies of a thread that ends")]
+mod interior;
+#[cfg(not(loom))]
+#[expect(unsafe_code, reason = "maps are reclaimed through crossbeam-epoch")]
+mod keyed;
+#[cfg(not(loom))]
 #[expect(
     unsafe_code,
     reason = "an `Arc` behind an atomic pointer; the one place that makes owners"
 )]
-mod interior;
+mod link;
+#[cfg(not(loom))]
+mod listing;
 #[cfg(not(loom))]
 mod loan;
 #[cfg(not(loom))]
@@ -36,11 +54,19 @@ mod policy;
 #[cfg(not(loom))]
 mod pool;
 #[cfg(not(loom))]
+#[cfg_attr(
+    target_os = "linux",
+    expect(unsafe_code, reason = "the system call `poll`")
+)]
+mod pressure;
+#[cfg(not(loom))]
 mod recycle;
 mod rental;
 #[cfg(not(loom))]
 #[expect(unsafe_code, reason = "entries are reclaimed through crossbeam-epoch")]
 mod roster;
+#[cfg(not(loom))]
+mod upkeep;
 
 mod allowance;
 #[expect(unsafe_code, reason = "a stack that hangs on its objects' links")]
@@ -50,6 +76,8 @@ mod budget;
 mod cycle;
 mod engine;
 mod generation;
+#[expect(unsafe_code, reason = "a stack of boxes behind an atomic pointer")]
+mod grave;
 #[cfg(loom)]
 #[expect(unsafe_code, reason = "makes owners for the models' logical threads")]
 pub mod model;
@@ -67,6 +95,7 @@ mod stats;
     reason = "system calls, append-only buckets, the owner's end of a deque"
 )]
 mod sync;
+mod tally;
 #[expect(
     unsafe_code,
     reason = "the owner's token; deques behind atomic pointers"
@@ -76,19 +105,31 @@ mod worker;
 #[cfg(not(loom))]
 pub use builder::Builder;
 #[cfg(not(loom))]
+pub use collector::{Collector, CollectorBuilder, CycleReport, DestructorPanic};
+#[cfg(not(loom))]
 pub use drain::Drain;
+#[cfg(all(feature = "metrics", not(loom)))]
+pub use export::record_metrics;
 #[cfg(not(loom))]
 pub use guard::{Guard, OwnedGuard};
+#[cfg(not(loom))]
+pub use idle_budget::set_idle_budget;
+#[cfg(not(loom))]
+pub use keyed::KeyedPool;
+#[cfg(not(loom))]
+pub use listing::{NamedPool, registry};
 #[cfg(not(loom))]
 pub use policy::{ByType, Closures, Policy, policy};
 #[cfg(not(loom))]
 pub use pool::Pool;
 #[cfg(not(loom))]
+pub use pressure::{PressureSource, PressureStatus, PressureSwitch, Sleep};
+#[cfg(not(loom))]
 pub use recycle::Recycle;
 #[cfg(not(loom))]
 pub use roster::collect_all;
 #[cfg(not(loom))]
-pub use stats::{Collected, Stats};
+pub use stats::{Collected, Drops, Stats};
 
 /// The manual: each page is compiled with the crate, so that its examples run and its links hold.
 #[cfg(all(any(doc, doctest), not(loom)))]
@@ -103,6 +144,8 @@ pub mod docs {
     pub mod design {}
     #[doc = include_str!("../docs/verification.md")]
     pub mod verification {}
+    #[doc = include_str!("../docs/ageing.md")]
+    pub mod ageing {}
     #[doc = include_str!("../docs/benchmarks.md")]
     pub mod benchmarks {}
 }

@@ -8,12 +8,15 @@
 //! A hit touches the thread's worker and the object, nothing else; whatever leaves that path is
 //! in a function of its own.
 
+use crate::background;
+use crate::batch::Batch;
 use crate::guard::Guard;
-use crate::interior::{bury, go_on};
+use crate::interior::{Payload, bury, first_of, go_on};
 use crate::moved::{Placed, Turn};
 use crate::object::Object;
 use crate::policy::Policy;
 use crate::pool::Pool;
+use crate::tally::Fate;
 use crate::worker::Owner;
 use std::convert::Infallible;
 use std::thread;
@@ -27,7 +30,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     #[inline]
     pub(crate) fn give_back(&self, object: Object<T>) {
         if thread::panicking() {
-            return self.discard(object);
+            return self.discard(object, Fate::Panicked);
         }
         self.judge(object);
     }
@@ -36,20 +39,23 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     #[inline(never)]
     fn judge(&self, object: Object<T>) {
         if self.settings.max_idle == 0 {
-            return self.discard(object);
+            return self.discard(object, Fate::Disabled);
         }
         let mut judged = Judged {
             pool: self,
             object: Some(object),
+            fate: Fate::Panicked,
         };
         let Some(object) = &mut judged.object else {
             return;
         };
         if !self.policy.recycle(object.value_mut()) {
+            judged.fate = Fate::Refused;
             return;
         }
         let bytes = self.policy.footprint(object.value());
         if bytes > self.settings.max_object_bytes {
+            judged.fate = Fate::TooBig;
             return;
         }
         if let Some(object) = judged.object.take() {
@@ -60,9 +66,21 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// Drops an object that was not kept, and counts it.
     #[cold]
     #[inline(never)]
-    pub(crate) fn discard(&self, object: Object<T>) {
-        self.interior().engine.ledger.discarded.add(1);
+    pub(crate) fn discard(&self, object: Object<T>, fate: Fate) {
+        self.count(fate, 1);
         drop(object);
+    }
+
+    /// Counts an object from outside.
+    pub(crate) fn adopt(&self) {
+        self.count(Fate::Adopted, 1);
+        background::stir();
+    }
+
+    /// Counts what has become of objects in this thread's hands.
+    pub(crate) fn count(&self, fate: Fate, objects: u64) {
+        let engine = &self.interior().engine;
+        engine.count(self.link.seated_owner(), fate, objects);
     }
 
     /// Gives an object to the engine, and ages the pool when it is time. `false`: it, or one in its
@@ -100,14 +118,31 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     #[inline(never)]
     fn keep_slowly(&self, me: Owner<'_, T>, placed: Placed<T>, weight: u64, turn: Turn) -> bool {
         let interior = self.interior();
+        let down = match &placed {
+            Placed::Displaced(chain) => chain.len() as usize,
+            Placed::Kept | Placed::Refused(_) => 1,
+        };
         let refused = interior.engine.settle(me, placed, weight).err();
-        let kept = refused.is_none();
-        let end = refused.map_or(Ok(()), bury);
-        if turn.is_tick() {
-            interior.tick();
-        }
+        let (kept, end) = refused.map_or((true, Ok(())), |refused| self.overflow(refused));
+        let end = first_of(end, interior.advance(2 * down));
+        let end = if turn.is_tick() {
+            first_of(end, interior.tick())
+        } else {
+            end
+        };
         end.unwrap_or_else(go_on);
         kept
+    }
+
+    /// What found no room: is kept after all if others make some, or dropped and counted. Whether all
+    /// is kept.
+    fn overflow(&self, refused: Batch<T>) -> (bool, Result<(), Payload>) {
+        let (left, end) = self.interior().make_room(refused);
+        let kept = left.len() == 0;
+        if !kept {
+            self.count(Fate::Overflowed, left.len() as u64);
+        }
+        (kept, first_of(end, bury(left)))
     }
 
     #[cold]
@@ -119,10 +154,13 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
                 let (placed, turn) = me.put_private(object, weight);
                 self.keep_slowly(me, placed, weight, turn)
             }
-            None => interior
-                .engine
-                .give_ownerless(object.weighing(weight))
-                .is_ok(),
+            None => {
+                let given = interior.engine.give_ownerless(object.weighing(weight));
+                let refused = given.err().map(Batch::of);
+                let (kept, end) = refused.map_or((true, Ok(())), |refused| self.overflow(refused));
+                end.unwrap_or_else(go_on);
+                kept
+            }
         }
     }
 
@@ -171,6 +209,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
             Some(me) => me.count_creation(),
             None => interior.engine.ledger.ownerless_created.add(1),
         }
+        background::stir();
         Ok(object)
     }
 
@@ -203,7 +242,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         }
         // A destructor's panic in the cycle must not lose the object.
         let found = found.map(|object| Guard::new(self, object));
-        interior.tick();
+        interior.tick().unwrap_or_else(go_on);
         found.map(Guard::into_object)
     }
 
@@ -222,13 +261,15 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
 struct Judged<'a, T: Send + 'static, P: Policy<T>> {
     pool: &'a Pool<T, P>,
     object: Option<Object<T>>,
+    /// Why, if so.
+    fate: Fate,
 }
 
 impl<T: Send + 'static, P: Policy<T>> Drop for Judged<'_, T, P> {
     #[inline]
     fn drop(&mut self) {
         if let Some(object) = self.object.take() {
-            self.pool.discard(object);
+            self.pool.discard(object, self.fate);
         }
     }
 }

@@ -4,9 +4,12 @@
 //! freed may come back at the same address, and a stale pointer would then go unnoticed.
 
 use crate::batch::Batch;
+use crate::budget::Budget;
 use crate::engine::{Engine, Plan};
-use crate::object::Object;
+use crate::grave::Grave;
+use crate::object::{Chain, Object};
 use crate::sync::deque;
+use crate::sync::doze::Doze;
 use crate::worker::{Owner, Tenancy};
 
 /// An object out of the pool.
@@ -33,42 +36,34 @@ impl<T> Core<T> {
     /// A core for a machine with `cores` (a quarter of the workers that keep deques) and a bound on
     /// idle objects.
     pub fn new(cores: usize, max_idle: u64) -> Self {
-        Core(Engine::new(Plan {
-            max_idle,
-            idle_bytes: u64::MAX,
-            cores,
-            deepest: 1,
-        }))
+        Core(Engine::new(
+            Plan { cores, deepest: 1 },
+            Budget::new(max_idle, u64::MAX),
+        ))
     }
 
     /// A core whose private slots may hold up to `deepest` objects.
     pub fn deep(cores: usize, deepest: u16) -> Self {
-        Core(Engine::new(Plan {
-            max_idle: u64::MAX,
-            idle_bytes: u64::MAX,
-            cores,
-            deepest,
-        }))
+        Core(Engine::new(
+            Plan { cores, deepest },
+            Budget::new(u64::MAX, u64::MAX),
+        ))
     }
 
     /// The same with a bound on idle bytes.
     pub fn bounded(cores: usize, max_idle: u64, idle_bytes: u64) -> Self {
-        Core(Engine::new(Plan {
-            max_idle,
-            idle_bytes,
-            cores,
-            deepest: 1,
-        }))
+        Core(Engine::new(
+            Plan { cores, deepest: 1 },
+            Budget::new(max_idle, idle_bytes),
+        ))
     }
 
     /// A core with a bound on idle objects whose private slots may hold up to `deepest`.
     pub fn deep_bounded(cores: usize, deepest: u16, max_idle: u64) -> Self {
-        Core(Engine::new(Plan {
-            max_idle,
-            idle_bytes: u64::MAX,
-            cores,
-            deepest,
-        }))
+        Core(Engine::new(
+            Plan { cores, deepest },
+            Budget::new(max_idle, u64::MAX),
+        ))
     }
 
     /// Objects and bytes charged against the bounds.
@@ -111,6 +106,25 @@ impl<T> Core<T> {
         let mut dead = Batch::new();
         self.0.cycle(&mut dead);
         Self::held(dead)
+    }
+
+    /// A step of the cycle that ends `cycle`, as a user's thread takes it: about so many objects.
+    pub fn step(&self, cycle: u64, objects: usize) -> Vec<Held<T>> {
+        let mut dead = Batch::new();
+        self.0.step(cycle, objects, &mut dead);
+        Self::held(dead)
+    }
+
+    /// Cycles completed.
+    pub fn cycles(&self) -> u64 {
+        self.0.generation.cycle()
+    }
+
+    /// Idle objects of about so many bytes.
+    pub fn take_bytes(&self, bytes: u64) -> Vec<Held<T>> {
+        let mut taken = Batch::new();
+        self.0.take_bytes(bytes, &mut taken);
+        Self::held(taken)
     }
 
     /// Every idle object.
@@ -157,6 +171,57 @@ impl<T> Core<T> {
 
     fn held(mut batch: Batch<T>) -> Vec<Held<T>> {
         std::iter::from_fn(|| batch.pop().map(Held)).collect()
+    }
+}
+
+/// Batches that wait to be dropped.
+#[derive(Debug)]
+pub struct Graveyard<T>(Grave<T>);
+
+impl<T> Graveyard<T> {
+    /// An empty one.
+    #[expect(clippy::new_without_default, reason = "as the real one")]
+    pub fn new() -> Self {
+        Graveyard(Grave::new())
+    }
+
+    /// Adds a batch of one.
+    pub fn add(&self, held: Held<T>) {
+        let mut batch = Batch::new();
+        batch.add(Chain::of(held.0));
+        self.0.add(batch);
+    }
+
+    /// Takes a batch.
+    pub fn take(&self) -> Vec<Held<T>> {
+        self.0.take().map(Core::held).unwrap_or_default()
+    }
+}
+
+/// A sleeper and those who wake it.
+#[derive(Debug)]
+pub struct Bed(Doze);
+
+impl Bed {
+    /// Nobody sleeps in it.
+    #[expect(clippy::new_without_default, reason = "as the real one")]
+    pub fn new() -> Self {
+        Bed(Doze::new())
+    }
+
+    /// The sleeper lies down, and looks once more.
+    pub fn lie_down(&self) -> bool {
+        self.0.lie_down()
+    }
+
+    /// The sleeper is awake.
+    pub fn get_up(&self) {
+        self.0.get_up();
+    }
+
+    /// Whether the caller, which has made work, must wake the sleeper.
+    pub fn must_wake(&self) -> bool {
+        self.0.must_wake()
     }
 }
 

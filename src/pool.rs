@@ -1,14 +1,14 @@
 //! The public face: lend, take back, age, and say what there is.
 
-use crate::batch::Batch;
+use crate::budget::Budget;
 use crate::builder::Builder;
-use crate::drain::Drain;
 use crate::engine::Plan;
 use crate::guard::{Guard, OwnedGuard};
-use crate::interior::{Interior, Link, bury, cores, go_on};
+use crate::interior::{Interior, Relief, Setup, bury, cores, go_on};
+use crate::link::Link;
 use crate::object::Object;
 use crate::policy::Policy;
-use crate::stats::{Collected, Stats};
+use crate::stats::Stats;
 use std::fmt;
 use std::sync::Arc;
 
@@ -144,7 +144,9 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// assert!(pool.get().capacity() >= 100);
     /// ```
     pub fn put(&self, value: T) {
-        self.give_back(Object::new(value));
+        let object = Object::new(value);
+        self.adopt();
+        self.give_back(object);
     }
 
     /// Lends an object from outside through a guard, so that it comes to the pool when dropped.
@@ -157,7 +159,9 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// assert_eq!(pool.idle(), 1);
     /// ```
     pub fn wrap(&self, value: T) -> Guard<'_, T, P> {
-        Guard::new(self, Object::new(value))
+        let object = Object::new(value);
+        self.adopt();
+        Guard::new(self, object)
     }
 
     /// Like [`get`](Self::get), with a guard that owns a reference to the pool.
@@ -168,6 +172,13 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     #[inline]
     pub fn get_owned(self: &Arc<Self>) -> OwnedGuard<T, P> {
         OwnedGuard::new(Arc::clone(self), self.take_or(|| self.policy.create()))
+    }
+
+    /// Like [`try_get`](Self::try_get), with a guard that owns a reference to the pool.
+    #[inline]
+    pub fn try_get_owned(self: &Arc<Self>) -> Option<OwnedGuard<T, P>> {
+        let object = self.take()?;
+        Some(OwnedGuard::new(Arc::clone(self), object))
     }
 
     /// Like [`wrap`](Self::wrap), with a guard that owns a reference to the pool.
@@ -181,108 +192,33 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// assert_eq!(pool.idle(), 1);
     /// ```
     pub fn wrap_owned(self: &Arc<Self>, value: T) -> OwnedGuard<T, P> {
-        OwnedGuard::new(Arc::clone(self), Object::new(value))
-    }
-
-    /// Runs one ageing cycle now: drops the objects that were idle in the last cycle too.
-    ///
-    /// Two cycles drop every object that is not used between and after them, also those of parked
-    /// and of exited threads. Users never wait for a cycle. When several threads collect at once,
-    /// they share the work of one cycle, and what another thread took, it may still be dropping
-    /// when this call returns.
-    ///
-    /// Takes time in proportion to the number of workers and of dropped objects.
-    ///
-    /// # Panics
-    ///
-    /// If a destructor does, with the first such panic, once all the objects are dropped. A thread
-    /// that is panicking already swallows it.
-    ///
-    /// ```
-    /// use stealpool::{Collected, Pool};
-    ///
-    /// let pool: Pool<Vec<u8>> = Pool::new(Vec::new);
-    /// drop([pool.get(), pool.get()]);
-    /// assert_eq!(pool.collect(), Collected { aged: 2, dropped: 0 });
-    /// drop(pool.get()); // this one is in use, and stays
-    /// assert_eq!(pool.collect().dropped, 1);
-    /// ```
-    pub fn collect(&self) -> Collected {
-        self.link
-            .interior()
-            .map(Interior::collect)
-            .unwrap_or_default()
-    }
-
-    /// Drops all idle objects now, whatever their age, and says how many.
-    ///
-    /// Objects that other threads give back meanwhile may stay.
-    ///
-    /// # Panics
-    ///
-    /// As [`collect`](Self::collect).
-    pub fn clear(&self) -> usize {
-        let taken = self.take_all();
-        let count = taken.len();
-        bury(taken).unwrap_or_else(go_on);
-        count
-    }
-
-    /// Takes all idle objects out, and iterates over them. What the iterator has not handed out
-    /// when it is dropped is dropped with it.
-    ///
-    /// ```
-    /// use stealpool::{Pool, policy};
-    ///
-    /// // Counters of each thread's, merged at the end.
-    /// let counters = Pool::new(policy(|| 0u64).recycle_with(|_| true));
-    /// std::thread::scope(|scope| {
-    ///     for _ in 0..4 {
-    ///         scope.spawn(|| *counters.get() += 10);
-    ///     }
-    /// });
-    /// assert_eq!(counters.drain().sum::<u64>(), 40);
-    /// assert_eq!(counters.idle(), 0);
-    /// ```
-    pub fn drain(&self) -> Drain<T> {
-        Drain::new(self.take_all())
-    }
-
-    /// Creates objects ahead, until at least `count` are idle or a bound is reached.
-    ///
-    /// They age like all others: what is not used for two cycles goes.
-    ///
-    /// # Panics
-    ///
-    /// If [`Policy::create`] does; what was created before stays.
-    ///
-    /// ```
-    /// use stealpool::Pool;
-    ///
-    /// let pool = Pool::new(|| Vec::<u8>::with_capacity(1 << 16));
-    /// pool.reserve(8);
-    /// assert_eq!((pool.idle(), pool.stats().creates), (8, 8));
-    /// ```
-    pub fn reserve(&self, count: usize) {
-        if self.settings.max_idle == 0 {
-            return;
-        }
-        for _ in self.idle()..count {
-            let object = Object::new(self.policy.create());
-            let bytes = self.policy.footprint(object.value());
-            self.interior().engine.ledger.reserved.add(1);
-            if bytes > self.settings.max_object_bytes {
-                return self.discard(object);
-            }
-            if !self.keep(object, bytes as u64) {
-                return;
-            }
-        }
+        let object = Object::new(value);
+        self.adopt();
+        OwnedGuard::new(Arc::clone(self), object)
     }
 
     /// How many objects are idle. Exact when no other thread uses the pool; O(workers).
     pub fn idle(&self) -> usize {
         self.stats().idle
+    }
+
+    /// How many objects belong to the pool: lent and idle. Exact when no other thread uses the pool;
+    /// O(workers).
+    ///
+    /// A guard that was forgotten counts for ever: what `live` shows and nobody holds has leaked.
+    ///
+    /// ```
+    /// use stealpool::{Guard, Pool};
+    ///
+    /// let pool: Pool<Vec<u8>> = Pool::new(Vec::new);
+    /// let (one, other) = (pool.get(), pool.get());
+    /// drop(one);
+    /// assert_eq!((pool.live(), pool.idle()), (2, 1));
+    /// Guard::into_inner(other); // leaves the pool
+    /// assert_eq!((pool.live(), pool.idle()), (1, 1));
+    /// ```
+    pub fn live(&self) -> usize {
+        self.stats().live
     }
 
     /// What the pool has done and what it holds. O(workers).
@@ -315,26 +251,25 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         &self.policy
     }
 
-    fn take_all(&self) -> Batch<T> {
-        let mut taken = Batch::new();
-        if let Some(interior) = self.link.interior() {
-            interior.engine.take_all(&mut taken);
-        }
-        taken
-    }
-
     /// Engine and clock; made on the first use.
     pub(crate) fn interior(&self) -> &Interior<T> {
-        self.link.open(|| {
-            let bound = |n: usize| if n == usize::MAX { u64::MAX } else { n as u64 };
-            let plan = Plan {
-                max_idle: bound(self.settings.max_idle),
-                idle_bytes: bound(self.settings.idle_bytes),
-                cores: cores(),
-                deepest: self.settings.deepest,
-            };
-            (plan, self.settings.interval())
-        })
+        self.link.open(|| self.setup(self.settings.budget(), None))
+    }
+
+    /// Opens the pool with a budget that others keep to, too. Before its first use only.
+    pub(crate) fn share(&self, budget: Budget, relief: Arc<dyn Relief>) {
+        self.link.open(|| self.setup(budget, Some(relief)));
+    }
+
+    fn setup(&self, budget: Budget, relief: Option<Arc<dyn Relief>>) -> Setup {
+        let (cores, deepest) = (cores(), self.settings.deepest);
+        Setup {
+            plan: Plan { cores, deepest },
+            interval: self.settings.interval(),
+            name: self.settings.name,
+            budget,
+            relief,
+        }
     }
 }
 

@@ -7,18 +7,30 @@
 //! The free list is a Treiber stack over places that are never freed; its head carries a tag that
 //! counts up, so a place that comes and goes between a load and an exchange is noticed.
 
-use crate::interior::{dispose, go_on};
-use crate::stats::Collected;
+use crate::idle_budget;
+use crate::interior::{Payload, first_of, go_on};
+use crate::stats::{Collected, Stats};
 use crate::sync::buckets::Buckets;
 use crossbeam_epoch::{self as epoch, Atomic, Owned};
+use std::mem;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Weak};
 
 /// What the process may ask of a pool whose type it does not know.
 pub(crate) trait Member: Send + Sync {
-    /// Runs one cycle and drops what it took.
-    fn collect(&self) -> Collected;
+    /// What its builder called it.
+    fn name(&self) -> Option<&'static str>;
+    /// What it has done and what it holds.
+    fn stats(&self) -> Stats;
+    /// Notes how often something was taken from it by now; how often since the last note.
+    fn uses_since(&self, gets: u64) -> u64;
+    /// Runs one cycle and drops what it took. The error is a destructor's panic.
+    fn collect(&self) -> Result<Collected, Payload>;
+    /// Drops every idle object.
+    fn clear(&self) -> Result<usize, Payload>;
+    /// Drops idle objects of about so many bytes.
+    fn shrink(&self, bytes: u64) -> Result<usize, Payload>;
     /// Ends the calling thread's tenancy of a worker.
     fn leave(&self, index: usize, tenancy: u32);
 }
@@ -175,22 +187,27 @@ pub(crate) fn find(id: PoolId) -> Option<Arc<dyn Member>> {
 /// ```
 pub fn collect_all() -> Collected {
     let mut sum = Collected::default();
-    let mut panic = None;
-    // Acquire: pairs with the AcqRel in `free_place`.
-    for index in 0..ROSTER.used.load(Acquire) {
-        let Some(member) = ROSTER.member_at(index, None) else {
-            continue;
-        };
-        match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| member.collect())) {
+    let mut first = Ok(());
+    for member in members() {
+        match member.collect() {
             Ok(collected) => sum += collected,
-            Err(payload) if panic.is_none() => panic = Some(payload),
-            Err(payload) => dispose(payload),
+            Err(payload) => first = first_of(first, Err(payload)),
         }
     }
-    if let Some(payload) = panic {
-        go_on(payload);
-    }
+    let mut over = Ok(());
+    sum.dropped += idle_budget::enforce(|_, payload| {
+        over = first_of(mem::replace(&mut over, Ok(())), Err(payload));
+    });
+    first = first_of(first, over);
+    first.unwrap_or_else(go_on);
     sum
+}
+
+/// The pools that are alive when it comes to them, one after the other.
+pub(crate) fn members() -> impl Iterator<Item = Arc<dyn Member>> {
+    // Acquire: pairs with the AcqRel in `free_place`.
+    let places = 0..ROSTER.used.load(Acquire);
+    places.filter_map(|index| ROSTER.member_at(index, None))
 }
 
 impl Roster {

@@ -15,28 +15,8 @@
 //! after the other.
 
 use crate::engine::Engine;
-use crate::sync::atomic::AtomicU64;
-use crate::sync::atomic::Ordering::Relaxed;
+use crate::tally::{Count, Fate, SharedFates};
 use std::fmt;
-
-/// A count that any thread may change. Off the hot path only.
-#[derive(Debug, Default)]
-pub(crate) struct Count(AtomicU64);
-
-impl Count {
-    pub(crate) fn get(&self) -> u64 {
-        // Relaxed: a figure.
-        self.0.load(Relaxed)
-    }
-    pub(crate) fn add(&self, n: u64) {
-        // Relaxed: a figure.
-        self.0.fetch_add(n, Relaxed);
-    }
-    pub(crate) fn subtract(&self, n: u64) {
-        // Relaxed: a figure. Wraps; only sums of several counts are meaningful then.
-        self.0.fetch_sub(n, Relaxed);
-    }
-}
 
 /// What is counted for the whole pool, not for a worker.
 #[derive(Debug, Default)]
@@ -53,8 +33,12 @@ pub(crate) struct Ledger {
     pub(crate) ownerless_puts: Count,
     pub(crate) ownerless_created: Count,
     pub(crate) reserved: Count,
-    pub(crate) discarded: Count,
-    pub(crate) overflowed: Count,
+    /// What has become of objects in hands without a worker.
+    pub(crate) fates: SharedFates,
+    /// Objects that `clear` and memory pressure dropped.
+    pub(crate) cleared: Count,
+    /// Objects that `drain` took out.
+    pub(crate) drained: Count,
     /// Of the overflowed, those that a worker had counted as descended.
     pub(crate) refused_by_workers: Count,
     pub(crate) aged_out: Count,
@@ -85,12 +69,19 @@ pub struct Stats {
     /// Objects that were kept when they were given, those of `reserve` included.
     pub puts: u64,
     /// Objects dropped instead of kept: the policy said so, too big, discarded by hand, given back
-    /// while panicking, or pooling is off.
+    /// while panicking, or pooling is off. See [`drops`](Self::drops).
     pub discarded: u64,
     /// Objects dropped because `max_idle` or `idle_bytes` was reached.
     pub overflowed: u64,
     /// Objects dropped by cycles.
     pub aged_out: u64,
+    /// Objects dropped by [`clear`](crate::Pool::clear), under memory pressure, or because the budget of
+    /// the process was exceeded.
+    pub cleared: u64,
+    /// Why objects were dropped.
+    pub drops: Drops,
+    /// Objects that belong to the pool now: lent and idle.
+    pub live: usize,
     /// Objects idle now.
     pub idle: usize,
     /// Bytes they keep alive, by the policy's `footprint` when each was given.
@@ -99,6 +90,96 @@ pub struct Stats {
     pub workers: usize,
     /// Cycles completed.
     pub cycles: u64,
+}
+
+/// How many objects a pool has dropped, by reason.
+///
+/// ```
+/// use stealpool::{Builder, Guard, Pool};
+///
+/// let pool: Pool<Vec<u8>> = Builder::new().max_object_bytes(1000).build(Vec::new);
+/// pool.get().reserve(5000);
+/// Guard::discard(pool.get());
+/// let drops = pool.stats().drops;
+/// assert_eq!((drops.too_big, drops.by_hand, drops.total()), (1, 1, 2));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct Drops {
+    /// [`Policy::recycle`](crate::Policy::recycle) said so.
+    pub refused: u64,
+    /// The footprint was over [`max_object_bytes`](crate::Builder::max_object_bytes).
+    pub too_big: u64,
+    /// [`Guard::discard`](crate::Guard::discard).
+    pub by_hand: u64,
+    /// Given back while the thread was panicking, or the policy panicked.
+    pub panicked: u64,
+    /// Pooling is off: `max_idle(0)`.
+    pub disabled: u64,
+    /// No room by [`max_idle`](crate::Builder::max_idle) or [`idle_bytes`](crate::Builder::idle_bytes).
+    pub over_budget: u64,
+    /// Not used for two cycles.
+    pub aged: u64,
+    /// [`Pool::clear`](crate::Pool::clear), memory pressure, or the budget of the process.
+    pub cleared: u64,
+}
+
+impl Drops {
+    /// Each reason by the name of its field, with its count.
+    pub fn by_reason(&self) -> [(&'static str, u64); 8] {
+        [
+            ("refused", self.refused),
+            ("too_big", self.too_big),
+            ("by_hand", self.by_hand),
+            ("panicked", self.panicked),
+            ("disabled", self.disabled),
+            ("over_budget", self.over_budget),
+            ("aged", self.aged),
+            ("cleared", self.cleared),
+        ]
+    }
+
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.by_reason().iter().map(|(_, count)| count).sum()
+    }
+}
+
+/// Adds figure by figure, for several pools together.
+impl std::ops::AddAssign for Stats {
+    fn add_assign(&mut self, other: Self) {
+        self.gets += other.gets;
+        self.private_hits += other.private_hits;
+        self.local_hits += other.local_hits;
+        self.steals += other.steals;
+        self.victim_hits += other.victim_hits;
+        self.creates += other.creates;
+        self.puts += other.puts;
+        self.discarded += other.discarded;
+        self.overflowed += other.overflowed;
+        self.aged_out += other.aged_out;
+        self.cleared += other.cleared;
+        self.drops += other.drops;
+        self.live += other.live;
+        self.idle += other.idle;
+        self.idle_bytes += other.idle_bytes;
+        self.workers += other.workers;
+        self.cycles += other.cycles;
+    }
+}
+
+impl std::ops::AddAssign for Drops {
+    fn add_assign(&mut self, other: Self) {
+        self.refused += other.refused;
+        self.too_big += other.too_big;
+        self.by_hand += other.by_hand;
+        self.panicked += other.panicked;
+        self.disabled += other.disabled;
+        self.over_budget += other.over_budget;
+        self.aged += other.aged;
+        self.cleared += other.cleared;
+    }
 }
 
 impl Stats {
@@ -121,8 +202,8 @@ impl fmt::Display for Stats {
         write!(
             f,
             "{} gets ({:.1} % hits: {} private, {} local, {} stolen, {} victim), {} created, \
-             {} put, {} discarded, {} overflowed, {} aged out, {} idle ({} bytes), {} workers, \
-             {} cycles",
+             {} put, {} discarded, {} overflowed, {} aged out, {} cleared, {} idle of {} ({} bytes), \
+             {} workers, {} cycles",
             self.gets,
             self.hit_rate() * 100.0,
             self.private_hits,
@@ -134,7 +215,9 @@ impl fmt::Display for Stats {
             self.discarded,
             self.overflowed,
             self.aged_out,
+            self.cleared,
             self.idle,
+            self.live,
             self.idle_bytes,
             self.workers,
             self.cycles
@@ -162,6 +245,26 @@ impl std::ops::AddAssign for Collected {
 }
 
 impl<T> Engine<T> {
+    /// How often a fate has befallen objects of this engine.
+    fn fate(&self, fate: Fate) -> u64 {
+        let workers = 0..self.registry.len();
+        let theirs = workers.filter_map(|index| self.fates.get(index));
+        self.ledger.fates.get(fate) + theirs.map(|fates| fates.get(fate)).sum::<u64>()
+    }
+
+    fn drops(&self) -> Drops {
+        Drops {
+            refused: self.fate(Fate::Refused),
+            too_big: self.fate(Fate::TooBig),
+            by_hand: self.fate(Fate::Discarded),
+            panicked: self.fate(Fate::Panicked),
+            disabled: self.fate(Fate::Disabled),
+            over_budget: self.fate(Fate::Overflowed),
+            aged: self.ledger.aged_out.get(),
+            cleared: self.ledger.cleared.get(),
+        }
+    }
+
     /// Sums everything up.
     pub(crate) fn stats(&self) -> Stats {
         let ledger = &self.ledger;
@@ -180,25 +283,34 @@ impl<T> Engine<T> {
         let left = descended.wrapping_add(held + ledger.called_in.get());
         let private_hits = difference(given, left);
         let steals = sum.stolen + ledger.ownerless_hits.get();
-        let creates = sum.created + ledger.ownerless_created.get();
-        let overflowed = ledger.overflowed.get();
+        let misses = sum.created + ledger.ownerless_created.get();
+        let creates = misses + ledger.reserved.get();
+        let drops = self.drops();
+        let gone = drops.total() + self.fate(Fate::Released) + ledger.drained.get();
         let went_below = descended.wrapping_add(ledger.ownerless_puts.get());
         let left_below = sum.local_hits + steals + sum.victim_hits + ledger.taken_below.get();
         let below_bytes = sum.deep_bytes.wrapping_add(ledger.deep_bytes.get());
         Stats {
-            gets: private_hits + sum.local_hits + steals + sum.victim_hits + creates,
+            gets: private_hits + sum.local_hits + steals + sum.victim_hits + misses,
             private_hits,
             local_hits: sum.local_hits,
             steals,
             victim_hits: sum.victim_hits,
-            creates: creates + ledger.reserved.get(),
+            creates,
             puts: difference(
                 given + ledger.ownerless_puts.get(),
                 ledger.refused_by_workers.get(),
             ),
-            discarded: ledger.discarded.get(),
-            overflowed,
-            aged_out: ledger.aged_out.get(),
+            discarded: drops.refused
+                + drops.too_big
+                + drops.by_hand
+                + drops.panicked
+                + drops.disabled,
+            overflowed: drops.over_budget,
+            aged_out: drops.aged,
+            cleared: drops.cleared,
+            drops,
+            live: difference(creates + self.fate(Fate::Adopted), gone) as usize,
             idle: (held + difference(went_below, left_below + ledger.refused_by_workers.get()))
                 as usize,
             idle_bytes: held_bytes.saturating_add(difference(below_bytes, 0)) as usize,

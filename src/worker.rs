@@ -19,27 +19,9 @@ use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64};
 use crate::sync::deque::Deque;
 use crate::sync::scale::REAL;
+use crate::tally::Tally;
 use std::marker::PhantomData;
 use std::ptr;
-
-/// A count that one thread writes with plain stores and any thread reads.
-#[derive(Debug, Default)]
-pub(crate) struct Tally(AtomicU64);
-
-impl Tally {
-    #[inline]
-    pub(crate) fn get(&self) -> u64 {
-        // Relaxed: a figure.
-        self.0.load(Relaxed)
-    }
-
-    /// Adds to the count; wraps, so that a difference of tallies stays right.
-    #[inline]
-    fn add(&self, n: u64) {
-        // Relaxed: only the owner writes, and nobody concludes anything from the order.
-        self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
-    }
-}
 
 /// Where a `get` that the private slot could not serve found something.
 #[derive(Clone, Copy, Debug)]

@@ -115,3 +115,29 @@ fn a_busy_pool_is_usable_in_the_child() {
         assert_eq!(pool.idle(), census.alive());
     });
 }
+
+/// A collector's thread stays in the parent. The child ages on use, and may start a collector of its own.
+#[test]
+fn a_child_has_no_collector() {
+    in_child("a_child_has_no_collector", || {
+        let census = Census::new();
+        let settings = stealpool::Builder::new().collect_every(std::time::Duration::ZERO);
+        let pool = census.pool_with(settings);
+        drop((pool.get(), pool.get()));
+        let builder = || stealpool::Collector::builder().on_memory_pressure(false);
+        let collector = builder().spawn().expect("none runs yet");
+        let status = fork_and(|| {
+            (0..10_000).for_each(|_| drop(pool.get()));
+            assert!(pool.stats().cycles > 0, "on use");
+            drop(pool.wrap(census.object()));
+            let own = builder().every(std::time::Duration::from_millis(1)).spawn();
+            let own = own.expect("the parent's is not ours");
+            assert!(common::patiently(|| pool.idle() == 0));
+            drop(own);
+        });
+        assert_eq!(status, 0);
+        (0..10_000).for_each(|_| drop(pool.get()));
+        assert_eq!(pool.stats().cycles, 0, "the parent's runs still");
+        drop(collector);
+    });
+}

@@ -73,7 +73,9 @@ impl Running {
     /// Waits until this is so for each pool.
     fn wait_until(&self, is_so: impl Fn(&PoolFigures) -> bool) {
         let start = Instant::now();
-        while !self.service.figures().pools.iter().all(&is_so) {
+        let all_back =
+            || self.service.bodies_in_use() == 0 && self.service.figures().pools.iter().all(&is_so);
+        while !all_back() {
             let waited = start.elapsed();
             assert!(
                 waited < Duration::from_secs(5),

@@ -23,7 +23,14 @@ fn each_call_counts_what_it_does() {
     let census = Census::new();
     let pool = census.pool();
     let mut expected = Stats::default();
-    let check = |expected: &Stats, step: &str| assert_eq!(pool.stats(), *expected, "{step}");
+    let check = |expected: &Stats, step: &str| {
+        let mut expected = *expected;
+        expected.live = census.alive();
+        expected.drops.by_hand = expected.discarded;
+        expected.drops.aged = expected.aged_out;
+        expected.drops.cleared = expected.cleared;
+        assert_eq!(pool.stats(), expected, "{step}");
+    };
 
     let first = pool.get();
     expected.gets = 1;
@@ -108,6 +115,7 @@ fn each_call_counts_what_it_does() {
     expected.idle = 2;
     assert_eq!(pool.clear(), 2);
     expected.idle = 0;
+    expected.cleared = 2;
     check(&expected, "a clear is no ageing");
 
     pool.put(census.object());
@@ -197,6 +205,79 @@ fn what_is_dropped_is_told_apart() {
     assert_eq!(census.dropped(), 5);
 }
 
+/// Every reason to drop an object, each as often as a policy that counts says.
+#[test]
+fn every_reason_is_counted() {
+    let census = Census::new();
+    let maker = {
+        let census = census.clone();
+        move || census.object()
+    };
+    let moody = policy(maker)
+        .recycle_with(|object: &mut common::Counted| match object.weight {
+            13 => false,
+            666 => panic!("a policy that panics"),
+            _ => true,
+        })
+        .footprint_with(|object: &common::Counted| object.weight);
+    let pool = MANUAL.max_object_bytes(100).max_idle(4).build(moody);
+    let panics = |f: &dyn Fn()| {
+        let end = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f));
+        assert!(end.is_err());
+    };
+    let mut random = Random::new(7);
+    let mut expected = pool.stats().drops;
+    for _ in 0..2_000 {
+        match random.below(9) {
+            0 => {
+                pool.put(census.weighing(13));
+                expected.refused += 1;
+            }
+            1 => {
+                pool.put(census.weighing(101));
+                expected.too_big += 1;
+            }
+            2 => {
+                Guard::discard(pool.wrap(census.object()));
+                expected.by_hand += 1;
+            }
+            3 => {
+                panics(&|| pool.put(census.weighing(666)));
+                expected.panicked += 1;
+            }
+            4 => {
+                panics(&|| {
+                    let _guard = pool.wrap(census.object());
+                    panic!("a holder that panics");
+                });
+                expected.panicked += 1;
+            }
+            5 => {
+                let before = pool.idle();
+                let six: Vec<_> = (0..6).map(|_| pool.wrap(census.object())).collect();
+                drop(six);
+                expected.over_budget += (before + 6 - pool.idle()) as u64;
+            }
+            6 => {
+                pool.collect();
+                expected.aged += pool.collect().dropped as u64;
+            }
+            7 => expected.cleared += pool.clear() as u64,
+            _ => drop(pool.get()),
+        }
+        let stats = pool.stats();
+        // What the first of two cycles drops is what an earlier step has aged.
+        expected.aged = stats.aged_out;
+        assert_eq!(stats.drops, expected);
+        assert_eq!((stats.live, stats.idle), (census.alive(), census.alive()));
+        assert_eq!(stats.drops.total(), census.dropped() as u64);
+    }
+    let off = MANUAL.max_idle(0).build(census.maker());
+    drop((off.get(), off.get()));
+    let drops = off.stats().drops;
+    assert_eq!((drops.disabled, drops.total(), off.live()), (2, 2, 0));
+}
+
 /// What a random script should have come to, counted by the test itself.
 #[derive(Default)]
 struct Books {
@@ -231,6 +312,12 @@ impl Books {
             stats.puts,
             hits(stats) + stats.aged_out + self.emptied + stats.idle as u64,
             "{what}: every object that was kept is accounted for, {stats}"
+        );
+        assert_eq!(stats.live, stats.idle + held, "{what}: {stats}");
+        assert_eq!(
+            stats.drops.total(),
+            stats.discarded + stats.overflowed + stats.aged_out + stats.cleared,
+            "{what}: every drop has its reason, {stats}"
         );
         let out = held as u64 + self.taken_out;
         assert_eq!(

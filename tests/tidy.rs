@@ -4,13 +4,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules above the line, where user code runs; in the order of docs/design.md.
-const ABOVE: [&str; 15] = [
+const ABOVE: [&str; 23] = [
+    "admission",
+    "background",
     "builder",
     "collector",
     "current",
     "drain",
+    "export",
     "guard",
+    "idle_budget",
     "interior",
+    "keyed",
+    "link",
+    "listing",
     "loan",
     "policy",
     "pool",
@@ -18,24 +25,27 @@ const ABOVE: [&str; 15] = [
     "recycle",
     "rental",
     "roster",
+    "upkeep",
     "docs",
     "model",
 ];
 
 /// The modules below it, which move objects and know nothing of policies.
-const BELOW: [&str; 13] = [
+const BELOW: [&str; 15] = [
     "allowance",
     "batch",
     "budget",
     "cycle",
     "engine",
     "generation",
+    "grave",
     "object",
     "moved",
     "private",
     "registry",
     "shared",
     "sync",
+    "tally",
     "worker",
 ];
 

@@ -10,6 +10,7 @@
 
 pub(crate) mod buckets;
 pub(crate) mod deque;
+pub(crate) mod doze;
 pub(crate) mod fence;
 
 #[cfg(not(loom))]

@@ -1,0 +1,199 @@
+//! What a collector in the background adds: cycles in steps, batches that wait, a sleeper.
+
+mod common;
+
+use common::{Item, assert_conserved, core, explore, explore_broken, touch};
+use loom::sync::atomic::AtomicUsize;
+use loom::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use loom::thread;
+use std::sync::Arc;
+use stealpool::model::{Bed, Graveyard, Held, Seat};
+
+fn put(seat: &Seat<'_, Item>, id: usize) {
+    let item = Item::new(id);
+    touch(&item);
+    assert!(seat.put(item).is_empty());
+}
+
+fn touched(held: Vec<Held<Item>>) -> Vec<Held<Item>> {
+    held.iter().for_each(|held| {
+        touch(held);
+    });
+    held
+}
+
+/// *Threads*: two users that take steps of the same cycle, one object each; a third that takes.
+/// *Proves*: each victim dies once or is taken once, and the generation turns once (1, 4).
+/// *Fails if*: a step takes what another has taken, or turns a cycle that is over.
+#[test]
+fn steps_of_one_cycle() {
+    explore("background: step || step || get", Some(2), 500, || {
+        let core = core();
+        let me = core.join();
+        (0..4).for_each(|id| put(&me, id));
+        assert!(core.cycle().is_empty());
+        let (one, two) = (Arc::clone(&core), Arc::clone(&core));
+        let stepper = thread::spawn(move || touched(one.step(1, 1)));
+        let taker = thread::spawn(move || {
+            let seat = two.join();
+            touched(seat.get().into_iter().collect())
+        });
+        let mut held = touched(core.step(1, 1));
+        held.extend(stepper.join().unwrap());
+        held.extend(taker.join().unwrap());
+        assert!(core.cycles() <= 2);
+        // What is left of the cycle is done by whoever comes next; then another has nothing to do.
+        while core.cycles() < 2 {
+            held.extend(core.step(1, 1));
+        }
+        assert_eq!(core.idle(), 0, "no victim outlives its cycle");
+        (4..6).for_each(|id| put(&me, id));
+        assert!(core.step(1, 9).is_empty(), "that cycle is over");
+        assert_conserved(&core, held, 6);
+    });
+}
+
+/// *Threads*: a user that takes steps of a cycle; a collector that runs cycles.
+/// *Proves*: after two cycles of the collector's nothing is left, whatever steps were taken (4).
+/// *Fails if*: a step that comes late takes from the new primary, or keeps the collector from ending.
+#[test]
+fn steps_against_a_collector() {
+    explore(
+        "background: put, step step || two cycles",
+        Some(2),
+        500,
+        || {
+            let core = core();
+            let me = core.join();
+            (0..2).for_each(|id| put(&me, id));
+            let other = Arc::clone(&core);
+            let collector = thread::spawn(move || {
+                let mut dead = other.cycle();
+                dead.extend(other.cycle());
+                touched(dead)
+            });
+            let mut held = touched(core.step(0, 1));
+            held.extend(touched(core.step(1, 1)));
+            held.extend(collector.join().unwrap());
+            held.extend(core.cycle());
+            held.extend(core.cycle());
+            assert_eq!(core.idle(), 0);
+            assert_conserved(&core, held, 2);
+        },
+    );
+}
+
+/// *Threads*: an owner that puts and takes; one that takes idle objects by their bytes.
+/// *Proves*: what is taken for a budget is nobody else's (1).
+/// *Fails if*: it takes without a claim.
+#[test]
+fn a_budget_against_an_owner() {
+    explore(
+        "background: put put get || take bytes",
+        Some(2),
+        200,
+        || {
+            let core = core();
+            let me = core.join();
+            put(&me, 0);
+            let other = Arc::clone(&core);
+            let taker = thread::spawn(move || touched(other.take_bytes(1)));
+            put(&me, 1);
+            let mut held = touched(me.get().into_iter().collect());
+            held.extend(taker.join().unwrap());
+            assert_conserved(&core, held, 2);
+        },
+    );
+}
+
+/// *Threads*: two that add a batch and take one; one that takes.
+/// *Proves*: each batch is taken once, and what is in it happens-after what was done before (1, 2).
+/// *Fails if*: the stack is published without Release, or its top can be two threads'.
+#[test]
+fn batches_that_wait() {
+    explore(
+        "background: bury, dig || bury, dig || dig",
+        Some(3),
+        100,
+        || {
+            let grave = Arc::new(Graveyard::new());
+            let bury = |id: usize| {
+                let grave = Arc::clone(&grave);
+                thread::spawn(move || {
+                    let item = Item::new(id);
+                    touch(&item);
+                    grave.add(item);
+                    touched(grave.take())
+                })
+            };
+            let (one, two) = (bury(0), bury(1));
+            let mut dead = touched(grave.take());
+            dead.extend(one.join().unwrap());
+            dead.extend(two.join().unwrap());
+            while let Some(held) = grave.take().pop() {
+                touch(&held);
+                dead.push(held);
+            }
+            let mut ids: Vec<_> = dead.iter().map(touch).collect();
+            ids.sort_unstable();
+            assert_eq!(ids, [0, 1]);
+        },
+    );
+}
+
+/// *Threads*: one that makes the first object; a collector that is about to sleep without end.
+/// *Proves*: a collector never sleeps while there is an object, unless it is about to be woken.
+/// *Fails if*: either fence is missing.
+#[test]
+fn the_first_object_wakes_the_collector() {
+    explore(
+        "background: create || doze",
+        None,
+        10_000,
+        doze_against_a_creation,
+    );
+}
+
+/// The same with a creator that does not look whether anyone sleeps: it must fail.
+#[test]
+fn a_creator_that_does_not_look_is_seen() {
+    explore_broken("background: create without a look || doze", || {
+        let (bed, objects) = (Arc::new(Bed::new()), Arc::new(AtomicUsize::new(0)));
+        let theirs = Arc::clone(&objects);
+        let creator = thread::spawn(move || theirs.store(1, Relaxed));
+        let sleeps = bed.lie_down() && objects.load(Relaxed) == 0;
+        creator.join().unwrap();
+        assert!(!sleeps);
+    });
+}
+
+fn doze_against_a_creation() {
+    let bed = Arc::new(Bed::new());
+    // Relaxed, as the tallies are.
+    let objects = Arc::new(AtomicUsize::new(0));
+    let woken = Arc::new(AtomicUsize::new(0));
+    let theirs = (Arc::clone(&bed), Arc::clone(&objects), Arc::clone(&woken));
+    let creators: Vec<_> = (0..2)
+        .map(|_| {
+            let (bed, objects, woken) = theirs.clone();
+            thread::spawn(move || {
+                objects.fetch_add(1, Relaxed);
+                if bed.must_wake() {
+                    woken.fetch_add(1, Release);
+                }
+            })
+        })
+        .collect();
+    let sleeps = bed.lie_down() && objects.load(Relaxed) == 0;
+    if !sleeps {
+        bed.get_up();
+    }
+    creators
+        .into_iter()
+        .for_each(|creator| creator.join().unwrap());
+    assert!(woken.load(Acquire) <= 1, "one of them wakes it");
+    assert!(
+        !sleeps || woken.load(Acquire) == 1,
+        "it sleeps, and nobody wakes it"
+    );
+}

@@ -1,0 +1,123 @@
+//! Ready-made judgements on what may come back: policies for buffers that grow.
+//!
+//! Ageing does not help a pool that is always busy: a few requests make a few buffers huge, the next
+//! ones use a corner of them, and no buffer is ever idle for two cycles (golang/go#23199). So each buffer
+//! is judged when it comes back. Four rules, from the plainest on:
+//!
+//! | rule | a buffer that comes back | for | from |
+//! |---|---|---|---|
+//! | [`DropAbove`] | is dropped if it is larger than a limit | sizes with a natural bound | `fmt` and `encoding/json` of Go: 64 KiB |
+//! | [`ShrinkAbove`] | is shrunk to a limit if it is larger | buffers in objects that are dear to make | `Vec::shrink_to` |
+//! | [`QuarterUsed`] | is dropped if less than a quarter of it was used five times in a row | sizes that vary, without a natural bound | `encoding/json/v2` of Go (golang/go#27735) |
+//! | [`Calibrated`] | is dropped if it is larger than 95 % of the uses need | many buffers of one purpose | `valyala/bytebufferpool` |
+//!
+//! [`Builder::max_object_bytes`](crate::Builder::max_object_bytes) is the first of them for any type.
+//!
+//! ```
+//! use stealpool::{Pool, admission::DropAbove};
+//!
+//! type Buffers = Pool<Vec<u8>, DropAbove<fn() -> Vec<u8>>>;
+//! static BUFFERS: Buffers = Pool::new(DropAbove::new(64 << 10, Vec::new));
+//!
+//! BUFFERS.get().reserve(1 << 20); // one huge request
+//! assert_eq!(BUFFERS.idle(), 0);
+//! BUFFERS.get().reserve(1 << 10);
+//! assert_eq!(BUFFERS.idle(), 1);
+//! ```
+
+mod calibrated;
+mod elastic;
+mod quarter;
+
+pub use calibrated::Calibrated;
+pub use elastic::Elastic;
+pub use quarter::{QuarterUsed, Striking};
+
+use crate::policy::Policy;
+use std::fmt;
+
+/// Drops a buffer that has room for more than a limit.
+///
+/// The [module](self) has an example.
+#[derive(Clone, Copy)]
+pub struct DropAbove<C> {
+    bytes: usize,
+    create: C,
+}
+
+impl<C> DropAbove<C> {
+    /// Keeps buffers of up to `bytes`, made by `create`.
+    pub const fn new(bytes: usize, create: C) -> Self {
+        DropAbove { bytes, create }
+    }
+}
+
+impl<T: Elastic, C: Fn() -> T> Policy<T> for DropAbove<C> {
+    fn create(&self) -> T {
+        (self.create)()
+    }
+    fn recycle(&self, buffer: &mut T) -> bool {
+        let keeps = buffer.room() <= self.bytes;
+        if keeps {
+            buffer.recycle();
+        }
+        keeps
+    }
+    fn footprint(&self, buffer: &T) -> usize {
+        buffer.footprint()
+    }
+}
+
+impl<C> fmt::Debug for DropAbove<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DropAbove")
+            .field("bytes", &self.bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Gives back what a buffer has room for beyond a limit, and keeps the buffer.
+///
+/// ```
+/// use stealpool::{Pool, admission::ShrinkAbove};
+///
+/// let pool = Pool::new(ShrinkAbove::new(1000, || vec![0u8; 100]));
+/// pool.get().reserve(1 << 20);
+/// assert!((100..=1000).contains(&pool.stats().idle_bytes));
+/// ```
+#[derive(Clone, Copy)]
+pub struct ShrinkAbove<C> {
+    bytes: usize,
+    create: C,
+}
+
+impl<C> ShrinkAbove<C> {
+    /// Shrinks buffers to `bytes`; `create` makes them.
+    pub const fn new(bytes: usize, create: C) -> Self {
+        ShrinkAbove { bytes, create }
+    }
+}
+
+impl<T: Elastic, C: Fn() -> T> Policy<T> for ShrinkAbove<C> {
+    fn create(&self) -> T {
+        (self.create)()
+    }
+    fn recycle(&self, buffer: &mut T) -> bool {
+        buffer.recycle();
+        if buffer.room() > self.bytes {
+            buffer.shrink(self.bytes);
+        }
+        true
+    }
+    fn footprint(&self, buffer: &T) -> usize {
+        buffer.footprint()
+    }
+}
+
+impl<C> fmt::Debug for ShrinkAbove<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ShrinkAbove")
+            .field("bytes", &self.bytes)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,231 @@
+//! Learn from recent sizes how large a buffer should be, and how large one may be.
+
+use super::Elastic;
+use crate::policy::Policy;
+use std::cell::Cell;
+use std::fmt;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Classes of sizes: up to 64 bytes, up to 128, and so on up to 32 MiB and more.
+const CLASSES: usize = 20;
+const SMALLEST: usize = 64;
+
+/// One use in so many is counted, so that threads seldom write the same counts.
+const SAMPLE: u32 = 16;
+
+/// So many counted uses of one class make a calibration: 42,000 uses, as in bytebufferpool.
+const ENOUGH: u32 = 42_000 / SAMPLE;
+
+/// Makes buffers of the size that is used most, and drops those larger than 95 % of the uses need.
+///
+/// Sizes are counted in classes, each twice the one before. When one class has been used 42,000 times,
+/// `create` is from then on asked for buffers of the most used size, buffers are dropped that are larger
+/// than the largest size among the most used classes that make up 95 %, and the count starts anew.
+/// Before the first calibration all are kept. So it follows a load that changes, and one huge buffer in
+/// twenty does not stay.
+///
+/// This is the rule of `valyala/bytebufferpool`, except that one use in sixteen is counted, by lot: the
+/// original counts each, in one place for all threads.
+///
+/// ```
+/// use stealpool::{Pool, admission::Calibrated};
+///
+/// static BUFFERS: Pool<Vec<u8>, Calibrated<fn(usize) -> Vec<u8>>> =
+///     Pool::new(Calibrated::new(Vec::with_capacity));
+///
+/// for i in 0..200_000 {
+///     let size = if i % 100 == 0 { 1_000_000 } else { 1_000 };
+///     BUFFERS.get().resize(size, 0);
+/// }
+/// // A thousand bytes at most, once it has learned that it is enough for 99 of 100.
+/// assert!(BUFFERS.policy().limit() <= Some(2048));
+/// ```
+pub struct Calibrated<C> {
+    create: C,
+    counts: [AtomicU32; CLASSES],
+    /// What most uses need, in bytes.
+    usual: AtomicU32,
+    /// What may be kept, in bytes; 0 before the first calibration.
+    limit: AtomicU32,
+}
+
+impl<C> Calibrated<C> {
+    /// Buffers made by `create`, which is told how many bytes most uses need: 0 if that is not known
+    /// yet.
+    pub const fn new(create: C) -> Self {
+        Calibrated {
+            create,
+            counts: [const { AtomicU32::new(0) }; CLASSES],
+            usual: AtomicU32::new(0),
+            limit: AtomicU32::new(0),
+        }
+    }
+
+    /// The largest room of a buffer that is kept, in bytes; `None` before the first calibration.
+    pub fn limit(&self) -> Option<usize> {
+        // Relaxed: a figure.
+        match self.limit.load(Relaxed) {
+            0 => None,
+            limit => Some(limit as usize),
+        }
+    }
+
+    /// What most uses need, in bytes; `None` before the first calibration.
+    pub fn usual(&self) -> Option<usize> {
+        // Relaxed: a figure.
+        self.limit().map(|_| self.usual.load(Relaxed) as usize)
+    }
+
+    fn count(&self, used: usize) {
+        // Relaxed: the counts are figures, and who brings one to the mark calibrates.
+        let before = self.counts[class(used)].fetch_add(1, Relaxed);
+        if before + 1 == ENOUGH {
+            self.calibrate();
+        }
+    }
+
+    #[cold]
+    fn calibrate(&self) {
+        let mut classes: [(u32, usize); CLASSES] = std::array::from_fn(|class| {
+            // Relaxed: a use that is counted meanwhile belongs to either calibration.
+            (self.counts[class].swap(0, Relaxed), SMALLEST << class)
+        });
+        // The most used first; of equals the smaller.
+        classes.sort_by_key(|&(count, size)| (std::cmp::Reverse(count), size));
+        let sum: u64 = classes.iter().map(|&(count, _)| u64::from(count)).sum();
+        let (mut seen, mut limit) = (0, 0);
+        for (count, size) in classes {
+            if seen * 100 >= sum * 95 {
+                break;
+            }
+            seen += u64::from(count);
+            limit = limit.max(size);
+        }
+        // Relaxed, both: wishes.
+        self.usual.store(classes[0].1 as u32, Relaxed);
+        self.limit.store(limit as u32, Relaxed);
+    }
+}
+
+/// The class of a size: the first one it fits in, or the last.
+fn class(size: usize) -> usize {
+    let doublings = size.max(1).div_ceil(SMALLEST).next_power_of_two().ilog2();
+    (doublings as usize).min(CLASSES - 1)
+}
+
+/// Whether it is this use's turn to be counted: one in sixteen, by lot (Marsaglia's xorshift), for turns by
+/// number would fall in step with a caller's pattern.
+fn is_drawn() -> bool {
+    thread_local! {
+        static STATE: Cell<u32> = const { Cell::new(0x9e37_79b9) };
+    }
+    // A thread that ends counts nothing.
+    STATE
+        .try_with(|state| {
+            let mut x = state.get();
+            x ^= x << 13;
+            x ^= x >> 17;
+            x ^= x << 5;
+            state.set(x);
+            x % SAMPLE == 0
+        })
+        .unwrap_or(false)
+}
+
+impl<T: Elastic, C: Fn(usize) -> T> Policy<T> for Calibrated<C> {
+    fn create(&self) -> T {
+        (self.create)(self.usual().unwrap_or(0))
+    }
+
+    fn recycle(&self, buffer: &mut T) -> bool {
+        if is_drawn() {
+            self.count(buffer.used());
+        }
+        let keeps = self.limit().is_none_or(|limit| buffer.room() <= limit);
+        if keeps {
+            buffer.recycle();
+        }
+        keeps
+    }
+
+    fn footprint(&self, buffer: &T) -> usize {
+        buffer.footprint()
+    }
+}
+
+impl<C> fmt::Debug for Calibrated<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Calibrated")
+            .field("usual", &self.usual())
+            .field("limit", &self.limit())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_powers_of_two() {
+        let classes = [
+            (0, 0),
+            (1, 0),
+            (64, 0),
+            (65, 1),
+            (128, 1),
+            (129, 2),
+            (4096, 6),
+        ];
+        for (size, expected) in classes {
+            assert_eq!(class(size), expected, "{size}");
+        }
+        assert_eq!((class(usize::MAX / 2), class(33 << 20)), (19, 19));
+    }
+
+    fn calibrated(sizes: &[(usize, u32)]) -> Calibrated<fn(usize) -> Vec<u8>> {
+        let policy = Calibrated::new(Vec::with_capacity as fn(usize) -> Vec<u8>);
+        for &(size, count) in sizes {
+            policy.counts[class(size)].store(count, Relaxed);
+        }
+        policy.calibrate();
+        policy
+    }
+
+    #[test]
+    fn the_limit_covers_95_percent() {
+        let policy = calibrated(&[(100, 96), (10_000, 4)]);
+        assert_eq!((policy.usual(), policy.limit()), (Some(128), Some(128)));
+        let policy = calibrated(&[(100, 94), (10_000, 6)]);
+        assert_eq!((policy.usual(), policy.limit()), (Some(128), Some(16_384)));
+        let policy = calibrated(&[(100, 30), (1_000, 70)]);
+        assert_eq!((policy.usual(), policy.limit()), (Some(1024), Some(1024)));
+    }
+
+    /// bytebufferpool#15: limits below what buffers have would drop them all. Ours are upper ends of
+    /// classes, so a buffer made as told is kept.
+    #[test]
+    fn what_it_makes_it_keeps() {
+        for size in [1, 64, 65, 1_000, 1 << 20] {
+            let policy = calibrated(&[(size, 100)]);
+            let mut buffer = policy.create();
+            buffer.resize(size, 0);
+            assert!(policy.recycle(&mut buffer), "{size}");
+        }
+    }
+
+    #[test]
+    fn enough_uses_calibrate() {
+        let policy = Calibrated::new(Vec::with_capacity as fn(usize) -> Vec<u8>);
+        let uses = (0..1_000_000).take_while(|_| {
+            let mut buffer = policy.create();
+            buffer.resize(5_000, 0);
+            assert!(policy.recycle(&mut buffer));
+            policy.limit().is_none()
+        });
+        let uses = uses.count();
+        assert!((20_000..80_000).contains(&uses), "{uses}");
+        assert_eq!(policy.limit(), Some(8192));
+    }
+}

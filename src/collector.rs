@@ -1,0 +1,303 @@
+//! One background thread that ages every pool of the process.
+//!
+//! The thread sleeps for an interval, runs a cycle on each pool, and sleeps again; when memory is short
+//! it drops everything idle at once. While no pool has an object it sleeps without end, and whoever
+//! makes the first one wakes it (see `sync/doze.rs`). It holds a pool only while it works at it, so pools may
+//! be made and dropped at any time; it runs destructors, so they may panic, and it goes on.
+
+mod report;
+mod thread;
+#[cfg_attr(
+    all(target_os = "linux", target_env = "gnu"),
+    expect(unsafe_code, reason = "a call of the C library")
+)]
+mod trim;
+
+pub use report::{CycleReport, DestructorPanic};
+
+use crate::background::{self, Wake};
+use crate::idle_budget;
+use crate::pressure::{self, PressureSource, PressureStatus, Signals};
+use crate::roster;
+use crate::stats::Collected;
+use report::Hooks;
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self as threads, JoinHandle};
+use std::time::Duration;
+
+/// Ages all pools of the process from a thread of its own, until it is dropped.
+///
+/// A program opts in with one line in `main`; a library never needs to. While a collector runs, no
+/// user's thread does any ageing work, [`Builder::collect_every`](crate::Builder::collect_every) and
+/// [`collect_manually`](crate::Builder::collect_manually) notwithstanding: each pool has a cycle each
+/// interval, so what is not used for two intervals is dropped, also if the program is idle.
+///
+/// ```
+/// use std::time::Duration;
+/// use stealpool::{Collector, Pool};
+///
+/// static BUFFERS: Pool<Vec<u8>> = Pool::new(Vec::new);
+///
+/// fn main() -> std::io::Result<()> {
+///     let _collector = Collector::builder()
+///         .every(Duration::from_millis(20)) // in earnest: seconds, 10 unless said
+///         .spawn()?;
+///     drop(BUFFERS.get());
+///     while BUFFERS.idle() > 0 {
+///         std::thread::sleep(Duration::from_millis(1)); // the program does something else
+///     }
+///     Ok(())
+/// }
+/// ```
+#[must_use = "a collector ends when it is dropped"]
+pub struct Collector {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the thread and its handle share.
+pub(crate) struct Shared {
+    pub(crate) signals: Arc<Signals>,
+    pub(crate) trims: bool,
+    status: Mutex<PressureStatus>,
+    pub(crate) hooks: Mutex<Hooks>,
+}
+
+impl Shared {
+    fn status(&self) -> MutexGuard<'_, PressureStatus> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn hooks(&self) -> MutexGuard<'_, Hooks> {
+        self.hooks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Collector {
+    /// A collector with a cycle every 10 seconds that watches the system's memory pressure.
+    pub fn builder() -> CollectorBuilder {
+        CollectorBuilder {
+            every: Duration::from_secs(10),
+            pressure: Choice::System,
+            trims: true,
+            hooks: Hooks::default(),
+        }
+    }
+
+    /// Runs a cycle on every pool now, in the calling thread. The background thread's next one comes
+    /// when it would have come.
+    ///
+    /// A destructor's panic goes to the hook.
+    ///
+    /// ```
+    /// use stealpool::{Collector, Pool};
+    ///
+    /// let collector = Collector::builder().spawn()?;
+    /// let pool: Pool<Vec<u8>> = Pool::new(Vec::new);
+    /// drop(pool.get());
+    /// collector.pulse();
+    /// collector.pulse();
+    /// assert_eq!(pool.idle(), 0);
+    /// # std::io::Result::Ok(())
+    /// ```
+    pub fn pulse(&self) -> Collected {
+        thread::cycle(&self.shared).collected()
+    }
+
+    /// What is watched for memory pressure, or why nothing is.
+    pub fn pressure_source(&self) -> PressureStatus {
+        self.shared.status().clone()
+    }
+}
+
+/// Stops the thread and waits until it has ended. It finishes the cycle that it is in.
+impl Drop for Collector {
+    fn drop(&mut self) {
+        self.shared.signals.stop();
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        // A pooled object may own the collector and be dropped by it.
+        if thread.thread().id() != threads::current().id() {
+            // An error is a panic of the thread, which has caught all of the users'.
+            drop(thread.join());
+        }
+    }
+}
+
+impl fmt::Debug for Collector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Collector")
+            .field("pressure_source", &self.pressure_source())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where the signal of memory pressure comes from.
+enum Choice {
+    Off,
+    System,
+    Given(Box<dyn PressureSource>),
+}
+
+/// Settings of a [`Collector`]; made by [`Collector::builder`].
+#[must_use = "nothing runs before `spawn`"]
+pub struct CollectorBuilder {
+    every: Duration,
+    pressure: Choice,
+    trims: bool,
+    hooks: Hooks,
+}
+
+impl fmt::Debug for CollectorBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CollectorBuilder")
+            .field("every", &self.every)
+            .finish_non_exhaustive()
+    }
+}
+
+impl CollectorBuilder {
+    /// The time between cycles: 10 seconds unless said. Each sleep is up to a tenth shorter or longer,
+    /// so that the processes of a machine do not keep step.
+    pub fn every(mut self, interval: Duration) -> Self {
+        self.every = interval;
+        self
+    }
+
+    /// Whether to watch the system's memory pressure (yes unless said), and drop everything idle when
+    /// there is some.
+    ///
+    /// On Linux, that is the file, FIFO or socket that systemd names in `$MEMORY_PRESSURE_WATCH`
+    /// (`/dev/null` there means: off); else the `memory.pressure` of the process's own control group
+    /// (version 2); else `/proc/pressure/memory`; the signal is that threads waited for memory for a
+    /// tenth of two seconds. What cannot be opened or is refused is passed over. If nothing is left, and
+    /// on other systems, there is no source: [`Collector::pressure_source`] says so and why.
+    pub fn on_memory_pressure(mut self, watch: bool) -> Self {
+        self.pressure = if watch { Choice::System } else { Choice::Off };
+        self
+    }
+
+    /// Watches this source of memory pressure instead of the system's.
+    pub fn pressure(mut self, source: impl PressureSource + 'static) -> Self {
+        self.pressure = Choice::Given(Box::new(source));
+        self
+    }
+
+    /// Whether to ask the C library's allocator to give free pages back to the system (yes unless said),
+    /// when a cycle has dropped a thousand objects or a megabyte.
+    ///
+    /// On Linux with glibc, which by itself keeps most of what is freed on another thread than it was
+    /// allocated on. While it looks for free pages, which takes some milliseconds a hundred megabytes,
+    /// threads that allocate from the same arena wait. Does nothing on other systems; with another global
+    /// allocator there is nothing to find.
+    pub fn trim(mut self, trim: bool) -> Self {
+        self.trims = trim;
+        self
+    }
+
+    /// What to do when the destructor of a dropped object panics. The collector goes on in any case; the
+    /// process's panic hook has printed a message by then.
+    ///
+    /// Of several panics in one pool and cycle, the first is reported.
+    pub fn on_panic(mut self, hook: impl FnMut(&DestructorPanic<'_>) + Send + 'static) -> Self {
+        self.hooks.panic = Some(Box::new(hook));
+        self
+    }
+
+    /// What to do after each cycle, for a log or a display.
+    ///
+    /// ```
+    /// use stealpool::Collector;
+    ///
+    /// let collector = Collector::builder()
+    ///     .on_cycle(|report| eprintln!("{report}"))
+    ///     .spawn()?;
+    /// collector.pulse();
+    /// # std::io::Result::Ok(())
+    /// ```
+    pub fn on_cycle(mut self, hook: impl FnMut(&CycleReport) + Send + 'static) -> Self {
+        self.hooks.cycle = Some(Box::new(hook));
+        self
+    }
+
+    /// Starts the thread.
+    ///
+    /// # Errors
+    ///
+    /// * [`InvalidInput`](io::ErrorKind::InvalidInput): the interval is zero.
+    /// * [`AlreadyExists`](io::ErrorKind::AlreadyExists): a collector runs in this process.
+    /// * What keeps the system from starting a thread.
+    ///
+    /// ```
+    /// use std::{io::ErrorKind, time::Duration};
+    /// use stealpool::Collector;
+    ///
+    /// let zero = Collector::builder().every(Duration::ZERO).spawn();
+    /// assert_eq!(zero.unwrap_err().kind(), ErrorKind::InvalidInput);
+    ///
+    /// let one = Collector::builder().spawn()?;
+    /// let two = Collector::builder().spawn();
+    /// assert_eq!(two.unwrap_err().kind(), ErrorKind::AlreadyExists);
+    /// # std::io::Result::Ok(())
+    /// ```
+    pub fn spawn(self) -> io::Result<Collector> {
+        if self.every.is_zero() {
+            let what = "the collector's interval is zero";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        }
+        let signals = Arc::new(Signals::new()?);
+        if !background::begin(Arc::clone(&signals) as Arc<dyn Wake>) {
+            let what = "a stealpool collector runs in this process already";
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, what));
+        }
+        let (source, status) = match self.pressure {
+            Choice::Off => (None, PressureStatus::Off(String::from("not wanted"))),
+            Choice::System => match pressure::find() {
+                Ok(source) => watching(source),
+                Err(reason) => (None, PressureStatus::Off(reason)),
+            },
+            Choice::Given(source) => watching(source),
+        };
+        let shared = Arc::new(Shared {
+            signals,
+            trims: self.trims,
+            status: Mutex::new(status),
+            hooks: Mutex::new(self.hooks),
+        });
+        let runner = thread::Runner::new(Arc::clone(&shared), self.every, source);
+        let thread = threads::Builder::new()
+            .name(String::from("stealpool"))
+            .spawn(move || runner.run())
+            .inspect_err(|_| background::end())?;
+        shared.signals.belong_to(thread.thread().clone());
+        Ok(Collector {
+            shared,
+            thread: Some(thread),
+        })
+    }
+}
+
+fn watching(source: Box<dyn PressureSource>) -> (Option<Box<dyn PressureSource>>, PressureStatus) {
+    let status = PressureStatus::Watching(source.name());
+    (Some(source), status)
+}
+
+/// Whether there is nothing to collect, now or after what is lent comes back.
+fn nothing_lives() -> bool {
+    roster::members().all(|member| member.stats().live == 0)
+}
+
+/// When the budget of the process must be looked at again, if there is one.
+const BUDGET_LOOKS: Duration = Duration::from_secs(1);
+
+/// How long a sleep may be with regard to the budget.
+fn longest_sleep(every: Duration) -> Duration {
+    if idle_budget::is_set() {
+        every.min(BUDGET_LOOKS)
+    } else {
+        every
+    }
+}

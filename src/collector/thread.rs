@@ -1,0 +1,217 @@
+//! The collector's thread: sleep, work, report.
+
+use super::report::CycleReport;
+use super::{Shared, longest_sleep, nothing_lives, trim};
+use crate::background;
+use crate::idle_budget;
+use crate::interior::{Payload, dispose};
+use crate::pressure::{PressureSource, PressureStatus, Sleep};
+use crate::roster::{self, Member};
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Memory that is still short after everything idle is gone is not the pools' affair: no use in
+/// dropping again at once.
+const AFTER_RELIEF: Duration = Duration::from_millis(100);
+
+/// What the thread owns.
+pub(super) struct Runner {
+    shared: Arc<Shared>,
+    every: Duration,
+    source: Option<Box<dyn PressureSource>>,
+    random: u64,
+}
+
+/// What ended a sleep.
+enum Woken {
+    Stop,
+    Pressure,
+    /// The time, or a call.
+    Time,
+}
+
+/// Ends the collector's reign also if its thread should panic.
+struct Reign;
+
+impl Drop for Reign {
+    fn drop(&mut self) {
+        background::end();
+    }
+}
+
+impl Runner {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        every: Duration,
+        source: Option<Box<dyn PressureSource>>,
+    ) -> Self {
+        Runner {
+            shared,
+            every,
+            source,
+            random: RandomState::new().hash_one(0) | 1,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        let _reign = Reign;
+        let mut due = self.next_cycle();
+        loop {
+            match self.sleep(due) {
+                Woken::Stop => return,
+                Woken::Pressure => {
+                    let report = relieve(&self.shared);
+                    self.shared.hooks().cycled(&report);
+                    self.rest(AFTER_RELIEF);
+                }
+                Woken::Time if due.is_none_or(|due| due <= Instant::now()) => {
+                    let report = cycle(&self.shared);
+                    self.shared.hooks().cycled(&report);
+                    due = self.next_cycle();
+                }
+                Woken::Time => enforce(&self.shared),
+            }
+        }
+    }
+
+    /// When the next cycle is due; `None` if that is beyond the clock.
+    fn next_cycle(&mut self) -> Option<Instant> {
+        // Marsaglia's xorshift.
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        let jitter = 0.9 + (self.random % 1024) as f64 / 1024.0 * 0.2;
+        let sleep = Duration::try_from_secs_f64(self.every.as_secs_f64() * jitter).ok()?;
+        Instant::now().checked_add(sleep)
+    }
+
+    /// Sleeps until the next cycle is due, or without end while there is nothing to collect.
+    fn sleep(&mut self, due: Option<Instant>) -> Woken {
+        let dozes = nothing_lives() && background::lie_down() && nothing_lives();
+        let look = Instant::now().checked_add(longest_sleep(self.every));
+        let until = match (due, look) {
+            _ if dozes => None,
+            (Some(due), Some(look)) if idle_budget::is_set() => Some(due.min(look)),
+            (None, look) if idle_budget::is_set() => look,
+            (due, _) => due,
+        };
+        let sleep = Sleep::new(until, Arc::clone(&self.shared.signals));
+        let short = self.wait(&sleep);
+        background::get_up();
+        self.shared.signals.calm();
+        if self.shared.signals.is_stopped() {
+            Woken::Stop
+        } else if short {
+            Woken::Pressure
+        } else {
+            Woken::Time
+        }
+    }
+
+    /// Whether memory is short before the sleep is over.
+    fn wait(&mut self, sleep: &Sleep) -> bool {
+        if let Some(source) = &mut self.source {
+            let end = catch_unwind(AssertUnwindSafe(|| source.wait(sleep)));
+            let reason = match end {
+                Ok(Ok(true)) => return true,
+                Ok(Ok(false)) => None,
+                Ok(Err(error)) => Some(format!("{}: {error}", source.name())),
+                Err(payload) => {
+                    dispose(payload);
+                    Some(format!("{}: it panicked", source.name()))
+                }
+            };
+            if let Some(reason) = reason {
+                *self.shared.status() = PressureStatus::Off(reason);
+                self.source = None;
+            }
+        }
+        // Also after a source that returns too early.
+        while !sleep.is_over() {
+            sleep.park();
+        }
+        false
+    }
+
+    fn rest(&self, time: Duration) {
+        let until = Instant::now().checked_add(time);
+        while !self.shared.signals.is_stopped() {
+            let left = until.map_or(time, |until| {
+                until.saturating_duration_since(Instant::now())
+            });
+            if left.is_zero() {
+                return;
+            }
+            std::thread::park_timeout(left);
+        }
+    }
+}
+
+/// Runs a cycle on every pool, and keeps to the budget of the process.
+pub(super) fn cycle(shared: &Shared) -> CycleReport {
+    work(shared, |report| {
+        visit(shared, report, |member, report| {
+            let collected = member.collect()?;
+            report.aged += collected.dropped;
+            report.idle += collected.aged;
+            Ok(())
+        });
+        report.over_budget = keep_to_budget(shared);
+        report.idle = report.idle.saturating_sub(report.over_budget);
+        #[cfg(feature = "metrics")]
+        crate::export::record_metrics();
+    })
+}
+
+/// Drops everything idle.
+fn relieve(shared: &Shared) -> CycleReport {
+    work(shared, |report| {
+        visit(shared, report, |member, report| {
+            report.relieved += member.clear()?;
+            Ok(())
+        });
+    })
+}
+
+/// Keeps to the budget of the process, between two cycles.
+fn enforce(shared: &Shared) {
+    work(shared, |report| report.over_budget = keep_to_budget(shared));
+}
+
+fn keep_to_budget(shared: &Shared) -> usize {
+    idle_budget::enforce(|pool, payload| shared.hooks().panicked(pool, payload))
+}
+
+/// Does the work, notes how long it took, and gives the freed memory back if it was much.
+fn work(shared: &Shared, run: impl FnOnce(&mut CycleReport)) -> CycleReport {
+    let begun = Instant::now();
+    let idle_bytes = || -> usize {
+        let idle = |member: Arc<dyn Member>| member.stats().idle_bytes;
+        roster::members().map(idle).sum()
+    };
+    let before = if shared.trims { idle_bytes() } else { 0 };
+    let mut report = CycleReport::default();
+    run(&mut report);
+    let dropped = report.aged + report.relieved + report.over_budget;
+    if shared.trims && dropped > 0 && trim::is_due(dropped, before.saturating_sub(idle_bytes())) {
+        trim::trim();
+    }
+    report.took = begun.elapsed();
+    report
+}
+
+fn visit(
+    shared: &Shared,
+    report: &mut CycleReport,
+    mut each: impl FnMut(&dyn Member, &mut CycleReport) -> Result<(), Payload>,
+) {
+    for member in roster::members() {
+        report.pools += 1;
+        if let Err(payload) = each(&*member, report) {
+            shared.hooks().panicked(member.name(), payload);
+        }
+    }
+}

@@ -1,0 +1,394 @@
+//! A pool for each key, all under one bound.
+//!
+//! Keys are found in a map that is copied when one is added (keys are few and live long) and read under
+//! an epoch pin, so a `get` takes no lock. The pools share one budget; when a put finds no room in it,
+//! the idle objects of the key that was not used for longest are dropped, and the put tries again.
+
+use crate::budget::Budget;
+use crate::builder::Builder;
+use crate::guard::OwnedGuard;
+use crate::interior::{Payload, Relief, first_of, go_on};
+use crate::policy::Policy;
+use crate::pool::Pool;
+use crate::stats::{Collected, Stats};
+use crossbeam_epoch::{self as epoch, Atomic, Owned, Shared as Pointer};
+use std::borrow::Borrow;
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::Hash;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+/// How many keys there may be, unless said.
+const KEYS: usize = 1024;
+
+/// A pool for each key: a compression level, a language, a tenant.
+///
+/// The bounds of the [`Builder`] it is made from hold for all keys together. When an object comes back and
+/// there is no room, the idle objects of the key that was not used for longest are dropped first; keys used
+/// within the same millisecond count as equals. All other settings are each pool's own.
+///
+/// The guards are those of any pool: [`get`](Self::get) lends an [`OwnedGuard`]. Who uses one key again
+/// and again asks for its [`pool`](Self::pool) once, and saves looking for it.
+///
+/// Finding a key takes no lock. A new key copies the map of all keys, so this is for up to some thousands
+/// of keys, not for one a request.
+///
+/// ```
+/// use stealpool::KeyedPool;
+///
+/// // A scratch buffer of each size.
+/// let buffers = KeyedPool::new(|&size: &usize| move || Vec::<u8>::with_capacity(size));
+/// let small = buffers.get(&100);
+/// let large = buffers.get(&10_000);
+/// assert!(small.capacity() < large.capacity());
+/// drop((small, large));
+/// assert!(buffers.get(&10_000).capacity() >= 10_000);
+/// assert_eq!((buffers.keys().len(), buffers.stats().creates), (2, 2));
+/// ```
+pub struct KeyedPool<K, T, P = fn() -> T>
+where
+    K: Send + Sync + 'static,
+    T: Send + 'static,
+    P: Policy<T> + Send + Sync + 'static,
+{
+    shared: Arc<Shared<K, T, P>>,
+}
+
+struct Shared<K, T: Send + 'static, P: Policy<T>> {
+    map: Atomic<Map<K, T, P>>,
+    policy: Box<dyn Fn(&K) -> P + Send + Sync>,
+    settings: Builder,
+    budget: Budget,
+    most: usize,
+    start: Instant,
+}
+
+type Map<K, T, P> = HashMap<K, Arc<Entry<T, P>>>;
+
+struct Entry<T: Send + 'static, P: Policy<T>> {
+    pool: Arc<Pool<T, P>>,
+    /// Milliseconds after the start.
+    used: AtomicU64,
+}
+
+impl<K, T, P> KeyedPool<K, T, P>
+where
+    K: Eq + Hash + Clone + Send + Sync + 'static,
+    T: Send + 'static,
+    P: Policy<T> + Send + Sync + 'static,
+{
+    /// A pool for each key, without bounds; `policy` makes a key's policy.
+    pub fn new(policy: impl Fn(&K) -> P + Send + Sync + 'static) -> Self {
+        Self::with_settings(Builder::new(), policy)
+    }
+
+    /// The same with settings, whose bounds ([`max_idle`](Builder::max_idle) and
+    /// [`idle_bytes`](Builder::idle_bytes)) hold for all keys together.
+    ///
+    /// ```
+    /// use stealpool::{Builder, KeyedPool};
+    ///
+    /// let lines = KeyedPool::with_settings(
+    ///     Builder::new().max_idle(2),
+    ///     |_tenant: &String| || String::with_capacity(80),
+    /// );
+    /// for tenant in ["a", "b", "c"] {
+    ///     drop(lines.get(tenant));
+    ///     std::thread::sleep(std::time::Duration::from_millis(2));
+    /// }
+    /// assert_eq!(lines.stats().idle, 2);
+    /// assert!(lines.try_get("a").is_none(), "not used for longest");
+    /// assert!(lines.try_get("c").is_some());
+    /// ```
+    pub fn with_settings(
+        settings: Builder,
+        policy: impl Fn(&K) -> P + Send + Sync + 'static,
+    ) -> Self {
+        KeyedPool {
+            shared: Arc::new(Shared {
+                map: Atomic::new(Map::new()),
+                policy: Box::new(policy),
+                settings,
+                budget: settings.budget(),
+                most: KEYS,
+                start: Instant::now(),
+            }),
+        }
+    }
+
+    /// Keeps at most so many keys (1,024 unless said, at least 1): beyond them, the key that was not used
+    /// for longest is forgotten, with its idle objects. What it has lent stays good.
+    ///
+    /// # Panics
+    ///
+    /// If a clone of this pool is in use: to be called when it is made.
+    #[must_use]
+    pub fn max_keys(mut self, keys: usize) -> Self {
+        let shared = Arc::get_mut(&mut self.shared);
+        shared.expect("nobody else uses the pool yet").most = keys.max(1);
+        self
+    }
+
+    /// Lends an object of this key: a warm one if any is idle, else a new one.
+    ///
+    /// # Panics
+    ///
+    /// As [`Pool::get`], and if `policy`, or the key's `Hash`, `Eq` or `Clone` does.
+    pub fn get<Q>(&self, key: &Q) -> OwnedGuard<T, P>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ToOwned<Owned = K> + ?Sized,
+    {
+        self.pool(key).get_owned()
+    }
+
+    /// Lends an idle object of this key; never creates one, nor a key.
+    pub fn try_get<Q>(&self, key: &Q) -> Option<OwnedGuard<T, P>>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        self.find(key)?.try_get_owned()
+    }
+
+    /// The pool of this key; makes it when there is none.
+    ///
+    /// It stays good when the key is forgotten, but the pool that the key gets then is another one.
+    ///
+    /// # Panics
+    ///
+    /// As [`get`](Self::get).
+    pub fn pool<Q>(&self, key: &Q) -> Arc<Pool<T, P>>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ToOwned<Owned = K> + ?Sized,
+    {
+        self.find(key).unwrap_or_else(|| self.add(key.to_owned()))
+    }
+
+    fn find<Q>(&self, key: &Q) -> Option<Arc<Pool<T, P>>>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        let shared = &*self.shared;
+        shared.read(|map| {
+            let entry = map.get(key)?;
+            entry.touch(shared.now());
+            Some(Arc::clone(&entry.pool))
+        })
+    }
+
+    #[cold]
+    fn add(&self, key: K) -> Arc<Pool<T, P>> {
+        let shared = &self.shared;
+        let relief: Weak<Shared<K, T, P>> = Arc::downgrade(shared);
+        let pool = Pool::with_settings(shared.settings, (shared.policy)(&key));
+        pool.share(shared.budget.clone(), Arc::new(Reliever(relief)));
+        let entry = Arc::new(Entry {
+            pool: Arc::new(pool),
+            used: AtomicU64::new(shared.now()),
+        });
+        let mut forgotten = None;
+        let pool = shared.change(|map| {
+            forgotten = None;
+            if let Some(theirs) = map.get(&key) {
+                return (None, Arc::clone(&theirs.pool));
+            }
+            let mut more = map.clone();
+            if more.len() >= shared.most {
+                let oldest = more.iter().min_by_key(|(_, entry)| entry.used());
+                let oldest = oldest.map(|(key, _)| key.clone());
+                forgotten = oldest.and_then(|oldest| more.remove(&oldest));
+            }
+            more.insert(key.clone(), Arc::clone(&entry));
+            (Some(more), Arc::clone(&entry.pool))
+        });
+        if let Some(forgotten) = forgotten {
+            // Now: the map that it was in is freed when no reader is left.
+            forgotten.pool.clear();
+        }
+        pool
+    }
+
+    /// The keys there are, in no order.
+    pub fn keys(&self) -> Vec<K> {
+        self.shared.read(|map| map.keys().cloned().collect())
+    }
+
+    /// What the pools of all keys have done and hold together. A key that was forgotten takes its
+    /// figures along. O(keys and workers).
+    pub fn stats(&self) -> Stats {
+        let mut sum = Stats::default();
+        for entry in self.shared.entries() {
+            sum += entry.pool.stats();
+        }
+        sum
+    }
+
+    /// Runs one cycle on the pool of each key; see [`Pool::collect`].
+    ///
+    /// # Panics
+    ///
+    /// As that, once all keys are done.
+    pub fn collect(&self) -> Collected {
+        let mut sum = Collected::default();
+        let mut first = Ok(());
+        for entry in self.shared.entries() {
+            match entry.pool.try_collect() {
+                Ok(collected) => sum += collected,
+                Err(payload) => first = first_of(first, Err(payload)),
+            }
+        }
+        first.unwrap_or_else(go_on);
+        sum
+    }
+
+    /// Drops all idle objects and forgets all keys; how many objects.
+    ///
+    /// # Panics
+    ///
+    /// As [`Pool::clear`], once all keys are done.
+    pub fn clear(&self) -> usize {
+        let entries = self.shared.change(|map| {
+            let entries: Vec<_> = map.values().map(Arc::clone).collect();
+            (Some(Map::new()), entries)
+        });
+        let (mut count, mut first) = (0, Ok(()));
+        for entry in entries {
+            match entry.pool.try_clear() {
+                Ok(cleared) => count += cleared,
+                Err(payload) => first = first_of(first, Err(payload)),
+            }
+        }
+        first.unwrap_or_else(go_on);
+        count
+    }
+}
+
+impl<K, T: Send + 'static, P: Policy<T>> Shared<K, T, P> {
+    fn now(&self) -> u64 {
+        self.start.elapsed().as_millis() as u64
+    }
+
+    fn read<R>(&self, read: impl FnOnce(&Map<K, T, P>) -> R) -> R {
+        let guard = epoch::pin();
+        // Acquire: pairs with the AcqRel in `change`; the map is built.
+        let map = self.map.load(Acquire, &guard);
+        // SAFETY: never null, and a map that was linked while we are pinned is not freed before we unpin.
+        read(unsafe { map.deref() })
+    }
+
+    fn entries(&self) -> Vec<Arc<Entry<T, P>>> {
+        self.read(|map| map.values().map(Arc::clone).collect())
+    }
+
+    /// Replaces the map by what `change` makes of it, if anything; tries again when another thread was
+    /// first.
+    fn change<R>(&self, mut change: impl FnMut(&Map<K, T, P>) -> (Option<Map<K, T, P>>, R)) -> R {
+        let guard = epoch::pin();
+        loop {
+            // Acquire: as in `read`.
+            let map = self.map.load(Acquire, &guard);
+            // SAFETY: as in `read`.
+            let (changed, result) = change(unsafe { map.deref() });
+            let Some(changed) = changed else {
+                return result;
+            };
+            // AcqRel: publishes the new map, and follows whoever published the old one. Acquire: the next
+            // round reads theirs.
+            let exchange =
+                self.map
+                    .compare_exchange(map, Owned::new(changed), AcqRel, Acquire, &guard);
+            if exchange.is_ok() {
+                // SAFETY: the old map was just unlinked, by this thread alone; who still reads it has
+                // been pinned since before.
+                unsafe { guard.defer_destroy(map) };
+                guard.flush();
+                return result;
+            }
+        }
+    }
+}
+
+impl<K, T: Send + 'static, P: Policy<T>> Drop for Shared<K, T, P> {
+    fn drop(&mut self) {
+        // SAFETY: `&mut self`: nobody reads the map any more.
+        let guard = unsafe { epoch::unprotected() };
+        // Relaxed: as above.
+        let map = self.map.swap(Pointer::null(), Relaxed, guard);
+        if !map.is_null() {
+            // SAFETY: linked until now, and unlinked by this.
+            drop(unsafe { map.into_owned() });
+        }
+    }
+}
+
+impl<T: Send + 'static, P: Policy<T>> Entry<T, P> {
+    fn used(&self) -> u64 {
+        // Relaxed: a figure.
+        self.used.load(Relaxed)
+    }
+
+    fn touch(&self, now: u64) {
+        // Written once a millisecond only, so that threads do not fight for the line.
+        if self.used() != now {
+            // Relaxed: a figure.
+            self.used.store(now, Relaxed);
+        }
+    }
+}
+
+/// Makes room for one key's objects at the cost of another's. Weak: the pools do not keep their owner.
+struct Reliever<K, T: Send + 'static, P: Policy<T>>(Weak<Shared<K, T, P>>);
+
+impl<K, T, P> Relief for Reliever<K, T, P>
+where
+    K: Send + Sync,
+    T: Send + 'static,
+    P: Policy<T> + Send + Sync,
+{
+    fn make_room(&self) -> Result<(), Payload> {
+        let Some(shared) = self.0.upgrade() else {
+            return Ok(());
+        };
+        let mut entries = shared.entries();
+        entries.sort_by_key(|entry| entry.used());
+        // Not the one that is in use now.
+        entries.pop();
+        let holder = entries.iter().find(|entry| entry.pool.idle() > 0);
+        holder.map_or(Ok(()), |entry| entry.pool.try_clear().map(drop))
+    }
+}
+
+impl<K, T, P> Clone for KeyedPool<K, T, P>
+where
+    K: Send + Sync + 'static,
+    T: Send + 'static,
+    P: Policy<T> + Send + Sync + 'static,
+{
+    /// The same pool.
+    fn clone(&self) -> Self {
+        KeyedPool {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+}
+
+impl<K, T, P> fmt::Debug for KeyedPool<K, T, P>
+where
+    K: fmt::Debug + Send + Sync + 'static,
+    T: Send + 'static,
+    P: Policy<T> + Send + Sync + 'static,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pools = |map: &Map<K, T, P>| {
+            let pools = map.iter().map(|(key, entry)| (key, &entry.pool));
+            f.debug_map().entries(pools).finish()
+        };
+        self.shared.read(pools)
+    }
+}

@@ -1,0 +1,411 @@
+//! The background collector: memory comes back without anyone's help, and users do no ageing work.
+//!
+//! A collector is one for the process, so each test runs in a process of its own.
+
+mod common;
+
+use common::{Census, Puppet, in_child, patiently};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::{AcqRel, Acquire};
+use std::time::Duration;
+use stealpool::{Builder, Collector, Pool, PressureSource, PressureStatus, PressureSwitch, Sleep};
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A collector without a system's pressure source.
+fn every(interval: Duration) -> Collector {
+    let builder = Collector::builder()
+        .every(interval)
+        .on_memory_pressure(false);
+    builder.spawn().expect("none runs yet")
+}
+
+#[test]
+fn settings_that_make_no_sense_are_errors() {
+    in_child("settings_that_make_no_sense_are_errors", || {
+        let zero = Collector::builder().every(Duration::ZERO).spawn();
+        assert_eq!(zero.unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        let one = every(HOUR);
+        let error = Collector::builder().spawn().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert!(error.to_string().contains("already"), "{error}");
+        drop(one);
+        drop(every(Duration::MAX));
+        drop(every(Duration::from_nanos(1)));
+    });
+}
+
+#[test]
+fn objects_of_parked_threads_come_back() {
+    in_child("objects_of_parked_threads_come_back", || {
+        let census = Census::new();
+        let pools: Vec<_> = (0..3).map(|_| census.pool()).collect();
+        let threads: Vec<_> = (0..3).map(|_| Puppet::new()).collect();
+        for (pool, thread) in pools.iter().zip(&threads) {
+            let pool = Arc::clone(pool);
+            thread.run(move || drop((0..100).map(|_| pool.get()).collect::<Vec<_>>()));
+        }
+        assert_eq!(census.alive(), 300);
+        let _collector = every(MILLISECOND);
+        assert!(patiently(|| census.alive() == 0));
+        assert!(pools.iter().all(|pool| pool.stats().drops.aged == 100));
+        threads.into_iter().for_each(Puppet::end);
+    });
+}
+
+/// What is in use, or used in each interval, stays.
+#[test]
+fn the_working_set_stays() {
+    in_child("the_working_set_stays", || {
+        let census = Census::new();
+        let pool = census.pool();
+        let collector = every(HOUR);
+        for _ in 0..100 {
+            let held: Vec<_> = (0..10).map(|_| pool.get()).collect();
+            collector.pulse();
+            drop(held);
+            drop((0..10).map(|_| pool.get()).collect::<Vec<_>>());
+        }
+        assert_eq!((census.made(), census.alive()), (10, 10));
+    });
+}
+
+#[test]
+fn users_do_no_ageing_while_one_runs() {
+    in_child("users_do_no_ageing_while_one_runs", || {
+        let census = Census::new();
+        let pool = census.pool_with(Builder::new().collect_every(Duration::ZERO));
+        let use_it = || (0..10_000).for_each(|_| drop(pool.get()));
+        let collector = every(HOUR);
+        use_it();
+        assert_eq!(pool.stats().cycles, 0);
+        drop(collector);
+        use_it();
+        assert!(pool.stats().cycles > 0, "they do again");
+    });
+}
+
+#[test]
+fn a_destructor_that_panics_is_reported() {
+    struct Bomb;
+    impl stealpool::Recycle for Bomb {
+        fn recycle(&mut self) {}
+    }
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("boom");
+        }
+    }
+    in_child("a_destructor_that_panics_is_reported", || {
+        let bombs: Pool<Bomb> = Builder::new().name("bombs").build(|| Bomb);
+        drop((bombs.get(), bombs.get()));
+        let census = Census::new();
+        let others = census.pool();
+        drop(others.get());
+        let reports = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&reports);
+        let collector = Collector::builder()
+            .every(MILLISECOND)
+            .on_panic(move |report| {
+                assert_eq!(
+                    (report.pool(), report.message()),
+                    (Some("bombs"), Some("boom"))
+                );
+                count.fetch_add(1, AcqRel);
+                panic!("the hook panics, too");
+            })
+            .spawn()
+            .unwrap();
+        assert!(patiently(|| bombs.idle() == 0 && census.alive() == 0));
+        assert!(patiently(|| reports.load(Acquire) == 1));
+        drop(others.get());
+        assert!(patiently(|| census.alive() == 0), "it goes on");
+        drop(collector);
+    });
+}
+
+#[test]
+fn pressure_drops_everything_idle() {
+    in_child("pressure_drops_everything_idle", || {
+        let census = Census::new();
+        let (pool, thread) = (census.pool(), Puppet::new());
+        let switch = PressureSwitch::new();
+        let relieved = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&relieved);
+        let collector = Collector::builder()
+            .every(HOUR)
+            .pressure(switch.clone())
+            .on_cycle(move |report| {
+                count.fetch_add(report.relieved, AcqRel);
+            })
+            .spawn()
+            .unwrap();
+        let status = PressureStatus::Watching(String::from("switch"));
+        assert_eq!(collector.pressure_source(), status);
+        for round in 1..=3 {
+            let theirs = Arc::clone(&pool);
+            let lent = pool.get();
+            thread.run(move || drop((0..100).map(|_| theirs.get()).collect::<Vec<_>>()));
+            switch.raise();
+            assert!(patiently(|| pool.idle() == 0));
+            assert!(patiently(|| census.alive() == 1), "what is lent stays");
+            drop(stealpool::Guard::into_inner(lent));
+            assert!(patiently(|| relieved.load(Acquire) == 100 * round));
+            assert_eq!(pool.stats().drops.cleared, 100 * round as u64);
+        }
+        thread.end();
+    });
+}
+
+type Wait = fn() -> io::Result<bool>;
+
+/// A source that is no good, in some way.
+struct Fails {
+    waits: Arc<AtomicUsize>,
+    how: Wait,
+}
+
+impl PressureSource for Fails {
+    fn name(&self) -> String {
+        String::from("fails")
+    }
+    fn wait(&mut self, _: &Sleep) -> io::Result<bool> {
+        self.waits.fetch_add(1, AcqRel);
+        (self.how)()
+    }
+}
+
+#[test]
+fn a_source_that_fails_is_put_out_of_use() {
+    in_child("a_source_that_fails_is_put_out_of_use", || {
+        let ways: [(Wait, &str); 2] = [
+            (|| Err(io::Error::other("no such thing")), "no such thing"),
+            (|| panic!("a source"), "panicked"),
+        ];
+        for (how, reason) in ways {
+            let census = Census::new();
+            let pool = census.pool();
+            drop(pool.get());
+            let waits = Arc::new(AtomicUsize::new(0));
+            let source = Fails {
+                waits: Arc::clone(&waits),
+                how,
+            };
+            let builder = Collector::builder().every(MILLISECOND);
+            let collector = builder.pressure(source).spawn().unwrap();
+            assert!(patiently(|| census.alive() == 0), "it goes on without");
+            let status = collector.pressure_source();
+            assert!(
+                matches!(&status, PressureStatus::Off(text) if text.contains(reason)),
+                "{status}"
+            );
+            assert_eq!(waits.load(Acquire), 1);
+        }
+    });
+}
+
+#[test]
+fn a_source_that_returns_early_does_not_make_it_spin() {
+    in_child("a_source_that_returns_early_does_not_make_it_spin", || {
+        let pool = Census::new().pool();
+        let _lent = pool.get();
+        let waits = Arc::new(AtomicUsize::new(0));
+        let source = Fails {
+            waits: Arc::clone(&waits),
+            how: || Ok(false),
+        };
+        let builder = Collector::builder().every(HOUR);
+        let collector = builder.pressure(source).spawn().unwrap();
+        std::thread::sleep(20 * MILLISECOND);
+        drop(collector);
+        assert!(waits.load(Acquire) <= 2);
+    });
+}
+
+/// Without objects no cycles; the first object starts them again.
+#[test]
+fn it_sleeps_while_there_is_nothing_to_collect() {
+    in_child("it_sleeps_while_there_is_nothing_to_collect", || {
+        let cycles = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&cycles);
+        let _collector = Collector::builder()
+            .every(MILLISECOND)
+            .on_memory_pressure(false)
+            .on_cycle(move |_| {
+                count.fetch_add(1, AcqRel);
+            })
+            .spawn()
+            .unwrap();
+        let census = Census::new();
+        let pool = census.pool();
+        for round in 0..50 {
+            match round % 3 {
+                0 => drop(pool.get()),
+                1 => pool.put(census.object()),
+                _ => pool.reserve(3),
+            }
+            assert!(patiently(|| census.alive() == 0), "round {round}");
+            let before = cycles.load(Acquire);
+            std::thread::sleep(10 * MILLISECOND);
+            // The one that found nothing, and one more that was under way.
+            assert!(cycles.load(Acquire) - before <= 2, "round {round}");
+        }
+    });
+}
+
+#[test]
+fn pools_may_come_and_go_while_it_runs() {
+    in_child("pools_may_come_and_go_while_it_runs", || {
+        let census = Census::new();
+        let collector = every(Duration::from_nanos(1));
+        std::thread::scope(|scope| {
+            for seed in 0..4 {
+                let census = &census;
+                scope.spawn(move || {
+                    let mut random = common::Random::new(seed);
+                    for _ in 0..common::scaled(5_000) {
+                        let pool = census.pool();
+                        let held: Vec<_> = (0..random.below(5)).map(|_| pool.get()).collect();
+                        drop(held);
+                        drop(pool.get());
+                    }
+                });
+            }
+        });
+        drop(collector);
+        assert_eq!(census.alive(), 0);
+    });
+}
+
+#[test]
+fn a_collector_may_be_owned_by_what_it_drops() {
+    struct Owner(Option<Collector>);
+    impl stealpool::Recycle for Owner {
+        fn recycle(&mut self) {}
+    }
+    in_child("a_collector_may_be_owned_by_what_it_drops", || {
+        let pool: Pool<Owner> = Pool::new(|| Owner(None));
+        pool.get().0 = Some(every(MILLISECOND));
+        assert!(patiently(|| pool.idle() == 0));
+        // Its thread ends by itself.
+        assert!(patiently(|| Collector::builder().spawn().is_ok()));
+    });
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use super::*;
+    use std::io::Write;
+    use std::path::PathBuf;
+
+    fn file(name: &str) -> PathBuf {
+        let name = format!("stealpool-{}-{name}", std::process::id());
+        std::env::temp_dir().join(name)
+    }
+
+    /// Runs in a child of one thread, where the environment may be changed.
+    fn with_variables<R>(variables: &[(&str, &str)], run: impl FnOnce() -> R) -> R {
+        for (name, value) in variables {
+            // SAFETY: no other thread of this process reads the environment meanwhile.
+            unsafe { std::env::set_var(name, value) };
+        }
+        run()
+    }
+
+    fn status() -> PressureStatus {
+        Collector::builder().spawn().unwrap().pressure_source()
+    }
+
+    #[test]
+    fn systemd_may_switch_it_off() {
+        in_child("linux::systemd_may_switch_it_off", || {
+            let off = with_variables(&[("MEMORY_PRESSURE_WATCH", "/dev/null")], status);
+            assert!(matches!(off, PressureStatus::Off(reason) if reason.contains("/dev/null")));
+        });
+    }
+
+    /// A wrong setting is passed over: the system's own file is watched, or the reason told.
+    #[test]
+    fn what_cannot_be_watched_is_passed_over() {
+        in_child("linux::what_cannot_be_watched_is_passed_over", || {
+            let readable = file("not-base64");
+            std::fs::write(&readable, "").unwrap();
+            let wrong = [
+                ("/no/such/file", ""),
+                ("relative", ""),
+                ("/dev/zero", ""),
+                (readable.to_str().unwrap(), "%%%"),
+            ];
+            for (watch, write) in wrong {
+                let variables = [
+                    ("MEMORY_PRESSURE_WATCH", watch),
+                    ("MEMORY_PRESSURE_WRITE", write),
+                ];
+                match with_variables(&variables, status) {
+                    PressureStatus::Watching(name) => assert_ne!(name, watch),
+                    PressureStatus::Off(reason) => assert!(reason.contains(watch), "{reason}"),
+                    other => panic!("{other}"),
+                }
+            }
+            std::fs::remove_file(readable).unwrap();
+        });
+    }
+
+    /// systemd's protocol, over a FIFO.
+    #[test]
+    fn a_fifo_signals_pressure() {
+        in_child("linux::a_fifo_signals_pressure", || {
+            let path = file("fifo");
+            let made = std::process::Command::new("mkfifo").arg(&path).status();
+            assert!(made.unwrap().success());
+            let census = Census::new();
+            let pool = census.pool();
+            let variables = [("MEMORY_PRESSURE_WATCH", path.to_str().unwrap())];
+            let builder = Collector::builder().every(HOUR);
+            let collector = with_variables(&variables, || builder.spawn().unwrap());
+            let name = path.display().to_string();
+            assert_eq!(collector.pressure_source(), PressureStatus::Watching(name));
+            let mut manager = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+            for _ in 0..3 {
+                drop((pool.get(), pool.get()));
+                manager.write_all(b"x").unwrap();
+                assert!(patiently(|| pool.idle() == 0));
+            }
+            drop(collector);
+            std::fs::remove_file(path).unwrap();
+        });
+    }
+
+    /// systemd's protocol, over a socket: what is to be written is written, and its end is noticed.
+    #[test]
+    fn a_socket_signals_pressure() {
+        in_child("linux::a_socket_signals_pressure", || {
+            use std::io::Read;
+            let path = file("socket");
+            let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+            let pool = Census::new().pool();
+            let variables = [
+                ("MEMORY_PRESSURE_WATCH", path.to_str().unwrap()),
+                ("MEMORY_PRESSURE_WRITE", "Zm9v"),
+            ];
+            let builder = Collector::builder().every(HOUR);
+            let collector = with_variables(&variables, || builder.spawn().unwrap());
+            let (mut manager, _) = listener.accept().unwrap();
+            let mut written = [0; 3];
+            manager.read_exact(&mut written).unwrap();
+            assert_eq!(&written, b"foo");
+            drop(pool.get());
+            manager.write_all(b"pressure").unwrap();
+            assert!(patiently(|| pool.idle() == 0));
+            drop(manager);
+            assert!(patiently(|| matches!(
+                collector.pressure_source(),
+                PressureStatus::Off(_)
+            )));
+            std::fs::remove_file(path).unwrap();
+        });
+    }
+}

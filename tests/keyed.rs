@@ -1,0 +1,179 @@
+//! A pool for each key, under one bound.
+
+mod common;
+
+use common::{Census, Counted, Maker, patiently};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+use stealpool::{Builder, KeyedPool};
+
+type Keyed = KeyedPool<u32, Counted, Maker>;
+
+fn keyed(census: &Census, settings: Builder) -> Keyed {
+    let census = census.clone();
+    KeyedPool::with_settings(settings.collect_manually(), move |_| census.maker())
+}
+
+/// So that one key is used later than another.
+fn later() {
+    thread::sleep(Duration::from_millis(3));
+}
+
+fn hold(pool: &Keyed, key: u32, count: usize) {
+    drop((0..count).map(|_| pool.get(&key)).collect::<Vec<_>>());
+}
+
+#[test]
+fn each_key_has_its_own_objects() {
+    let pool = KeyedPool::new(|name: &String| {
+        let name = name.clone();
+        move || name.clone()
+    });
+    assert!(pool.try_get("a").is_none() && pool.keys().is_empty());
+    drop((pool.get("a"), pool.get("b")));
+    let handle = pool.pool("a");
+    assert_eq!((handle.idle(), pool.stats().creates), (1, 2));
+    let mut keys = pool.keys();
+    keys.sort();
+    assert_eq!(keys, ["a", "b"]);
+    let guard = pool.try_get("b").expect("idle");
+    assert_eq!(pool.clear(), 1);
+    assert!(pool.keys().is_empty());
+    drop(guard);
+    assert_eq!(pool.stats().idle, 0, "its pool is nobody's any more");
+}
+
+#[test]
+fn the_least_recently_used_key_gives_first() {
+    let census = Census::new();
+    let pool = keyed(&census, Builder::new().max_idle(30));
+    for key in [1, 2, 3] {
+        hold(&pool, key, 10);
+        later();
+    }
+    drop(pool.get(&1));
+    later();
+    hold(&pool, 4, 10);
+    let idle = |key: u32| pool.pool(&key).idle();
+    assert_eq!(idle(2), 0, "not used for longest");
+    assert!(idle(1) > 0 && idle(3) > 0 && idle(4) == 10);
+    assert!(pool.stats().idle <= 30);
+    assert_eq!(census.alive(), pool.stats().idle);
+}
+
+#[test]
+fn a_bound_in_bytes_is_shared_too() {
+    let census = Census::new();
+    let weighing = census.clone();
+    let settings = Builder::new().idle_bytes(10_000).collect_manually();
+    let pool: Keyed = KeyedPool::with_settings(settings, move |&weight| {
+        let census = weighing.clone();
+        Box::new(move || census.weighing(weight as usize)) as Maker
+    });
+    for weight in [100, 500, 1_000, 2_500, 100, 5_000] {
+        hold(&pool, weight, 10);
+        assert!(pool.stats().idle_bytes <= 10_000, "{}", pool.stats());
+        later();
+    }
+    assert!(pool.pool(&5_000).idle() >= 1, "the newest key is served");
+}
+
+#[test]
+fn keys_beyond_the_most_are_forgotten() {
+    let census = Census::new();
+    let pool = keyed(&census, Builder::new()).max_keys(3);
+    let lent = pool.get(&0);
+    for key in 0..10 {
+        hold(&pool, key, 2);
+        later();
+    }
+    let mut keys = pool.keys();
+    keys.sort_unstable();
+    assert_eq!(keys, [7, 8, 9]);
+    assert_eq!(census.alive(), 7, "three keys and what is lent");
+    drop(lent);
+    assert_eq!(census.alive(), 6, "its pool went with its last guard");
+}
+
+#[test]
+fn keys_age_like_any_pool() {
+    let census = Census::new();
+    let pool = keyed(&census, Builder::new());
+    (0..5).for_each(|key| hold(&pool, key, 3));
+    assert_eq!(pool.collect().dropped, 0);
+    hold(&pool, 1, 3);
+    pool.collect();
+    assert_eq!((pool.stats().idle, census.alive()), (3, 3));
+    drop(pool);
+    assert_eq!(census.alive(), 0);
+}
+
+/// A destructor that uses the pool it is dropped by, for another key's sake.
+#[test]
+fn a_destructor_may_use_the_pool() {
+    struct Nosy(Option<KeyedPool<u32, Nosy>>);
+    impl stealpool::Recycle for Nosy {
+        fn recycle(&mut self) {}
+    }
+    impl Drop for Nosy {
+        fn drop(&mut self) {
+            if let Some(pool) = &self.0 {
+                drop(pool.try_get(&1));
+                assert!(pool.keys().len() < 10);
+            }
+        }
+    }
+    let make: fn(&u32) -> fn() -> Nosy = |_| || Nosy(None);
+    let pool: KeyedPool<u32, Nosy> = KeyedPool::with_settings(Builder::new().max_idle(2), make);
+    for key in 0..5 {
+        pool.get(&key).0 = Some(pool.clone());
+        later();
+    }
+    assert!(pool.stats().idle <= 2);
+    // The objects own the pool they are in.
+    pool.clear();
+}
+
+#[test]
+fn many_threads_many_keys() {
+    let census = Census::new();
+    let pool = keyed(&census, Builder::new().max_idle(64)).max_keys(20);
+    let threads: Vec<_> = (0..4)
+        .map(|seed| {
+            let pool = pool.clone();
+            thread::spawn(move || {
+                let mut random = common::Random::new(seed);
+                for _ in 0..common::scaled(100_000) {
+                    let key = random.below(40) as u32;
+                    let held: Vec<_> = (0..random.below(4)).map(|_| pool.get(&key)).collect();
+                    drop(held);
+                }
+                assert!(pool.stats().idle <= 64);
+            })
+        })
+        .collect();
+    threads
+        .into_iter()
+        .for_each(|thread| thread.join().unwrap());
+    assert!(pool.keys().len() <= 20);
+    assert_eq!(pool.stats().idle, pool.stats().live);
+    pool.clear();
+    assert!(patiently(|| census.alive() == 0), "{}", census.alive());
+}
+
+/// A pool of a key that was forgotten still keeps to the bound of all.
+#[test]
+fn a_handle_outlives_its_key() {
+    let census = Census::new();
+    let pool = keyed(&census, Builder::new().max_idle(4));
+    let handle = pool.pool(&1);
+    pool.clear();
+    let held: Vec<_> = (0..10).map(|_| handle.get_owned()).collect();
+    drop(held);
+    assert!(handle.idle() <= 4);
+    let one = Arc::clone(&handle);
+    drop(pool);
+    drop((0..10).map(|_| one.get_owned()).collect::<Vec<_>>());
+    assert!(handle.idle() <= 4);
+}
