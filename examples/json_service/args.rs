@@ -20,6 +20,8 @@ turn and prints one table.
   --serve ADDR      only serve, at ADDR such as 127.0.0.1:8080 (port 0: any free port), until Ctrl-C
   --pooling on|off  with --serve: whether to pool [on]
   --until-eof       with --serve: stop when standard input ends
+  --record FILE     with --serve: write how many body buffers were in use, the most in each tenth of a
+                    second, one number a line
 
   --help            print this
 
@@ -51,6 +53,8 @@ pub(crate) struct Serve {
     pub(crate) pooling: bool,
     /// Whether to stop when standard input ends.
     pub(crate) until_eof: bool,
+    /// Where to write how many buffers were in use over time.
+    pub(crate) record: Option<PathBuf>,
 }
 
 /// Settings of a comparison.
@@ -72,6 +76,7 @@ pub(crate) struct Compare {
 pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Command, String> {
     let (mut address, mut pooling, mut until_eof) = (None, None, false);
     let (mut seconds, mut connections, mut data) = (None, None, None);
+    let mut record = None;
     while let Some(arg) = args.next() {
         let (name, mut inline) = match arg.split_once('=') {
             Some((name, value)) if name.starts_with("--") => (name, Some(value.to_owned())),
@@ -88,6 +93,7 @@ pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Command, S
             "--serve" => address = Some(socket_address(&value()?)?),
             "--pooling" => pooling = Some(on_or_off(&value()?)?),
             "--until-eof" => until_eof = true,
+            "--record" => record = Some(PathBuf::from(value()?)),
             "--seconds" => seconds = Some(whole(name, &value()?, 3600)?),
             "--connections" => connections = Some(whole(name, &value()?, 1000)?),
             "--data" => data = Some(PathBuf::from(value()?)),
@@ -107,10 +113,11 @@ pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Command, S
             address,
             pooling,
             until_eof,
+            record,
         }));
     }
-    if pooling.is_some() || until_eof {
-        return Err("--pooling and --until-eof make sense only with --serve".into());
+    if pooling.is_some() || until_eof || record.is_some() {
+        return Err("--pooling, --until-eof and --record make sense only with --serve".into());
     }
     Ok(Command::Compare(Compare {
         load: Duration::from_secs(seconds.unwrap_or(16)),
@@ -153,6 +160,7 @@ mod tests {
             address: "127.0.0.1:80".parse().unwrap(),
             pooling: false,
             until_eof: false,
+            record: None,
         };
         assert_eq!(
             parse("--serve 127.0.0.1:80 --pooling=off"),

@@ -15,6 +15,7 @@ mod child;
 mod compare;
 mod histogram;
 mod load;
+mod record;
 mod report;
 mod service;
 
@@ -22,7 +23,7 @@ use crate::args::{Command, HELP, Serve};
 use crate::service::Service;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use stealpool::Collector;
 use tokio::net::TcpListener;
 
 #[global_allocator]
@@ -67,12 +68,18 @@ async fn serve(settings: &Serve) -> Result<(), String> {
     let address = listener.local_addr().map_err(|e| cannot("listen on", e))?;
     println!("{}{address}", child::ANNOUNCEMENT);
     let service = Arc::new(Service::new(settings.pooling));
+    let mut collector = None;
     if settings.until_eof {
         child::exit_at_eof();
     } else {
         // Under measurement the cycles come from use, and from `POST /cycle`. Here also when nobody
         // calls: an idle service gives its memory back.
-        tokio::spawn(age(service.clone()));
+        let started = Collector::builder().spawn();
+        collector = Some(started.map_err(|error| format!("cannot start a collector: {error}"))?);
+    }
+    if let Some(file) = &settings.record {
+        record::start(file, service.clone())
+            .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     }
     tokio::select! {
         never = service::serve(listener, service.clone()) => match never {},
@@ -83,13 +90,6 @@ async fn serve(settings: &Serve) -> Result<(), String> {
     for pool in &service.figures().pools {
         println!("{}", report::pool_line(pool));
     }
+    drop(collector);
     Ok(())
-}
-
-async fn age(service: Arc<Service>) {
-    let mut tick = tokio::time::interval(Duration::from_secs(10));
-    loop {
-        tick.tick().await;
-        service.cycle();
-    }
 }

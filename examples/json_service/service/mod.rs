@@ -182,6 +182,12 @@ impl Service {
         self.answers.collect();
     }
 
+    /// How many body buffers are lent now.
+    pub(crate) fn bodies_in_use(&self) -> usize {
+        let stats = self.bodies.stats();
+        stats.live.saturating_sub(stats.idle)
+    }
+
     /// What has been counted so far.
     pub(crate) fn figures(&self) -> Figures {
         let (allocations, allocated_bytes) = alloc::allocated();
