@@ -20,7 +20,7 @@ use crate::idle_budget;
 use crate::pressure::{self, PressureSource, PressureStatus, Signals};
 use crate::roster;
 use crate::stats::Collected;
-use report::Hooks;
+use report::{Hook, Hooks};
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -58,20 +58,16 @@ pub struct Collector {
 }
 
 /// What the thread and its handle share.
-pub(crate) struct Shared {
-    pub(crate) signals: Arc<Signals>,
-    pub(crate) trims: bool,
+struct Shared {
+    signals: Arc<Signals>,
+    trims: bool,
     status: Mutex<PressureStatus>,
-    pub(crate) hooks: Mutex<Hooks>,
+    hooks: Hooks,
 }
 
 impl Shared {
     fn status(&self) -> MutexGuard<'_, PressureStatus> {
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn hooks(&self) -> MutexGuard<'_, Hooks> {
-        self.hooks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -202,12 +198,12 @@ impl CollectorBuilder {
     /// process's panic hook has printed a message by then.
     ///
     /// Of several panics in one pool and cycle, the first is reported.
-    pub fn on_panic(mut self, hook: impl FnMut(&DestructorPanic<'_>) + Send + 'static) -> Self {
-        self.hooks.panic = Some(Box::new(hook));
+    pub fn on_panic(mut self, hook: impl Fn(&DestructorPanic<'_>) + Send + Sync + 'static) -> Self {
+        self.hooks.panic = Some(Hook::new(Box::new(hook)));
         self
     }
 
-    /// What to do after each cycle, for a log or a display.
+    /// What to do after each cycle of the background thread, in that thread; for a log or a display.
     ///
     /// ```
     /// use stealpool::Collector;
@@ -218,8 +214,8 @@ impl CollectorBuilder {
     /// collector.pulse();
     /// # std::io::Result::Ok(())
     /// ```
-    pub fn on_cycle(mut self, hook: impl FnMut(&CycleReport) + Send + 'static) -> Self {
-        self.hooks.cycle = Some(Box::new(hook));
+    pub fn on_cycle(mut self, hook: impl Fn(&CycleReport) + Send + Sync + 'static) -> Self {
+        self.hooks.cycle = Some(Hook::new(Box::new(hook)));
         self
     }
 
@@ -265,7 +261,7 @@ impl CollectorBuilder {
             signals,
             trims: self.trims,
             status: Mutex::new(status),
-            hooks: Mutex::new(self.hooks),
+            hooks: self.hooks,
         });
         let runner = thread::Runner::new(Arc::clone(&shared), self.every, source);
         let thread = threads::Builder::new()

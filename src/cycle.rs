@@ -67,11 +67,30 @@ impl<T> Engine<T> {
         let primary = self.generation.primary();
         let objects = usize::MAX;
         let mut quota = Quota { objects, bytes };
-        if self.empty(primary.other(), None, &mut quota, taken)
-            && self.empty(primary, None, &mut quota, taken)
+        if !self.empty(primary.other(), None, &mut quota, taken)
+            || !self.empty(primary, None, &mut quota, taken)
         {
-            self.call_in(Reach::All, taken);
+            return;
         }
+        let mut at_hand = Batch::new();
+        self.call_in(Reach::All, &mut at_hand);
+        while let Some(object) = at_hand.pop() {
+            let chain = Chain::of(object);
+            if quota.is_left() || !self.budget.charge(1, chain.weight()) {
+                quota.take(&chain);
+                taken.add(chain);
+            } else {
+                self.put_back(chain);
+            }
+        }
+    }
+
+    /// Puts below what was called in and charged anew.
+    fn put_back(&self, chain: Chain<T>) {
+        self.ledger.called_in.subtract(chain.len());
+        self.ledger.sunk.add(chain.len());
+        self.ledger.deep_bytes.add(chain.weight());
+        self.shared.push(self.generation.primary(), 0, chain);
     }
 
     /// Takes every idle object, whatever its age. In the direction in which objects move: what a put

@@ -256,6 +256,54 @@ fn it_sleeps_while_there_is_nothing_to_collect() {
     });
 }
 
+/// A collector that lies down before there is any pool: the system's barrier must be asked for first, or
+/// all pools would do without private slots.
+#[test]
+fn a_collector_before_any_pool() {
+    in_child("a_collector_before_any_pool", || {
+        let _collector = every(HOUR);
+        std::thread::sleep(20 * MILLISECOND);
+        let pool = Census::new().pool();
+        (0..100).for_each(|_| drop(pool.get()));
+        assert_eq!(pool.stats().private_hits, 99, "{}", pool.stats());
+    });
+}
+
+/// Hooks run without a lock held: they may use the collector.
+#[test]
+fn a_hook_may_use_the_collector() {
+    in_child("a_hook_may_use_the_collector", || {
+        struct Bomb;
+        impl stealpool::Recycle for Bomb {
+            fn recycle(&mut self) {}
+        }
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                panic!("boom");
+            }
+        }
+        let own: Arc<std::sync::OnceLock<Collector>> = Arc::default();
+        let (here, there) = (Arc::clone(&own), Arc::clone(&own));
+        let reports = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&reports);
+        let builder = Collector::builder()
+            .every(MILLISECOND)
+            .on_cycle(move |_| {
+                here.get().map(Collector::pulse);
+            })
+            .on_panic(move |_| {
+                there.get().map(Collector::pulse);
+                count.fetch_add(1, AcqRel);
+            });
+        own.set(builder.spawn().unwrap()).unwrap();
+        let bombs: Pool<Bomb> = Pool::new(|| Bomb);
+        for round in 1..=3 {
+            drop(bombs.get());
+            assert!(patiently(|| reports.load(Acquire) == round));
+        }
+    });
+}
+
 #[test]
 fn pools_may_come_and_go_while_it_runs() {
     in_child("pools_may_come_and_go_while_it_runs", || {

@@ -4,8 +4,8 @@ use super::Elastic;
 use crate::policy::Policy;
 use std::cell::Cell;
 use std::fmt;
-use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU32, AtomicUsize};
 
 /// Classes of sizes: up to 64 bytes, up to 128, and so on up to 32 MiB and more.
 const CLASSES: usize = 20;
@@ -45,9 +45,9 @@ pub struct Calibrated<C> {
     create: C,
     counts: [AtomicU32; CLASSES],
     /// What most uses need, in bytes.
-    usual: AtomicU32,
+    usual: AtomicUsize,
     /// What may be kept, in bytes; 0 before the first calibration.
-    limit: AtomicU32,
+    limit: AtomicUsize,
 }
 
 impl<C> Calibrated<C> {
@@ -57,24 +57,25 @@ impl<C> Calibrated<C> {
         Calibrated {
             create,
             counts: [const { AtomicU32::new(0) }; CLASSES],
-            usual: AtomicU32::new(0),
-            limit: AtomicU32::new(0),
+            usual: AtomicUsize::new(0),
+            limit: AtomicUsize::new(0),
         }
     }
 
-    /// The largest room of a buffer that is kept, in bytes; `None` before the first calibration.
+    /// The largest room of a buffer that is kept, in bytes (`usize::MAX` if even 32 MiB are often too few);
+    /// `None` before the first calibration.
     pub fn limit(&self) -> Option<usize> {
         // Relaxed: a figure.
         match self.limit.load(Relaxed) {
             0 => None,
-            limit => Some(limit as usize),
+            limit => Some(limit),
         }
     }
 
     /// What most uses need, in bytes; `None` before the first calibration.
     pub fn usual(&self) -> Option<usize> {
         // Relaxed: a figure.
-        self.limit().map(|_| self.usual.load(Relaxed) as usize)
+        self.limit().map(|_| self.usual.load(Relaxed))
     }
 
     fn count(&self, used: usize) {
@@ -103,8 +104,11 @@ impl<C> Calibrated<C> {
             limit = limit.max(size);
         }
         // Relaxed, both: wishes.
-        self.usual.store(classes[0].1 as u32, Relaxed);
-        self.limit.store(limit as u32, Relaxed);
+        self.usual.store(classes[0].1, Relaxed);
+        // The last class has no upper end.
+        let largest = SMALLEST << (CLASSES - 1);
+        let limit = if limit == largest { usize::MAX } else { limit };
+        self.limit.store(limit, Relaxed);
     }
 }
 
@@ -207,7 +211,7 @@ mod tests {
     /// classes, so a buffer made as told is kept.
     #[test]
     fn what_it_makes_it_keeps() {
-        for size in [1, 64, 65, 1_000, 1 << 20] {
+        for size in [1, 64, 65, 1_000, 1 << 20, 40 << 20] {
             let policy = calibrated(&[(size, 100)]);
             let mut buffer = policy.create();
             buffer.resize(size, 0);

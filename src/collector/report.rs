@@ -5,6 +5,8 @@ use crate::stats::Collected;
 use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 /// What a collector did at one go, over all pools.
@@ -88,37 +90,57 @@ impl fmt::Display for DestructorPanic<'_> {
     }
 }
 
-type PanicHook = Box<dyn FnMut(&DestructorPanic<'_>) + Send>;
-type CycleHook = Box<dyn FnMut(&CycleReport) + Send>;
+/// What to call, without a lock: a hook may use the collector. One that panics is not called again.
+pub(super) struct Hook<F: ?Sized> {
+    call: Box<F>,
+    broken: AtomicBool,
+}
 
-/// What the program wants to be told. A hook that panics is not called again.
+impl<F: ?Sized> Hook<F> {
+    pub(super) fn new(call: Box<F>) -> Self {
+        Hook {
+            call,
+            broken: AtomicBool::new(false),
+        }
+    }
+
+    fn run(&self, run: impl FnOnce(&F)) {
+        // Relaxed, both: a call more or less after a panic does not matter.
+        if self.broken.load(Relaxed) {
+            return;
+        }
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| run(&self.call))) {
+            self.broken.store(true, Relaxed);
+            dispose(payload);
+        }
+    }
+}
+
+pub(super) type PanicHook = dyn Fn(&DestructorPanic<'_>) + Send + Sync;
+pub(super) type CycleHook = dyn Fn(&CycleReport) + Send + Sync;
+
+/// What the program wants to be told.
 #[derive(Default)]
-pub(crate) struct Hooks {
-    pub(super) panic: Option<PanicHook>,
-    pub(super) cycle: Option<CycleHook>,
+pub(super) struct Hooks {
+    pub(super) panic: Option<Hook<PanicHook>>,
+    pub(super) cycle: Option<Hook<CycleHook>>,
 }
 
 impl Hooks {
-    pub(super) fn panicked(&mut self, pool: Option<&'static str>, payload: Payload) {
+    pub(super) fn panicked(&self, pool: Option<&'static str>, payload: Payload) {
         let report = DestructorPanic {
             pool,
             payload: &*payload,
         };
-        call(&mut self.panic, |hook| hook(&report));
+        if let Some(hook) = &self.panic {
+            hook.run(|call| call(&report));
+        }
         dispose(payload);
     }
 
-    pub(super) fn cycled(&mut self, report: &CycleReport) {
-        call(&mut self.cycle, |hook| hook(report));
-    }
-}
-
-fn call<H>(hook: &mut Option<H>, run: impl FnOnce(&mut H)) {
-    let Some(mut callee) = hook.take() else {
-        return;
-    };
-    match catch_unwind(AssertUnwindSafe(|| run(&mut callee))) {
-        Ok(()) => *hook = Some(callee),
-        Err(payload) => dispose(payload),
+    pub(super) fn cycled(&self, report: &CycleReport) {
+        if let Some(hook) = &self.cycle {
+            hook.run(|call| call(report));
+        }
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct Runner {
 enum Woken {
     Stop,
     Pressure,
+    /// The first object after there was none.
+    First,
     /// The time, or a call.
     Time,
 }
@@ -62,14 +64,16 @@ impl Runner {
         loop {
             match self.sleep(due) {
                 Woken::Stop => return,
+                // What comes now is younger than a cycle that was due long ago.
+                Woken::First => due = self.next_cycle(),
                 Woken::Pressure => {
                     let report = relieve(&self.shared);
-                    self.shared.hooks().cycled(&report);
+                    self.shared.hooks.cycled(&report);
                     self.rest(AFTER_RELIEF);
                 }
-                Woken::Time if due.is_none_or(|due| due <= Instant::now()) => {
+                Woken::Time if due.is_some_and(|due| due <= Instant::now()) => {
                     let report = cycle(&self.shared);
-                    self.shared.hooks().cycled(&report);
+                    self.shared.hooks.cycled(&report);
                     due = self.next_cycle();
                 }
                 Woken::Time => enforce(&self.shared),
@@ -91,6 +95,9 @@ impl Runner {
     /// Sleeps until the next cycle is due, or without end while there is nothing to collect.
     fn sleep(&mut self, due: Option<Instant>) -> Woken {
         let dozes = nothing_lives() && background::lie_down() && nothing_lives();
+        if !dozes {
+            background::get_up();
+        }
         let look = Instant::now().checked_add(longest_sleep(self.every));
         let until = match (due, look) {
             _ if dozes => None,
@@ -106,6 +113,8 @@ impl Runner {
             Woken::Stop
         } else if short {
             Woken::Pressure
+        } else if dozes {
+            Woken::First
         } else {
             Woken::Time
         }
@@ -182,7 +191,7 @@ fn enforce(shared: &Shared) {
 }
 
 fn keep_to_budget(shared: &Shared) -> usize {
-    idle_budget::enforce(|pool, payload| shared.hooks().panicked(pool, payload))
+    idle_budget::enforce(|pool, payload| shared.hooks.panicked(pool, payload))
 }
 
 /// Does the work, notes how long it took, and gives the freed memory back if it was much.
@@ -211,7 +220,7 @@ fn visit(
     for member in roster::members() {
         report.pools += 1;
         if let Err(payload) = each(&*member, report) {
-            shared.hooks().panicked(member.name(), payload);
+            shared.hooks.panicked(member.name(), payload);
         }
     }
 }

@@ -59,6 +59,10 @@ mod imp {
     }
 
     pub(crate) fn heavy() -> bool {
+        // Relaxed: as above. The kernel refuses who has not registered, and that would be for good.
+        if STATE.load(Relaxed) == UNKNOWN {
+            available();
+        }
         // SeqCst: keeps the compiler from moving our own accesses across the system call.
         compiler_fence(SeqCst);
         let done = membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED);
