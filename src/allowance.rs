@@ -46,6 +46,14 @@ impl Allowance {
         Allowance::new(self.objects().max(objects), self.bytes().max(bytes))
     }
 
+    /// What it is more than a smaller one.
+    pub(crate) fn beyond(self, less: Self) -> Part {
+        Part {
+            objects: self.objects() - less.objects(),
+            bytes: self.bytes() - less.bytes(),
+        }
+    }
+
     #[inline]
     pub(crate) const fn to_bits(self) -> u64 {
         self.0.to_bits()
@@ -55,6 +63,13 @@ impl Allowance {
     pub(crate) const fn from_bits(bits: u64) -> Self {
         Allowance(Measure::from_bits(bits))
     }
+}
+
+/// A part of an allowance, which the budget has lent or gets back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part {
+    pub(crate) objects: u64,
+    pub(crate) bytes: u64,
 }
 
 #[cfg(all(test, not(loom)))]

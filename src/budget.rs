@@ -8,7 +8,7 @@
 //!
 //! A pool without bounds skips all of this. Several pools may share one budget (`keyed.rs`).
 
-use crate::allowance::Allowance;
+use crate::allowance::{Allowance, Part};
 use crate::object::Chain;
 use crate::sync::atomic::AtomicU64;
 use crate::sync::atomic::Ordering::Relaxed;
@@ -85,7 +85,7 @@ impl Budget {
     /// Raises a private slot's allowance. `false`: no room, nothing lent.
     pub(crate) fn lend(&self, from: Allowance, to: Allowance) -> bool {
         let Some(books) = &self.0 else { return true };
-        let (objects, bytes) = difference(from, to);
+        let Part { objects, bytes } = to.beyond(from);
         if !books.lent_objects.charge(objects) {
             return false;
         }
@@ -104,31 +104,26 @@ impl Budget {
     /// Undoes a [`lend`](Self::lend).
     pub(crate) fn unlend(&self, from: Allowance, to: Allowance) {
         let Some(books) = &self.0 else { return };
-        let (objects, bytes) = difference(from, to);
+        let Part { objects, bytes } = to.beyond(from);
         books.lent_objects.refund(objects);
         books.lent_bytes.refund(bytes);
         self.refund(objects, bytes);
     }
 
-    /// Takes an allowance back from a slot, of which a chain that goes below keeps its part.
-    pub(crate) fn take_back<T>(&self, allowance: Option<Allowance>, chain: Option<&Chain<T>>) {
-        let Some((books, allowance)) = self.0.as_ref().zip(allowance) else {
+    /// Takes back what a slot was lent; a chain that goes below keeps of it what it needs there.
+    pub(crate) fn take_back<T>(&self, lent: Option<Part>, chain: Option<&Chain<T>>) {
+        let Some((books, lent)) = self.0.as_ref().zip(lent) else {
             return;
         };
         let (objects, bytes) = chain.map_or((0, 0), |chain| (chain.len(), chain.weight()));
-        debug_assert!(objects <= allowance.objects() && bytes <= allowance.bytes());
-        books.lent_objects.refund(allowance.objects());
-        books.lent_bytes.refund(allowance.bytes());
+        debug_assert!(objects <= lent.objects && bytes <= lent.bytes);
+        books.lent_objects.refund(lent.objects);
+        books.lent_bytes.refund(lent.bytes);
         self.refund(
-            allowance.objects().saturating_sub(objects),
-            allowance.bytes().saturating_sub(bytes),
+            lent.objects.saturating_sub(objects),
+            lent.bytes.saturating_sub(bytes),
         );
     }
-}
-
-/// Objects and bytes that one allowance has more than the other.
-fn difference(from: Allowance, to: Allowance) -> (u64, u64) {
-    (to.objects() - from.objects(), to.bytes() - from.bytes())
 }
 
 /// A sum that never exceeds its bound.
@@ -208,13 +203,13 @@ mod tests {
         );
         assert!(budget.charge(2, 50), "the other half");
         assert!(!budget.charge(1, 0));
-        budget.take_back(Some(first), NO_CHAIN);
+        budget.take_back(Some(first.beyond(NOTHING)), NO_CHAIN);
         let raised = Allowance::new(1, 50);
         assert!(
             budget.lend(second, raised),
             "a raise charges the difference"
         );
-        budget.take_back(Some(raised), NO_CHAIN);
+        budget.take_back(Some(raised.beyond(NOTHING)), NO_CHAIN);
         budget.refund(2, 50);
         assert_eq!((budget.charged(), budget.lent()), ((0, 0), (0, 0)));
         assert!(budget.charge(4, 100), "all of it came back");
@@ -226,7 +221,7 @@ mod tests {
         let allowance = Allowance::new(4, 40);
         assert!(budget.lend(NOTHING, allowance));
         let chain = Chain::of(Object::new(()).weighing(15));
-        budget.take_back(Some(allowance), Some(&chain));
+        budget.take_back(Some(allowance.beyond(NOTHING)), Some(&chain));
         assert_eq!((budget.charged(), budget.lent()), ((1, 15), (0, 0)));
     }
 

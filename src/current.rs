@@ -97,7 +97,12 @@ pub(crate) fn find(id: u64) -> Option<NonNull<()>> {
 
 /// The thread's worker in the pool of this number, wherever it sits.
 pub(crate) fn probe(id: u64) -> Option<NonNull<()>> {
-    TABLE.with(|table| Some(table.seat(table.position(id)?).worker))
+    TABLE.with(|table| {
+        let seat = table.seat(table.position(id)?);
+        table.last_id.set(id);
+        table.last_worker.set(seat.worker);
+        Some(seat.worker)
+    })
 }
 
 /// Takes a seat. `false`: the thread is ending.

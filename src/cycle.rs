@@ -7,8 +7,8 @@
 //! top of a chain must not keep the rest from ageing.
 //!
 //! So an object that nobody uses is gone after two cycles: the first makes it a victim (or notes
-//! where its owner stands), the second takes it. It survives the first, always, except that an owner
-//! caught in the middle of a put may age that one object early.
+//! where its owner stands), the second takes it. It survives the first, always: a
+//! collector takes only where nothing has come since what it read when it claimed.
 //!
 //! **Several collectors** may run at once, and none waits. One of them turns the generation; all
 //! empty the same victims before, and look at the private slots after, so that each has seen a
@@ -21,10 +21,13 @@ use crate::engine::Engine;
 use crate::generation::{Generation, Side};
 use crate::moved::Seized;
 use crate::object::Chain;
-use crate::private::Ticket;
 use crate::sync::atomic::Ordering::Relaxed;
+use crate::sync::scale::REAL;
 use crate::sync::{deque, fence};
 use crate::worker::Worker;
+
+/// How many slots a collector claims at a time.
+const BLOCK: usize = if REAL { 64 } else { 2 };
 
 /// How many slots a [`raid`](Engine::raid) claims: one may turn out to be in use.
 const LOOKS: usize = 4;
@@ -131,60 +134,67 @@ impl<T> Engine<T> {
         taken.add(chain);
     }
 
-    /// Empties private slots through the hand-off: one heavy fence for all of them.
+    /// Empties private slots through the hand-off, a block of them at a time: one heavy fence for each.
     fn call_in(&self, reach: Reach, taken: &mut Batch<T>) {
-        let tickets = [self.ticket(), self.ticket()];
-        let mut claims = 0;
-        for worker in self.registry.iter() {
-            let ticket = match self.wants(reach, worker) {
-                Some(Want::Everything) => tickets[0],
-                Some(Want::Tail) => tickets[1],
-                None => continue,
-            };
-            claims += u32::from(worker.private.claim(ticket));
+        let mut wanted = self.registry.iter().filter_map(|worker| {
+            let want = self.wants(reach, worker)?;
+            worker.private.claim().then_some((worker, want))
+        });
+        loop {
+            let mut claims = [const { None }; BLOCK];
+            let claimed = claims.iter_mut().zip(&mut wanted);
+            let count = claimed.map(|(place, claim)| *place = Some(claim)).count();
+            if count == 0 {
+                return;
+            }
+            let fenced = self.fence();
+            for (worker, want) in claims.into_iter().flatten() {
+                match want {
+                    Want::Everything { still } if fenced => self.seize(still, worker, taken),
+                    Want::Everything { still } => {
+                        worker.private.release();
+                        self.evict(still, worker, taken);
+                    }
+                    Want::Tail { now } if fenced => self.sink_tail(now, worker),
+                    Want::Tail { .. } => worker.private.release(),
+                }
+            }
         }
-        if claims == 0 {
-            return;
-        }
+    }
+
+    /// The heavy fence after a claim. `false`: refused, and counted.
+    fn fence(&self) -> bool {
         let fenced = fence::heavy();
         if !fenced {
             self.ledger.fence_failures.add(1);
         }
-        for worker in self.registry.iter() {
-            let everything = worker.private.is_claimed_by(tickets[0]);
-            if !everything && !worker.private.is_claimed_by(tickets[1]) {
-                continue;
-            }
-            if fenced && everything {
-                self.seize(reach, worker, taken);
-            } else if fenced {
-                self.sink_tail(reach, worker);
-            }
-            worker.private.release();
-            if !fenced && everything {
-                self.evict(reach, worker, taken);
-            }
-        }
+        fenced
     }
 
     /// Takes a chain out of the slot of some owner who is not inside, as if it had gone below and been
     /// taken from there: the caller books it out. One heavy fence, for up to [`LOOKS`] slots.
     pub(crate) fn raid(&self, random: u64) -> Option<Chain<T>> {
-        let (ticket, workers) = (self.ticket(), self.registry.len());
+        let workers = self.registry.len();
         let mut claimed: [Option<&Worker<T>>; LOOKS] = [None; LOOKS];
-        let mut free = claimed.iter_mut();
+        let mut claims = 0;
         let start = random as usize % workers.max(1);
         let candidates = (start..workers).chain(0..start);
         for worker in candidates.filter_map(|index| self.registry.get(index)) {
             if worker.census().0 == 0 || worker.private.is_inside() {
                 continue;
             }
-            let Some(place) = free.next() else { break };
-            if worker.private.claim(ticket) {
-                *place = Some(worker);
+            if worker.private.claim() {
+                claimed[claims] = Some(worker);
+                claims += 1;
+                if claims == LOOKS {
+                    break;
+                }
             }
         }
-        let fenced = claimed[0].is_some() && fence::heavy();
+        if claims == 0 {
+            return None;
+        }
+        let fenced = self.fence();
         let mut taken = None;
         for worker in claimed.into_iter().flatten() {
             if fenced && taken.is_none() {
@@ -200,7 +210,7 @@ impl<T> Engine<T> {
     /// Books what a collector took from a slot as gone below.
     fn as_from_below(&self, seized: Seized<T>) -> Option<Chain<T>> {
         let chain = seized.chain;
-        self.budget.take_back(seized.allowance, chain.as_ref());
+        self.budget.take_back(seized.lent, chain.as_ref());
         let chain = chain?;
         self.ledger.sunk.add(chain.len());
         self.ledger.deep_bytes.add(chain.weight());
@@ -208,26 +218,23 @@ impl<T> Engine<T> {
     }
 
     /// Makes victims of what lies below the newest object of a slot that this collector has claimed
-    /// and fenced.
-    fn sink_tail(&self, reach: Reach, worker: &Worker<T>) {
-        let Reach::Idle { now } = reach else { return };
-        // SAFETY: `call_in` claimed the slot, made a heavy fence that succeeded, and releases after.
-        let Some((tail, allowance)) = (unsafe { worker.private.seize_tail(self.lends) }) else {
-            return;
-        };
-        self.budget.take_back(allowance, Some(&tail));
-        worker.private.set_depth(1);
-        self.ledger.sunk.add(tail.len());
-        self.ledger.deep_bytes.add(tail.weight());
-        self.shared
-            .push(Generation::victim_of(now), worker.index(), tail);
+    /// and fenced, and releases it.
+    fn sink_tail(&self, now: u64, worker: &Worker<T>) {
+        // SAFETY: `call_in` claimed the slot and made a heavy fence that succeeded; released right after.
+        let seized = unsafe { worker.private.seize_tail(self.lends) };
+        worker.private.release();
+        if let Some(tail) = seized.and_then(|seized| self.as_from_below(seized)) {
+            worker.private.set_depth(1);
+            self.shared
+                .push(Generation::victim_of(now), worker.index(), tail);
+        }
     }
 
     /// Takes what a thread that ended has left in its slot, without a fence: as its next owner.
-    fn evict(&self, reach: Reach, worker: &Worker<T>, taken: &mut Batch<T>) {
+    fn evict(&self, still: Option<u32>, worker: &Worker<T>, taken: &mut Batch<T>) {
         let chain = worker.visit(|me| {
             let arrivals = worker.private.arrivals() as u32;
-            let wanted = matches!(reach, Reach::All) || Seen::load(worker).arrivals == arrivals;
+            let wanted = still.is_none_or(|still| still == arrivals);
             wanted.then(|| self.vacate(me))?
         });
         if let Some(Some(chain)) = chain {
@@ -235,17 +242,13 @@ impl<T> Engine<T> {
         }
     }
 
-    /// Takes what a slot holds that this collector has claimed and fenced.
-    fn seize(&self, reach: Reach, worker: &Worker<T>, taken: &mut Batch<T>) {
-        let still = match reach {
-            Reach::Idle { .. } => Some(Seen::load(worker).arrivals),
-            Reach::All => None,
-        };
-        // SAFETY: `call_in` claimed the slot, made a heavy fence that succeeded, and releases after.
-        let Some(seized) = (unsafe { worker.private.seize(still, self.lends) }) else {
-            return;
-        };
-        self.budget.take_back(seized.allowance, None::<&Chain<T>>);
+    /// Takes what a slot holds that this collector has claimed and fenced, and releases it.
+    fn seize(&self, still: Option<u32>, worker: &Worker<T>, taken: &mut Batch<T>) {
+        // SAFETY: `call_in` claimed the slot and made a heavy fence that succeeded; released right after.
+        let seized = unsafe { worker.private.seize(still, self.lends) };
+        worker.private.release();
+        let Some(seized) = seized else { return };
+        self.budget.take_back(seized.lent, None::<&Chain<T>>);
         if let Some(chain) = seized.chain {
             self.ledger.called_in.add(chain.len());
             taken.add(chain);
@@ -254,10 +257,11 @@ impl<T> Engine<T> {
 
     /// What a collector wants of a worker's slot. For an idle one, also notes where its owner stands.
     fn wants(&self, reach: Reach, worker: &Worker<T>) -> Option<Want> {
-        let held = worker.census().0;
-        let holds = held > 0 || (self.lends && worker.private.allowance() != Allowance::NOTHING);
+        let (held, bytes) = worker.census();
+        let lent = worker.private.allowance();
+        let holds = held > 0 || (self.lends && lent != Allowance::NOTHING);
         let Reach::Idle { now } = reach else {
-            return holds.then_some(Want::Everything);
+            return holds.then_some(Want::Everything { still: None });
         };
         let seen = Seen::load(worker);
         let stands = Seen {
@@ -269,21 +273,12 @@ impl<T> Engine<T> {
             return None;
         }
         stands.store(worker);
+        let surplus = self.lends && (lent.objects() > 1 || (held == 1 && lent.bytes() > bytes));
         if holds && seen.arrivals == stands.arrivals && !worker.private.is_inside() {
-            Some(Want::Everything)
+            let still = Some(stands.arrivals);
+            Some(Want::Everything { still })
         } else {
-            (held > 1).then_some(Want::Tail)
-        }
-    }
-
-    /// A number that no other collector of this engine uses now.
-    fn ticket(&self) -> Ticket {
-        loop {
-            // Relaxed: the read-modify-write alone makes it unique.
-            let last = self.tickets.fetch_add(1, Relaxed);
-            if let Some(ticket) = Ticket::new(last.wrapping_add(1)) {
-                return ticket;
-            }
+            (held > 1 || surplus).then_some(Want::Tail { now })
         }
     }
 }
@@ -325,9 +320,10 @@ enum Reach {
 /// What a collector claims a slot for.
 #[derive(Clone, Copy, Debug)]
 enum Want {
-    Everything,
-    /// All but the newest object.
-    Tail,
+    /// If given, unless something has come since there were so many arrivals.
+    Everything { still: Option<u32> },
+    /// All but the newest object, and room for one: victims of the cycle that began the cycle `now`.
+    Tail { now: u64 },
 }
 
 /// When a collector last looked at a worker, and what had come into its slot by then.
@@ -348,7 +344,8 @@ impl Seen {
     }
 
     fn store<T>(self, worker: &Worker<T>) {
-        // Relaxed: as in `load`.
+        // Relaxed: as in `load`. A later note that this one replaces was as good: what has come since this
+        // one is young.
         worker.seen.store(
             u64::from(self.cycle) << 32 | u64::from(self.arrivals),
             Relaxed,

@@ -60,8 +60,8 @@ pub(crate) struct Engine<T> {
     pub(crate) ledger: Ledger,
     /// Each worker's, by its index, if it has needed one.
     pub(crate) fates: Buckets<Fates>,
-    /// The last ticket given to a collector.
-    pub(crate) tickets: AtomicU32,
+    /// How many raids there were, of whatever outcome: each starts somewhere else.
+    raids: AtomicU32,
     closed: AtomicBool,
     /// Workers from this index on keep no deque.
     deques: usize,
@@ -84,7 +84,7 @@ impl<T> Engine<T> {
             shared: Shared::new(plan.cores),
             ledger: Ledger::default(),
             fates: Buckets::new(),
-            tickets: AtomicU32::new(0),
+            raids: AtomicU32::new(0),
             closed: AtomicBool::new(false),
             deques: plan.cores.saturating_mul(4),
             allowance: if slots && budget.is_unbounded() {
@@ -148,7 +148,7 @@ impl<T> Engine<T> {
     /// that has found nothing below, and would create at a price.
     pub(crate) fn take_from_others(&self, me: Option<Owner<'_, T>>) -> Option<Object<T>> {
         // Relaxed: any number will do.
-        let random = self.tickets.load(Relaxed) as u64;
+        let random = u64::from(self.raids.fetch_add(1, Relaxed));
         let (object, rest) = self.raid(random)?.split();
         if let Some(rest) = rest {
             self.shared
@@ -259,8 +259,8 @@ impl<T> Engine<T> {
     /// back to the budget.
     pub(crate) fn vacate(&self, me: Owner<'_, T>) -> Option<Chain<T>> {
         let seized = me.vacate_private(self.lends);
-        let Seized { chain, allowance } = seized?;
-        self.budget.take_back(allowance, chain.as_ref());
+        let Seized { chain, lent } = seized?;
+        self.budget.take_back(lent, chain.as_ref());
         let chain = chain?;
         me.count_descent(chain.len());
         me.count_deep_bytes(chain.weight(), false);

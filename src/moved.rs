@@ -1,6 +1,6 @@
 //! What a move into or out of a private slot came to.
 
-use crate::allowance::Allowance;
+use crate::allowance::Part;
 use crate::object::{Chain, Object};
 use crate::sync::scale::TICK;
 
@@ -20,8 +20,8 @@ pub(crate) enum Placed<T> {
 #[derive(Debug)]
 pub(crate) struct Seized<T> {
     pub(crate) chain: Option<Chain<T>>,
-    /// The allowance taken back, if one was.
-    pub(crate) allowance: Option<Allowance>,
+    /// What was taken back of the allowance, if it was asked for.
+    pub(crate) lent: Option<Part>,
 }
 
 /// Which of a slot's arrivals one was.

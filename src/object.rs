@@ -8,8 +8,8 @@
 //!
 //! A pool boxes each object once, when it is created; from then on one pointer moves, whatever the
 //! size of `T`. The box carries one link word, so that objects can stand in line without any other
-//! allocation, one word that says how much the line weighs from here on, and one that helps the
-//! processor along:
+//! allocation, one word that says how much the line weighs from here on, and one, which the picture
+//! leaves out, that helps the processor along:
 //!
 //! * [`Object`]: one object, in somebody's hands. Its link is null.
 //! * [`Chain`]: one object or more, the unit that a private slot holds and a deque moves. Its length

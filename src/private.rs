@@ -7,23 +7,24 @@
 //! |---|---|---|
 //! | 0 | 0 | its owner, who is outside |
 //! | 1 | 0 | its owner, who is inside |
-//! | 1 | ticket | its owner, who entered before the claim; the collector turns away |
-//! | 0 | ticket | the collector; the owner turns away when it comes |
+//! | 1 | 1 | its owner, who entered before the claim; the collector turns away |
+//! | 1 | 1 | the collector, if the owner entered after the claim; the owner turns away |
+//! | 0 | 1 | the collector; the owner turns away when it comes |
 //!
-//! **Fields.** `inside` and `arrivals` are written by the owner only. `claim` goes from 0 to a ticket by compare-exchange,
-//! and back to 0 by the collector that holds the ticket. `head`, `measure` and `allowance` are
+//! **Fields.** `inside` and `arrivals` are written by the owner only. `claim` goes from 0 to 1 by compare-exchange,
+//! and back to 0 by the collector that did this. `head`, `measure` and `allowance` are
 //! written only by whom the table names; anyone may look at them to count. `depth` is a wish, written
 //! by anyone.
 //!
 //! **Depth.** How long the chain may be: 1 at first, twice as much each time its owner finds in its own
 //! deque what it had put there (an overflow, then an underflow) or steals a chain, an eighth more while
-//! it gives more than others take; 1 again when a thread finds nothing anywhere, and at each cycle. So a
-//! burst moves whole chains through the deque, and a thread that never had one keeps one object out of
-//! the others' reach.
+//! it gives more than others take; 1 again when a thread finds nothing anywhere, and at a cycle that finds
+//! several objects here while the owner is at work. So a burst moves whole chains through the deque, and
+//! a thread that never had one keeps one object out of the others' reach.
 //!
 //! **Protocol.** Owner: `inside` 1, light fence, look at `claim`; if 0 use the slot; `inside` 0. If
 //! not 0, `inside` 0, and use the deque instead: the owner never waits. Collector: claim, **heavy
-//! fence** (one for any number of slots), look at `inside`; if 0 use the slot; release the claim.
+//! fence** (one for up to 64 slots), look at `inside`; if 0 use the slot; release the claim.
 //! Nothing else runs in between: chains are moved, no user code is called.
 //!
 //! **Proof sketch.** *Enter* is the owner's light fence, *Seize* the collector's heavy one; one comes
@@ -37,8 +38,8 @@
 //! So the two never use the slot at once, and each use happens-before the next.
 //!
 //! `arrivals` counts what came to the slot, which is all the counting the hot path ever does. It
-//! also tells a collector whether anything has come since it last looked: if not, all that is there
-//! is at least as old as that look. A hit counts nothing: what has come and is not here any more was
+//! also tells a collector whether anything has come since a collector last looked: if not, all that is there
+//! is at least as old as that look, or was on its way then. A hit counts nothing: what has come and is not here any more was
 //! handed out.
 
 mod collector;
@@ -49,12 +50,9 @@ use crate::moved::{Placed, Seized, Turn};
 use crate::object::{Chain, Measure, Node, Object};
 use crate::sync::Witness;
 use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use crate::sync::atomic::{AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64};
+use crate::sync::atomic::{AtomicPtr, AtomicU8, AtomicU16, AtomicU64};
 use crate::sync::fence;
 use std::ptr::{self, NonNull};
-
-/// A collector's mark on a claimed slot: never 0, and never two at once with the same value.
-pub(crate) type Ticket = std::num::NonZeroU32;
 
 /// The most that a chain of several objects may weigh, in bytes: what is dear to make is dear to
 /// hide, too.
@@ -72,7 +70,7 @@ pub(crate) struct Private<T> {
     /// What the slot may hold, as an [`Allowance`]: everything in a pool without bounds, nothing where
     /// the budget has lent it nothing.
     allowance: AtomicU64,
-    claim: AtomicU32,
+    claim: AtomicU8,
     /// How many objects the chain may have.
     depth: AtomicU16,
     inside: AtomicU8,
@@ -88,7 +86,7 @@ impl<T> Private<T> {
             head: AtomicPtr::new(ptr::null_mut()),
             measure: AtomicU64::new(0),
             allowance: AtomicU64::new(0),
-            claim: AtomicU32::new(0),
+            claim: AtomicU8::new(0),
             depth: AtomicU16::new(1),
             inside: AtomicU8::new(0),
             misses: AtomicU8::new(0),
@@ -314,7 +312,7 @@ impl<T> Private<T> {
         misses.is_power_of_two()
     }
 
-    /// Takes everything out, and the allowance back if `reclaim`, before the owner leaves. `None`: a
+    /// Takes everything out, and the allowance too if `reclaim`, before the owner leaves. `None`: a
     /// collector has claimed the slot, and sees to it.
     ///
     /// # Safety
@@ -339,7 +337,7 @@ impl<T> Private<T> {
             let chain = head.map(|head| unsafe { Chain::from_raw(head) });
             Seized {
                 chain: chain.map(|chain| chain.measuring(self.measure())),
-                allowance: reclaim.then_some(allowance),
+                lent: reclaim.then(|| allowance.beyond(Allowance::NOTHING)),
             }
         })
     }

@@ -309,6 +309,80 @@ fn room_comes_back() {
     }
 }
 
+#[test]
+fn what_an_empty_slot_was_lent_is_there_for_a_larger_object() {
+    let pool: Pool<Vec<u8>> = MANUAL.idle_bytes(250).build(Vec::new);
+    drop(pool.wrap(Vec::with_capacity(100)));
+    let mut buffer = pool.get();
+    buffer.reserve_exact(200);
+    drop(buffer);
+    let stats = pool.stats();
+    assert_eq!(
+        (stats.idle, stats.idle_bytes, stats.overflowed),
+        (1, 200, 0)
+    );
+}
+
+/// Takes and gives back in bursts, so that the thread keeps as much at hand as it may.
+fn deepen(pool: &CountedPool, census: &Census, bytes: usize) {
+    for _ in 0..10 {
+        let held: Vec<_> = (0..32)
+            .map(|_| {
+                pool.try_get()
+                    .unwrap_or_else(|| pool.wrap(census.weighing(bytes)))
+            })
+            .collect();
+        drop(held);
+    }
+}
+
+/// Has another thread fill the pool.
+fn fill(pool: &Arc<CountedPool>, census: &Census, n: usize) {
+    thread::scope(|scope| {
+        scope.spawn(|| give(pool, census, n));
+    });
+}
+
+#[test]
+fn a_slot_is_not_lent_more_places_than_objects_of_that_weight_may_take() {
+    let census = Census::new();
+    let pool = census.pool_with(MANUAL.max_idle(64).idle_bytes(1 << 40));
+    // Two of these are as much as a thread may keep at hand.
+    deepen(&pool, &census, 30 << 10);
+    fill(&pool, &census, 64);
+    assert!(pool.idle() >= 60, "{} of 64", pool.idle());
+}
+
+#[test]
+fn a_cycle_takes_back_what_a_busy_thread_does_not_use_any_more() {
+    let census = Census::new();
+    let pool = census.pool_with(MANUAL.max_idle(64));
+    deepen(&pool, &census, 1);
+    let held: Vec<_> = std::iter::from_fn(|| pool.try_get()).collect();
+    held.into_iter()
+        .for_each(|guard| drop(Guard::into_inner(guard)));
+    (0..3).for_each(|_| {
+        drop(pool.get());
+        pool.collect();
+    });
+    drop(pool.get());
+    fill(&pool, &census, 64);
+    assert!(pool.idle() >= 60, "{} of 64", pool.idle());
+
+    // Nor does it keep room for objects as large as it once had.
+    let census = Census::new();
+    let pool = census.pool_with(MANUAL.idle_bytes(1000));
+    drop(pool.wrap(census.weighing(500)));
+    let large = pool.get();
+    drop(pool.wrap(census.weighing(10)));
+    pool.collect();
+    drop(Guard::into_inner(large));
+    thread::scope(|scope| {
+        scope.spawn(|| (0..9).for_each(|_| pool.put(census.weighing(100))));
+    });
+    assert_eq!(pool.stats().overflowed, 0);
+}
+
 fn fits(pool: &CountedPool) -> bool {
     let stats = pool.stats();
     stats.idle <= 9 && stats.idle_bytes <= 900

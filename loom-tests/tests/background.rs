@@ -61,7 +61,7 @@ fn steps_against_a_collector() {
     explore(
         "background: put, step step || two cycles",
         Some(2),
-        500,
+        300,
         || {
             let core = core();
             let me = core.join();

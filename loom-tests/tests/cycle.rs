@@ -3,9 +3,11 @@
 mod common;
 
 use common::{Item, assert_conserved, core, explore, touch};
+use loom::sync::atomic::AtomicBool;
+use loom::sync::atomic::Ordering::{Acquire, Release};
 use loom::thread;
 use std::sync::Arc;
-use stealpool::model::Seat;
+use stealpool::model::{Core, Seat};
 
 fn put(seat: &Seat<'_, Item>, id: usize) {
     let item = Item::new(id);
@@ -99,12 +101,64 @@ fn two_collectors() {
     });
 }
 
+/// An owner takes what it had put before a cycle, puts another and runs a cycle, while a collector runs
+/// one, too. What it puts must not die before two cycles, by their number, were there since or at the
+/// same time.
+fn young_and_old(core: &Arc<Core<Item>>, weight: usize) {
+    let me = core.join();
+    put(&me, 0);
+    let mut dead = core.cycle();
+    assert!(dead.is_empty());
+    let other = Arc::clone(core);
+    let over = Arc::new(AtomicBool::new(false));
+    let done = Arc::clone(&over);
+    let collector = thread::spawn(move || {
+        let dead = other.cycle();
+        done.store(true, Release);
+        dead
+    });
+    let held: Vec<_> = me.get().into_iter().collect();
+    let before = if over.load(Acquire) { core.cycles() } else { 1 };
+    assert!(me.put(Item::weighing(1, weight)).is_empty());
+    dead.extend(core.cycle());
+    dead.extend(collector.join().unwrap());
+    if core.cycles() < before + 2 {
+        assert!(dead.iter().all(|dead| dead.value().id == 0));
+    }
+    dead.extend(held);
+    me.leave();
+    assert_conserved(core, dead, 2);
+}
+
+/// *Threads*: an owner that takes and puts, and runs a cycle; a collector.
+/// *Proves*: an object survives its first cycle (4), however many collectors run it.
+/// *Fails if*: a collector goes by another one's note, or does not look again after its fence.
+#[test]
+fn nothing_dies_in_its_first_cycle() {
+    explore("cycle: get put, cycle || cycle", Some(2), 1_000, || {
+        young_and_old(&core(), 1);
+    });
+}
+
+/// The same for a put that its slot refuses at first, because it is lent too little.
+#[test]
+fn nothing_dies_in_its_first_cycle_in_a_bounded_pool() {
+    explore(
+        "cycle: get, bigger put, cycle || cycle",
+        Some(2),
+        1_000,
+        || {
+            young_and_old(&Arc::new(Core::bounded(1, 4, 100)), 10);
+        },
+    );
+}
+
 /// *Threads*: a collector in the middle of a cycle; the pool is closed.
 /// *Proves*: closing leaves nothing behind: what it could not take, the collector does (7).
 /// *Fails if*: a fence of `close` or `is_closed` is weaker.
 #[test]
 fn closing_during_a_cycle() {
-    explore("cycle: cycle || close, take all", None, 100, || {
+    explore("cycle: cycle || close, take all", None, 60, || {
         let core = core();
         let me = core.join();
         put(&me, 0);

@@ -1,7 +1,8 @@
 //! How deep an owner's private slot may be, and what the budget lends it for that.
 //!
 //! A slot of a pool with bounds is as deep as it is lent places. What it is lent and does not use counts
-//! against the bounds, so it is given back before anything is refused.
+//! against the bounds, so its owner gives it back before anything of its own is refused, and a cycle
+//! takes it back from an owner that has no use for it any more.
 
 use super::Engine;
 use crate::allowance::Allowance;
@@ -39,11 +40,10 @@ impl<T> Engine<T> {
         if old == Allowance::NOTHING {
             return true;
         }
-        // As large as those so far.
-        let bytes = (old.bytes() / old.objects())
-            .saturating_mul(objects)
-            .min(HEAVY);
-        self.lend(me, objects, bytes)
+        // As large as those so far, and no more of them than a chain may weigh.
+        let each = old.bytes() / old.objects();
+        let objects = objects.min(HEAVY.checked_div(each).unwrap_or(objects));
+        objects > old.objects() && self.lend(me, objects, each * objects)
     }
 
     /// Has the budget lend a slot so much at least, if it lends at all.

@@ -1,6 +1,6 @@
 //! The collector's side of the hand-off: claim, heavy fence, seize, release.
 
-use super::{Private, Ticket};
+use super::Private;
 use crate::allowance::Allowance;
 use crate::moved::Seized;
 use crate::object::{Chain, Measure};
@@ -11,17 +11,9 @@ impl<T> Private<T> {
     /// First half of the collector's side: claims the slot. `false`: another collector has it.
     ///
     /// After a claim come a heavy fence, [`seize`](Self::seize) and [`release`](Self::release).
-    pub(crate) fn claim(&self, ticket: Ticket) -> bool {
+    pub(crate) fn claim(&self) -> bool {
         // Acquire: pairs with the Release in `release`; the previous collector's use is over.
-        self.claim
-            .compare_exchange(0, ticket.get(), Acquire, Relaxed)
-            .is_ok()
-    }
-
-    /// Whether `ticket` holds the slot.
-    pub(crate) fn is_claimed_by(&self, ticket: Ticket) -> bool {
-        // Relaxed: only the holder of `ticket` writes it, and that is the caller.
-        self.claim.load(Relaxed) == ticket.get()
+        self.claim.compare_exchange(0, 1, Acquire, Relaxed).is_ok()
     }
 
     /// Second half: takes what is in the slot, and the allowance if `reclaim`, unless the owner is
@@ -39,37 +31,42 @@ impl<T> Private<T> {
         Some(self.clear_out(reclaim))
     }
 
-    /// Second half: takes all but the newest object, and the allowance for it if `reclaim`, unless the
-    /// owner is inside.
+    /// Second half: takes all but the newest object and, if `reclaim`, the allowance but for one like
+    /// it, unless the owner is inside. An empty slot keeps room for one of average weight.
     ///
     /// # Safety
     ///
     /// As for [`seize`](Self::seize).
-    pub(crate) unsafe fn seize_tail(&self, reclaim: bool) -> Option<(Chain<T>, Option<Allowance>)> {
+    pub(crate) unsafe fn seize_tail(&self, reclaim: bool) -> Option<Seized<T>> {
         if self.is_inside() {
             return None;
         }
         self.witness.exclusive(|| {
             // Relaxed: the slot is ours until the claim is released.
-            let head = NonNull::new(self.head.load(Relaxed))?;
-            // SAFETY: `head` owns its chain; `hold` overwrites it.
-            let chain = unsafe { Chain::from_raw(head) }.measuring(self.measure());
-            let (newest, tail) = chain.split();
-            let measure = Measure::new(newest.weight(), 1);
-            self.hold(Chain::of(newest), measure);
-            let tail = tail?;
+            let head = NonNull::new(self.head.load(Relaxed));
+            let (weight, tail) = match head {
+                None => (None, None),
+                Some(head) => {
+                    // SAFETY: `head` owns its chain; `hold` overwrites it.
+                    let chain = unsafe { Chain::from_raw(head) }.measuring(self.measure());
+                    let (newest, tail) = chain.split();
+                    let weight = newest.weight();
+                    self.hold(Chain::of(newest), Measure::new(weight, 1));
+                    (Some(weight), tail)
+                }
+            };
             let old = self.allowance();
-            if !reclaim {
-                return Some((tail, None));
-            }
-            // At least what the tail was covered by.
-            let rest = Allowance::new(old.objects() - 1, old.bytes() - measure.weight());
-            self.allow(Allowance::new(1, measure.weight()));
-            Some((tail, Some(rest)))
+            let lent = (reclaim && old != Allowance::NOTHING).then(|| {
+                let rest = Allowance::new(1, weight.unwrap_or(old.bytes() / old.objects()));
+                self.allow(rest);
+                // At least what the tail was covered by.
+                old.beyond(rest)
+            });
+            Some(Seized { chain: tail, lent })
         })
     }
 
-    /// Gives the slot back to its owner.
+    /// Gives the slot back to its owner. Only for who has claimed it.
     pub(crate) fn release(&self) {
         // Release: pairs with the Acquire loads in `enter` and `claim`.
         self.claim.store(0, Release);

@@ -57,10 +57,13 @@ impl<T> Private<T> {
     pub(crate) unsafe fn shrink(&self) -> Option<(Allowance, Allowance)> {
         let shrink = |open: bool| {
             let (old, (objects, bytes)) = (self.allowance(), self.census());
-            if !open || objects == 0 || (old.objects(), old.bytes()) == (objects, bytes) {
+            if !open || (old.objects(), old.bytes()) == (objects, bytes) {
                 return None;
             }
-            let new = Allowance::new(objects, bytes);
+            let new = match objects {
+                0 => Allowance::NOTHING,
+                _ => Allowance::new(objects, bytes),
+            };
             self.allow(new);
             Some((old, new))
         };
