@@ -47,8 +47,8 @@ fn use_it(pool: &CountedPool) {
     }
     pool.clear();
     drop(pool.drain());
-    // What a thread of the parent's had in its hands, or in a slot it was inside of, stays lost.
-    assert!(pool.idle() <= 3);
+    // What the parent's threads had in a slot that they were inside of stays lost: 1, 2 and 3 objects.
+    assert!(pool.idle() <= 6, "{:?}", pool.stats());
     // An object of our own survives one cycle and not two, as ever.
     drop(pool.get());
     pool.collect();
