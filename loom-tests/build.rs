@@ -84,8 +84,18 @@ fn main() {
     );
 
     let stand_ins = fs::read_to_string("stand_ins.rs").expect("stand_ins.rs is readable");
-    let out = Path::new(&env::var_os("OUT_DIR").expect("set by cargo")).join("deque.rs");
-    fs::write(out, source.0 + &stand_ins).expect("OUT_DIR is writable");
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("set by cargo"));
+    let written = fs::write(out.join("deque.rs"), source.0.clone() + &stand_ins);
+    written.expect("OUT_DIR is writable");
+
+    // For the model that must fail: a pop without its fence.
+    source.swap(
+        1,
+        "self.inner.back.store(b, Ordering::Relaxed);\n\n                atomic::fence(Ordering::SeqCst);",
+        "self.inner.back.store(b, Ordering::Relaxed);",
+    );
+    let written = fs::write(out.join("broken.rs"), source.0 + &stand_ins);
+    written.expect("OUT_DIR is writable");
 }
 
 struct Source(String);

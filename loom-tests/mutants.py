@@ -30,6 +30,7 @@ MUTANTS = [
     ("bitmap: upper, owner's fence", "src/registry.rs", "        // Pairs with the fence in `lower`: our bit or its clearing is seen by the other.\n        fence(SeqCst);\n", ""),
     ("bitmap: upper, thief's fence", "src/registry.rs", "        // Pairs with the second fence in `raise`.\n        fence(SeqCst);\n", ""),
     ("bitmap: upper, second look", "src/registry.rs", "            self.upper.fetch_or(1 << upper_bit, Relaxed);\n        }\n    }\n\n    /// The lower words", "        }\n    }\n\n    /// The lower words"),
+    ("bitmap: upper, as many workers as before", "src/registry.rs", "let known = len();", "let known = len();\n        let len = || known;"),
     ("legacy not announced", "src/registry.rs", "            if worker.is_legacy() {\n", "            if false {\n"),
     ("legacy: second look", "src/registry.rs", "Look::Nothing(move || worker.is_none_or(|worker| !worker.is_legacy()))", "Look::Nothing(move || worker.is_none_or(|_| true))"),
     ("legacy of a thread that is back", "src/worker.rs", "let tenancy = self.move_in()?;\n        // SAFETY: this thread holds", "let tenancy = self.move_in().unwrap_or(0);\n        // SAFETY: this thread holds"),

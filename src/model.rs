@@ -174,6 +174,35 @@ impl<T> Core<T> {
     }
 }
 
+/// A deque of objects. Owner operations are safe here: the models see two owners by their cells.
+#[derive(Debug)]
+pub struct Line<T>(deque::Deque<Object<T>>);
+
+impl<T> Line<T> {
+    /// An empty one, which holds two at most.
+    #[expect(clippy::new_without_default, reason = "as the real one")]
+    pub fn new() -> Self {
+        Line(deque::Deque::new())
+    }
+
+    /// The owner adds one; gives it back when the deque is full.
+    pub fn push(&self, held: Held<T>) -> Option<Held<T>> {
+        // SAFETY: a model's owner is one thread; one that has two must fail.
+        unsafe { self.0.push(held.0) }.err().map(Held)
+    }
+
+    /// The owner takes the newest.
+    pub fn pop(&self) -> Option<Held<T>> {
+        // SAFETY: as in `push`.
+        unsafe { self.0.pop() }.map(Held)
+    }
+
+    /// A thief takes the oldest.
+    pub fn steal(&self) -> Option<Held<T>> {
+        self.0.steal().map(Held)
+    }
+}
+
 /// Batches that wait to be dropped.
 #[derive(Debug)]
 pub struct Graveyard<T>(Grave<T>);

@@ -1,8 +1,8 @@
 //! All workers of one pool: join, adopt an orphan, find one that has something.
 //!
 //! The registry only grows, and is freed with the pool, so a reader needs neither a pin nor a lock.
-//! It grows no further than the peak number of live threads: a thread that ends leaves its worker,
-//! with what is in it, to the next that comes. A worker is named by its index and its tenancy,
+//! It grows no further than the peak number of live threads (and of those that look into an orphan's slot
+//! just then): a thread that ends leaves its worker, with what is in it, to the next that comes. A worker is named by its index and its tenancy,
 //! never by its address.
 //!
 //! # Who has something
@@ -97,13 +97,17 @@ impl<T> Registry<T> {
         random: u64,
         mut look: impl FnMut(&Worker<T>) -> Option<R>,
     ) -> Option<R> {
-        self.legacies.find(self.len(), random, |index| {
-            let worker = self.workers.get(index);
-            match worker.and_then(&mut look) {
-                Some(found) => Look::Found(found),
-                None => Look::Nothing(move || worker.is_none_or(|worker| !worker.is_legacy())),
-            }
-        })
+        self.legacies.find(
+            || self.len(),
+            random,
+            |index| {
+                let worker = self.workers.get(index);
+                match worker.and_then(&mut look) {
+                    Some(found) => Look::Found(found),
+                    None => Look::Nothing(move || worker.is_none_or(|worker| !worker.is_legacy())),
+                }
+            },
+        )
     }
 
     /// Every worker that has ever joined.
@@ -132,12 +136,16 @@ impl<T> Registry<T> {
     /// Makes every private slot shallow again: somebody has found nothing. Owners let go of what is
     /// below the newest object with their next put.
     pub(crate) fn recall(&self) {
-        self.deep.find(self.len(), 0, |index| {
-            let worker = self.workers.get(index);
-            worker.inspect(|worker| worker.private.set_depth(1));
-            let shallow = move || worker.is_none_or(|worker| worker.private.depth() == 1);
-            Look::<(), _>::Nothing(shallow)
-        });
+        self.deep.find(
+            || self.len(),
+            0,
+            |index| {
+                let worker = self.workers.get(index);
+                worker.inspect(|worker| worker.private.set_depth(1));
+                let shallow = move || worker.is_none_or(|worker| worker.private.depth() == 1);
+                Look::<(), _>::Nothing(shallow)
+            },
+        );
     }
 
     /// Asks the workers that may have something in their deques of one side, from a random one on,
@@ -148,19 +156,23 @@ impl<T> Registry<T> {
         random: u64,
         mut look: impl FnMut(&Worker<T>) -> Option<R>,
     ) -> Option<R> {
-        self.hints[side as usize].find(self.len(), random, |index| {
-            let worker = self.workers.get(index);
-            let found = worker.and_then(&mut look);
-            let empty = move || {
-                worker
-                    .and_then(|worker| worker.deque(side))
-                    .is_none_or(|deque| deque.is_empty())
-            };
-            match found {
-                Some(found) => Look::Found(found),
-                None => Look::Nothing(empty),
-            }
-        })
+        self.hints[side as usize].find(
+            || self.len(),
+            random,
+            |index| {
+                let worker = self.workers.get(index);
+                let found = worker.and_then(&mut look);
+                let empty = move || {
+                    worker
+                        .and_then(|worker| worker.deque(side))
+                        .is_none_or(|deque| deque.is_empty())
+                };
+                match found {
+                    Some(found) => Look::Found(found),
+                    None => Look::Nothing(empty),
+                }
+            },
+        )
     }
 }
 
@@ -211,19 +223,20 @@ impl Hints {
         }
     }
 
-    /// Looks at every index below `len` whose bit is set, from a random one on.
+    /// Looks at every index below `len`, which may grow, whose bit is set, from a random one on.
     fn find<R, E: Fn() -> bool>(
         &self,
-        len: usize,
+        len: impl Fn() -> usize,
         random: u64,
         mut look: impl FnMut(usize) -> Look<R, E>,
     ) -> Option<R> {
+        let known = len();
         // Relaxed: a reader that must see a bit is ordered with it by the user's own means.
         let upper = self.upper.load(Relaxed);
         let start = random as u32 % HINT_BITS;
         for upper_bit in bits_from(upper, start) {
             let mut any = false;
-            for (word_index, word) in self.words_under(upper_bit, len) {
+            for (word_index, word) in self.words_under(upper_bit, known) {
                 // Acquire: pairs with the Release in `raise`.
                 let bits = word.load(Acquire);
                 for bit in bits_from(bits, (random >> 32) as u32 % HINT_BITS) {
@@ -244,21 +257,21 @@ impl Hints {
                 any |= bits != 0;
             }
             if !any {
-                self.lower(upper_bit, len);
+                self.lower(upper_bit, &len);
             }
         }
         None
     }
 
     /// Clears a bit of the upper word whose lower words were all zero.
-    fn lower(&self, upper_bit: u32, len: usize) {
+    fn lower(&self, upper_bit: u32, len: impl Fn() -> usize) {
         // Relaxed: the fence orders it before the second look.
         self.upper.fetch_and(!(1 << upper_bit), Relaxed);
         // Pairs with the second fence in `raise`.
         fence(SeqCst);
-        // Relaxed: the fence orders it.
+        // Relaxed: the fence orders it, and the number of workers, which was less perhaps before it.
         if self
-            .words_under(upper_bit, len)
+            .words_under(upper_bit, len())
             .any(|(_, word)| word.load(Relaxed) != 0)
         {
             // Relaxed: the lower words carry the publication.

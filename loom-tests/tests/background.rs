@@ -147,7 +147,7 @@ fn batches_that_wait() {
 #[test]
 fn the_first_object_wakes_the_collector() {
     explore(
-        "background: create || doze",
+        "background: create || create || doze",
         None,
         10_000,
         doze_against_a_creation,

@@ -59,30 +59,80 @@ pub fn assert_conserved(core: &Core<Item>, held: Vec<Held<Item>>, count: usize) 
     );
 }
 
-/// Explores every execution of `model` (up to `bound` preemptions, if given) and prints how many
-/// there were. Fewer than `floor` would mean that loom does not see what the model does.
+/// The most preemptions that a model explores; `None`: every execution.
+#[derive(Clone, Copy, Debug)]
+pub struct Bound {
+    quick: Option<usize>,
+    whole: Option<usize>,
+}
+
+impl Bound {
+    /// So many by default, and others with the feature `whole`.
+    pub const fn of(quick: Option<usize>, whole: Option<usize>) -> Self {
+        Bound { quick, whole }
+    }
+
+    fn get(self) -> Option<usize> {
+        if cfg!(feature = "whole") {
+            self.whole
+        } else {
+            self.quick
+        }
+    }
+}
+
+/// One more than that, with the feature `whole`.
+impl From<Option<usize>> for Bound {
+    fn from(quick: Option<usize>) -> Self {
+        Bound::of(quick, quick.map(|bound| bound + 1))
+    }
+}
+
+/// Explores every execution of `model` within its bound and prints how many there were. Fewer than
+/// `floor` would mean that loom does not see what the model does. The name is a group and what each
+/// thread does: `group: put get || get`.
 pub fn explore(
     name: &str,
-    bound: Option<usize>,
+    bound: impl Into<Bound>,
     floor: usize,
     model: impl Fn() + Send + Sync + 'static,
 ) {
-    let (executions, outcome) = run(bound, model);
+    let bound = bound.into().get();
     let start = Instant::now();
-    match outcome {
-        Ok(()) => println!("{name:<44} {bound:?} {executions:>8} executions"),
-        Err(panic) => {
-            println!(
-                "{name} failed after {executions} executions ({:?})",
-                start.elapsed()
-            );
-            std::panic::resume_unwind(panic);
-        }
+    let (executions, outcome) = run(bound, model);
+    let threads = name.matches("||").count() + 1;
+    let shown = bound.map_or("-".into(), |bound| bound.to_string());
+    let time = start.elapsed().as_secs_f64();
+    println!("{name:<56} {threads} {shown:>2} {executions:>9} executions {time:>7.2} s");
+    if let Err(panic) = outcome {
+        std::panic::resume_unwind(panic);
     }
     assert!(
         executions >= floor,
         "{name}: {executions} executions, expected at least {floor}"
     );
+}
+
+/// Explores the executions within a bound, but no more than so many: how many there were, and whether
+/// these were all; or what failed.
+pub fn explore_up_to(
+    most: usize,
+    bound: Option<usize>,
+    model: impl Fn() + Send + Sync + 'static,
+) -> std::thread::Result<(usize, bool)> {
+    struct TooMany;
+    let count = AtomicUsize::new(0);
+    let (executions, outcome) = run(bound, move || {
+        if count.fetch_add(1, Ordering::Relaxed) == most {
+            std::panic::resume_unwind(Box::new(TooMany));
+        }
+        model();
+    });
+    match outcome {
+        Ok(()) => Ok((executions, true)),
+        Err(panic) if panic.is::<TooMany>() => Ok((most, false)),
+        Err(panic) => Err(panic),
+    }
 }
 
 /// A model that must fail: if it passes, the models prove nothing.

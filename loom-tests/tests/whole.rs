@@ -1,0 +1,227 @@
+//! The whole core: several workers, thieves, collectors and raiders at once.
+
+mod common;
+
+use common::{Bound, Item, assert_conserved, explore, touch};
+use loom::thread;
+use std::sync::Arc;
+use stealpool::model::{Core, Held, Seat};
+
+fn touched(held: Vec<Held<Item>>) -> Vec<Held<Item>> {
+    held.iter().for_each(|held| _ = touch(held));
+    held
+}
+
+/// What a thread does with its worker; the objects it is left with.
+fn work(
+    core: &Core<Item>,
+    part: impl FnOnce(&Seat<'_, Item>) -> Vec<Held<Item>>,
+) -> Vec<Held<Item>> {
+    let me = core.join();
+    let held = touched(part(&me));
+    me.leave();
+    held
+}
+
+fn put(me: &Seat<'_, Item>, id: usize) -> Vec<Held<Item>> {
+    let item = Item::new(id);
+    touch(&item);
+    me.put(item)
+}
+
+/// Plays three parts at once, over what `before` has left, and counts at the end.
+fn play<const N: usize>(
+    core: Core<Item>,
+    before: impl Fn(&Core<Item>) -> Vec<Held<Item>>,
+    parts: [fn(&Core<Item>) -> Vec<Held<Item>>; N],
+    objects: usize,
+) {
+    let core = Arc::new(core);
+    let mut held = before(&core);
+    let others: Vec<_> = parts[1..]
+        .iter()
+        .map(|part| {
+            let (core, part) = (Arc::clone(&core), *part);
+            thread::spawn(move || part(&core))
+        })
+        .collect();
+    held.extend(parts[0](&core));
+    for other in others {
+        held.extend(other.join().unwrap());
+    }
+    assert!(core.charged().0 >= core.lent().0);
+    assert_conserved(&core, held, objects);
+    assert_eq!(core.charged(), core.lent());
+}
+
+fn give_and_take(core: &Core<Item>) -> Vec<Held<Item>> {
+    work(core, |me| {
+        let mut held = put(me, 0);
+        held.extend(me.get());
+        held
+    })
+}
+
+fn give_two(core: &Core<Item>) -> Vec<Held<Item>> {
+    work(core, |me| {
+        let mut held = put(me, 1);
+        held.extend(put(me, 2));
+        held
+    })
+}
+
+fn nothing(_: &Core<Item>) -> Vec<Held<Item>> {
+    Vec::new()
+}
+
+/// Two objects, 1 and 2, in the slot and the deque of a thread that has ended.
+fn two_left(core: &Core<Item>) -> Vec<Held<Item>> {
+    give_two(core)
+}
+
+/// *Threads*: two workers that give and take; a collector.
+/// *Proves*: nothing is lost or doubled (1), with all parties of the protocol at work.
+/// *Fails if*: any of the moves is not one.
+#[test]
+fn two_workers_and_a_collector() {
+    explore(
+        "whole: put get || put put || cycle",
+        Bound::of(Some(1), Some(2)),
+        1_000,
+        || {
+            play(
+                Core::new(1, u64::MAX),
+                nothing,
+                [give_and_take, give_two, |core| touched(core.cycle())],
+                3,
+            );
+        },
+    );
+}
+
+/// *Threads*: a worker; a thread without one; a collector in steps. A bound on what is idle.
+/// *Proves*: what has no worker takes part as all others do (1, 6).
+/// *Fails if*: the shared store is left out of a step.
+#[test]
+fn a_worker_a_stranger_and_steps() {
+    explore(
+        "whole: put get || ownerless put get || step, at most 3",
+        Bound::of(Some(1), Some(2)),
+        500,
+        || {
+            play(
+                Core::new(1, 3),
+                two_left,
+                [
+                    give_and_take,
+                    |core| {
+                        let item = Item::new(3);
+                        touch(&item);
+                        let mut held: Vec<_> = core.put_ownerless(item).into_iter().collect();
+                        held.extend(core.get_ownerless());
+                        touched(held)
+                    },
+                    |core| touched(core.step(core.cycles(), 1)),
+                ],
+                4,
+            );
+        },
+    );
+}
+
+/// *Threads*: two workers of a pool with deep slots and a bound; a collector.
+/// *Proves*: chains go up and down, and the books agree at the end (1, 6).
+/// *Fails if*: a chain is cut or charged wrong on any of its ways.
+#[test]
+fn deep_slots_bounds_and_a_collector() {
+    explore(
+        "whole: put get || put put || cycle, deep, at most 8",
+        Bound::of(Some(1), Some(2)),
+        1_000,
+        || {
+            play(
+                Core::deep_bounded(1, 2, 8),
+                nothing,
+                [give_and_take, give_two, |core| touched(core.cycle())],
+                3,
+            );
+        },
+    );
+}
+
+/// *Threads*: an heir; a raider; a collector. Over what an ended thread has left.
+/// *Proves*: three ways into one slot, one of them an owner's, exclude each other (2).
+/// *Fails if*: one of them goes by what it saw before its claim.
+#[test]
+fn an_heir_a_raider_and_a_collector() {
+    explore(
+        "whole: join get put || raid || cycle, over one left",
+        Bound::of(Some(1), Some(2)),
+        500,
+        || {
+            play(
+                Core::deep(1, 2),
+                |core| work(core, |me| put(me, 0)),
+                [
+                    |core| {
+                        work(core, |me| {
+                            let held = me.get();
+                            held.map(|held| me.put(held)).unwrap_or_default()
+                        })
+                    },
+                    |core| touched(core.take_from_others().into_iter().collect()),
+                    |core| touched(core.cycle()),
+                ],
+                1,
+            );
+        },
+    );
+}
+
+/// *Threads*: one that takes bytes back; one that takes everything; a worker.
+/// *Proves*: two who take share what there is, and a worker goes on meanwhile (1).
+/// *Fails if*: what is put back is lost.
+#[test]
+fn two_who_take_and_a_worker() {
+    explore(
+        "whole: put get || take bytes || take all",
+        Bound::of(Some(1), Some(2)),
+        500,
+        || {
+            play(
+                Core::bounded(1, 4, 8),
+                two_left,
+                [
+                    give_and_take,
+                    |core| touched(core.take_bytes(1)),
+                    |core| touched(core.take_all()),
+                ],
+                3,
+            );
+        },
+    );
+}
+
+/// *Threads*: two collectors; a worker at work.
+/// *Proves*: collectors that meet leave nothing claimed and nothing behind (1, 4).
+/// *Fails if*: a claim is released by another than its holder.
+#[test]
+fn two_collectors_and_a_worker() {
+    explore(
+        "whole: put get || cycle || cycle, over two left",
+        Bound::of(Some(1), Some(2)),
+        1_000,
+        || {
+            play(
+                Core::new(1, u64::MAX),
+                two_left,
+                [
+                    give_and_take,
+                    |core| touched(core.cycle()),
+                    |core| touched(core.cycle()),
+                ],
+                3,
+            );
+        },
+    );
+}
