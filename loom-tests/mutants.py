@@ -33,7 +33,7 @@ MUTANTS = [
     ("bitmap: upper, as many workers as before", "src/registry.rs", "let known = len();", "let known = len();\n        let len = || known;"),
     ("legacy not announced", "src/registry.rs", "            if worker.is_legacy() {\n", "            if false {\n"),
     ("legacy: second look", "src/registry.rs", "Look::Nothing(move || worker.is_none_or(|worker| !worker.is_legacy()))", "Look::Nothing(move || worker.is_none_or(|_| true))"),
-    ("legacy of a thread that is back", "src/worker.rs", "let tenancy = self.move_in()?;\n        // SAFETY: this thread holds", "let tenancy = self.move_in().unwrap_or(0);\n        // SAFETY: this thread holds"),
+    ("legacy of a thread that is back", "src/worker.rs", "let tenancy = self.move_in()?;", "let tenancy = self.move_in().unwrap_or(0);"),
     ("new worker adoptable", "src/worker.rs", "pub(crate) const FIRST_TENANCY: Tenancy = 1;", "pub(crate) const FIRST_TENANCY: Tenancy = 0;"),
     ("moved in Relaxed", "src/worker.rs", "compare_exchange(tenancy, tenancy + 1, Acquire, Relaxed)", "compare_exchange(tenancy, tenancy + 1, Relaxed, Relaxed)"),
     ("moved out Relaxed", "src/worker.rs", ".compare_exchange(tenancy, vacant, Release, Relaxed)", ".compare_exchange(tenancy, vacant, Relaxed, Relaxed)"),
@@ -73,7 +73,7 @@ MUTANTS = [
     ("grave: the rest forgotten", "src/grave.rs", "            self.add(batch);\n", "            std::mem::forget(batch);\n"),
     ("step turns before it is empty", "src/cycle.rs", "if empty && self.generation.turn(cycle) {", "if self.generation.turn(cycle) {"),
     ("step goes on in the next cycle", "src/cycle.rs", "self.empty(victims, Some(cycle), &mut quota, dead);\n        if empty", "self.empty(victims, None, &mut quota, dead);\n        if empty"),
-    ("bytes taken without the slots", "src/cycle.rs", "        {\n            self.call_in(Reach::All, taken);\n        }", "        {}"),
+    ("bytes taken without the slots", "src/cycle.rs", "        self.call_in(Reach::All, &mut at_hand);\n", ""),
 ]
 
 MASKED = "loom orders every SC fence with all later ones, and the fences of the hand-off stand next to it"

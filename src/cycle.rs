@@ -22,6 +22,7 @@ use crate::generation::{Generation, Side};
 use crate::moved::Seized;
 use crate::object::Chain;
 use crate::sync::atomic::Ordering::Relaxed;
+use crate::sync::chaos::point;
 use crate::sync::scale::REAL;
 use crate::sync::{deque, fence};
 use crate::worker::Worker;
@@ -39,7 +40,9 @@ impl<T> Engine<T> {
         let cycle = self.generation.cycle();
         let victims = Generation::victim_of(cycle);
         self.empty(victims, Some(cycle), &mut Quota::unlimited(), dead);
+        point("cycle: turning");
         self.generation.turn(cycle);
+        point("cycle: turned");
         self.call_in(Reach::Idle { now: cycle + 1 }, dead);
         self.ledger.aged_out.add((dead.len() - before) as u64);
         if self.is_closed() {
@@ -120,6 +123,7 @@ impl<T> Engine<T> {
         while quota.is_left() && during.is_none_or(|cycle| self.generation.cycle() == cycle) {
             let found = stolen.next().or_else(|| self.shared.steal(side, 0));
             let Some(chain) = found else { return true };
+            point("cycle: emptying");
             quota.take(&chain);
             self.take_below_from(chain, taken);
         }
@@ -147,6 +151,7 @@ impl<T> Engine<T> {
             if count == 0 {
                 return;
             }
+            point("slot: claimed");
             let fenced = self.fence();
             for (worker, want) in claims.into_iter().flatten() {
                 match want {
@@ -194,6 +199,7 @@ impl<T> Engine<T> {
         if claims == 0 {
             return None;
         }
+        point("raid: claimed");
         let fenced = self.fence();
         let mut taken = None;
         for worker in claimed.into_iter().flatten() {
@@ -273,6 +279,7 @@ impl<T> Engine<T> {
             return None;
         }
         stands.store(worker);
+        point("cycle: noted");
         let surplus = self.lends && (lent.objects() > 1 || (held == 1 && lent.bytes() > bytes));
         if holds && seen.arrivals == stands.arrivals && !worker.private.is_inside() {
             let still = Some(stands.arrivals);

@@ -28,6 +28,7 @@ use crate::stats::Ledger;
 use crate::sync::atomic::Ordering::{Relaxed, SeqCst};
 use crate::sync::atomic::{AtomicBool, AtomicU32, fence};
 use crate::sync::buckets::Buckets;
+use crate::sync::chaos::point;
 use crate::sync::fence as asymmetric;
 use crate::sync::scale::REAL;
 use crate::tally::{Fate, Fates};
@@ -165,6 +166,7 @@ impl<T> Engine<T> {
 
     /// Takes a chain up from the owner's deque, or puts it back.
     fn refill(&self, me: Owner<'_, T>, chain: Chain<T>) {
+        point("ladder: coming up");
         let measure = chain.measure();
         let short = measure.length() <= u64::from(me.worker().private.depth());
         if short && self.lend(me, measure.length(), measure.weight()) {
@@ -279,12 +281,14 @@ impl<T> Engine<T> {
 
     /// What did not stay in the private slot goes one down, if the budget allows.
     fn descend(&self, me: Owner<'_, T>, mut chain: Chain<T>) -> Given<T> {
+        point("ladder: going down");
         me.count_descent(chain.len());
         if !self.budget.charge(chain.len(), chain.weight()) {
             // What the slot is lent and does not use is wanted here.
             self.shrink(me);
             return self.descend_one_by_one(me, chain);
         }
+        point("ladder: charged");
         me.count_deep_bytes(chain.weight(), false);
         let primary = self.generation.primary();
         if me

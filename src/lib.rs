@@ -102,6 +102,12 @@ mod tally;
 )]
 mod worker;
 
+#[cfg(stealpool_chaos)]
+#[doc(hidden)]
+pub mod chaos {
+    pub use crate::sync::chaos::{POINTS, set};
+}
+
 #[cfg(not(loom))]
 pub use builder::Builder;
 #[cfg(not(loom))]

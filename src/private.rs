@@ -51,6 +51,7 @@ use crate::object::{Chain, Measure, Node, Object};
 use crate::sync::Witness;
 use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use crate::sync::atomic::{AtomicPtr, AtomicU8, AtomicU16, AtomicU64};
+use crate::sync::chaos::point;
 use crate::sync::fence;
 use std::ptr::{self, NonNull};
 
@@ -104,9 +105,12 @@ impl<T> Private<T> {
         // Relaxed: the light fence orders it before the look at `claim`.
         self.inside.store(1, Relaxed);
         fence::light();
+        point("slot: inside");
         // Acquire: pairs with the Release in `release`; the collector's use is over.
         let open = self.claim.load(Acquire) == 0;
+        point("slot: looked");
         let result = f(open);
+        point("slot: leaving");
         // Release: pairs with the Acquire in `is_inside`; hands the slot's contents over.
         self.inside.store(0, Release);
         result

@@ -22,6 +22,7 @@ use crate::generation::Side;
 use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use crate::sync::atomic::{AtomicU64, AtomicUsize, fence};
 use crate::sync::buckets::Buckets;
+use crate::sync::chaos::point;
 use crate::sync::scale::HINT_BITS;
 use crate::worker::{FIRST_TENANCY, Owner, Tenancy, Worker};
 
@@ -53,10 +54,12 @@ impl<T> Registry<T> {
     /// A worker for the calling thread: an orphan if there is one, else a new one, whose private
     /// slot gets `allowance`. `None` when the registry is full.
     pub(crate) fn join(&self, allowance: Allowance) -> Option<(&Worker<T>, Tenancy)> {
+        point("registry: joining");
         // Relaxed: a hint; a worker is claimed by its own exchange.
         if self.orphans.load(Relaxed) != 0 {
             for worker in self.iter() {
                 if let Some(tenancy) = worker.move_in() {
+                    point("registry: adopted");
                     // Relaxed: a hint. It may wrap below zero before `leave` adds its one.
                     self.orphans.fetch_sub(1, Relaxed);
                     return Some((worker, tenancy));
@@ -65,6 +68,7 @@ impl<T> Registry<T> {
         }
         // AcqRel: pairs with the Acquire in `iter`, so that what comes later sees this worker.
         let index = self.joined.fetch_add(1, AcqRel);
+        point("registry: reserved");
         let Some(worker) = self.workers.get_or_grow(index, Worker::reserved) else {
             // Relaxed: only undoes the reservation of an index that has no place.
             self.joined.fetch_sub(1, Relaxed);
@@ -82,6 +86,7 @@ impl<T> Registry<T> {
     /// Ends a tenancy. Runs no user code: what the worker holds stays for others to take.
     pub(crate) fn leave(&self, worker: &Worker<T>, tenancy: Tenancy) {
         if worker.move_out(tenancy) {
+            point("registry: left");
             // Release: a thread that happens-after this one ended finds the orphan.
             self.orphans.fetch_add(1, Release);
             if worker.is_legacy() {
@@ -205,6 +210,7 @@ impl Hints {
         let Some(word) = self.words.get_or_grow(word_index, || AtomicU64::new(0)) else {
             return;
         };
+        point("bitmap: raising");
         // Pairs with the fence in `find`: our push or its clearing is seen by the other.
         fence(SeqCst);
         // Relaxed: the fence orders it.
@@ -246,6 +252,7 @@ impl Hints {
                         Look::Nothing(still_empty) => {
                             // Relaxed: the fence orders it before the second look.
                             word.fetch_and(!(1 << bit), Relaxed);
+                            point("bitmap: cleared");
                             // Pairs with the fence in `raise`.
                             fence(SeqCst);
                             if !still_empty() {
@@ -267,6 +274,7 @@ impl Hints {
     fn lower(&self, upper_bit: u32, len: impl Fn() -> usize) {
         // Relaxed: the fence orders it before the second look.
         self.upper.fetch_and(!(1 << upper_bit), Relaxed);
+        point("bitmap: lowered");
         // Pairs with the second fence in `raise`.
         fence(SeqCst);
         // Relaxed: the fence orders it, and the number of workers, which was less perhaps before it.

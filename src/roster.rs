@@ -11,6 +11,7 @@ use crate::idle_budget;
 use crate::interior::{Payload, first_of, go_on};
 use crate::stats::{Collected, Stats};
 use crate::sync::buckets::Buckets;
+use crate::sync::chaos::point;
 use crossbeam_epoch::{self as epoch, Atomic, Owned};
 use std::mem;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
@@ -113,6 +114,7 @@ static ROSTER: Roster = Roster {
 pub(crate) fn enter(member: Weak<dyn Member>) -> Option<PoolId> {
     let index = ROSTER.free_place()?;
     let place = ROSTER.places.get_or_grow(index, Place::new)?;
+    point("roster: entered");
     // Relaxed: the read-modify-write alone makes it unique.
     let serial = ROSTER.serial.fetch_add(1, Relaxed);
     let Some(id) = PoolId::new(serial, index) else {

@@ -9,6 +9,7 @@ use crate::generation::Side;
 use crate::object::Chain;
 use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use crate::sync::atomic::{AtomicPtr, AtomicUsize};
+use crate::sync::chaos::point;
 use crate::sync::deque::Queue;
 use std::ptr;
 
@@ -47,6 +48,7 @@ impl<T> Shared<T> {
     pub(crate) fn push(&self, side: Side, whose: usize, chain: Chain<T>) {
         let shelf = &self.sides[side as usize];
         shelf.queue(whose % self.shards).push(chain);
+        point("shared: pushed");
         // Release: pairs with the Acquire in `steal`; who sees the count finds the chain.
         shelf.chains.fetch_add(1, Release);
     }

@@ -17,6 +17,7 @@ use crate::object::{Chain, Object};
 use crate::private::Private;
 use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64};
+use crate::sync::chaos::point;
 use crate::sync::deque::Deque;
 use crate::sync::scale::REAL;
 use crate::tally::Tally;
@@ -116,6 +117,7 @@ impl<T> Worker<T> {
     /// Uses the worker for a moment, if no thread has it.
     pub(crate) fn visit<R>(&self, visit: impl FnOnce(Owner<'_, T>) -> R) -> Option<R> {
         let tenancy = self.move_in()?;
+        point("worker: visiting");
         // SAFETY: this thread holds the tenancy until it moves out below.
         let result = visit(unsafe { self.owner() });
         self.move_out(tenancy);

@@ -5,6 +5,7 @@ use crate::allowance::Allowance;
 use crate::moved::Seized;
 use crate::object::{Chain, Measure};
 use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use crate::sync::chaos::point;
 use std::ptr::NonNull;
 
 impl<T> Private<T> {
@@ -28,7 +29,10 @@ impl<T> Private<T> {
             return None;
         }
         // The slot is ours until the claim is released.
-        Some(self.clear_out(reclaim))
+        point("slot: seizing");
+        let seized = self.clear_out(reclaim);
+        point("slot: seized");
+        Some(seized)
     }
 
     /// Second half: takes all but the newest object and, if `reclaim`, the allowance but for one like

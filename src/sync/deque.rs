@@ -24,6 +24,7 @@
 //! The algorithm: Chase and Lev, *Dynamic circular work-stealing deque*, SPAA 2005; Lê, Pop, Cohen
 //! and Zappa Nardelli, *Correct and efficient work-stealing for weak memory models*, PPoPP 2013.
 
+use crate::sync::chaos::point;
 use std::cell::Cell;
 
 #[cfg(not(loom))]
@@ -78,6 +79,7 @@ impl<E> Deque<E> {
         if self.owner.len() >= ROOM {
             return Err(element);
         }
+        point("deque: pushing");
         self.owner.push(element);
         Ok(())
     }
@@ -89,12 +91,14 @@ impl<E> Deque<E> {
     /// As for [`push`](Self::push).
     pub(crate) unsafe fn pop(&self) -> Option<E> {
         let _inside = Inside::enter(&self.busy)?;
+        point("deque: popping");
         self.owner.pop()
     }
 
     /// Takes the oldest element, from any thread. `None` means empty: a lost race is tried again,
     /// and each loss is some other thread's success.
     pub(crate) fn steal(&self) -> Option<E> {
+        point("deque: stealing");
         loop {
             match self.thieves.steal() {
                 Steal::Success(element) => return Some(element),

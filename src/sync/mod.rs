@@ -9,6 +9,7 @@
 //!   build and an access-checked cell under loom.
 
 pub(crate) mod buckets;
+pub(crate) mod chaos;
 pub(crate) mod deque;
 pub(crate) mod doze;
 pub(crate) mod fence;
