@@ -658,9 +658,8 @@ fn over_aligned_objects_are_aligned_wherever_they_have_been() {
             held.iter().for_each(|object| aligned(object));
             drop(held);
             let same = Arc::clone(&pool);
-            thread::spawn(move || drop([same.get(), same.get()]))
-                .join()
-                .unwrap();
+            let elsewhere = move || [same.get(), same.get()].iter().for_each(|o| aligned(o));
+            thread::spawn(elsewhere).join().expect("aligned there, too");
             pool.collect();
             aligned(&pool.get_owned());
         }
