@@ -643,6 +643,41 @@ fn huge_objects_pass_a_small_stack() {
     small().spawn(body).unwrap().join().expect("no overflow");
 }
 
+/// The same with objects of 64 MiB themselves, not in a box: one copy would be 256 stacks. They are made
+/// where the stack is large, for `create` returns an object by value, as `into_inner`, `put` and `wrap`
+/// pass one; nothing else does.
+#[test]
+fn pooled_objects_of_any_size_pass_a_small_stack() {
+    const HUGE: usize = 64 << 20;
+    struct Huge(#[expect(dead_code, reason = "only its size counts")] [u8; HUGE]);
+    let policy = policy(|| Huge([0; HUGE])).recycle_with(|_| true);
+    let pool = Arc::new(MANUAL.build(policy));
+    let same = Arc::clone(&pool);
+    let large = thread::Builder::new().stack_size(32 * HUGE);
+    let body = move || same.reserve(3);
+    large.spawn(body).unwrap().join().expect("it is large");
+    let body = move || {
+        let held = [pool.get(), pool.get(), pool.get()];
+        assert!(pool.try_get().is_none());
+        drop(held);
+        drop((pool.get_owned(), pool.try_get(), pool.try_get_owned()));
+        pool.collect();
+        Guard::discard(pool.get());
+        assert_eq!((pool.idle(), pool.stats().idle_bytes), (2, 2 * HUGE));
+        drop([pool.get(), pool.get()]);
+        let other_thread = thread::Builder::new().stack_size(256 << 10);
+        let same = Arc::clone(&pool);
+        let body = move || assert!(same.try_get().is_some(), "stolen");
+        let stolen = other_thread.spawn(body).unwrap().join();
+        stolen.expect("no overflow");
+        assert_eq!((pool.collect().aged, pool.collect().dropped), (2, 2));
+        assert_eq!((pool.stats().gets, pool.stats().creates), (10, 3));
+        drop(pool);
+    };
+    let small = thread::Builder::new().stack_size(256 << 10);
+    small.spawn(body).unwrap().join().expect("no overflow");
+}
+
 #[test]
 fn over_aligned_objects_are_aligned_wherever_they_have_been() {
     #[repr(align(128))]
