@@ -1,8 +1,9 @@
 //! Signals that arrive while a thread is in the middle of using a pool.
 //!
-//! A signal handler must not use a pool: a miss allocates, and a handler's put and the put that it
-//! interrupts may both be at the same deque. What is tested is that signals as such interrupt nothing,
-//! and how far a handler that does it all the same gets: one object in one private slot.
+//! A signal handler must not use a pool: a miss allocates, and the handler may come between two steps of
+//! the interrupted thread, which then finds its worker, its slot or its deque changed behind its back.
+//! What is tested is that signals as such interrupt nothing, and how far a handler that does it all the
+//! same gets: one object in one private slot.
 #![cfg(target_os = "linux")]
 
 mod common;
