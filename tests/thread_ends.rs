@@ -33,9 +33,9 @@ thread_local! {
 /// on some systems), and the pool's own is touched with the pool.
 #[derive(Clone, Copy, Debug)]
 enum Touched {
-    BeforeThePool,
-    AfterThePool,
-    WithoutThePool,
+    First,
+    Last,
+    Alone,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -46,9 +46,9 @@ enum Kind {
 
 /// Every way in which a thread of either kind may end, with a `job` to do at the end.
 fn at_each_end(case: impl Fn(&dyn Fn(&Arc<CountedPool>, Job), Kind, Touched)) {
-    use Touched::{AfterThePool, BeforeThePool, WithoutThePool};
+    use Touched::{Alone, First, Last};
     for kind in [Kind::Spawned, Kind::Scoped] {
-        for touched in [BeforeThePool, AfterThePool, WithoutThePool] {
+        for touched in [First, Last, Alone] {
             let run = |pool: &Arc<CountedPool>, job: Job| end_a_thread(kind, touched, pool, job);
             case(&run, kind, touched);
         }
@@ -63,15 +63,15 @@ fn end_a_thread(kind: Kind, touched: Touched, pool: &Arc<CountedPool>, job: Job)
             let at_end = AtEnd(Some((job, send)));
             let touch = || AT_END.with_borrow_mut(|mine| *mine = at_end);
             match touched {
-                Touched::BeforeThePool => {
+                Touched::First => {
                     touch();
                     drop(pool.get());
                 }
-                Touched::AfterThePool => {
+                Touched::Last => {
                     drop(pool.get());
                     touch();
                 }
-                Touched::WithoutThePool => touch(),
+                Touched::Alone => touch(),
             }
         }
     };
@@ -102,29 +102,27 @@ fn a_guard_may_be_dropped_at_any_end() {
     });
 }
 
-/// What a get finds at a thread's end is what others have left, or new; no worker comes of it, and what is
-/// given back there ages like all else.
+/// What a get finds at a thread's end is what others have left, or new; the thread keeps no worker for it,
+/// and what is given back there ages like all else.
 #[test]
 fn a_get_works_at_any_end() {
+    const ENDS: usize = 20;
     at_each_end(|run, kind, touched| {
         let which = format!("{kind:?} {touched:?}");
         let census = Census::new();
         let pool = census.pool();
         drop([pool.get(), pool.get(), pool.get()]);
-        let same = Arc::clone(&pool);
-        let job = move || {
-            let workers = same.stats().workers;
-            drop((0..10).map(|_| same.get_owned()).collect::<Vec<_>>());
-            // A thread whose first use this is may still get one, and gives it back.
-            let first = usize::from(matches!(touched, Touched::WithoutThePool));
-            assert!(same.stats().workers <= workers + first);
-        };
-        run(&pool, Box::new(job));
-        assert!(all_is_idle(&pool, &census), "{which}: {}", pool.stats());
+        for _ in 0..ENDS {
+            let same = Arc::clone(&pool);
+            let job = move || drop((0..10).map(|_| same.get_owned()).collect::<Vec<_>>());
+            run(&pool, Box::new(job));
+            assert!(all_is_idle(&pool, &census), "{which}: {}", pool.stats());
+        }
         let stats = pool.stats();
-        // One of the three may be out of reach in this thread's slot, one in that of the other.
-        assert!((10..=12).contains(&stats.creates), "{which}: {stats}");
-        assert!(stats.workers <= 2, "{which}: {stats}");
+        // Ten are held at once, and some may be out of reach, in slots.
+        assert!(stats.creates < 5 * 10, "{which}: {stats}");
+        // This thread's and the last one's; scoped ones may not have ended when the next begins.
+        assert!(stats.workers < ENDS / 2, "{which}: {stats}");
         pool.collect();
         pool.collect();
         assert_eq!((pool.idle(), census.alive()), (0, 0), "{which}");
