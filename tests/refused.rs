@@ -32,8 +32,8 @@ mod sharing;
 mod threads;
 
 /// Run by the loader, in each process of this binary, children of tests included.
-// SAFETY: the section holds pointers to functions of this type, which the loader calls once; this one
-// needs nothing that is set up later.
+// The section holds pointers to functions of this type, which the loader calls once; this one needs
+// nothing that is set up later.
 #[used]
 #[unsafe(link_section = ".init_array")]
 static REFUSE: extern "C" fn() = {
