@@ -5,40 +5,12 @@
 ))]
 
 mod common;
+mod seccomp;
 
 use common::{Census, CountedPool, Puppet, in_child};
+use seccomp::refuse_membarrier;
 use std::sync::Arc;
 use std::thread;
-
-/// Makes every `membarrier` of this thread, and of those it starts from now on, fail.
-fn refuse_membarrier() {
-    // The filter of seccomp(2): load the number of the system call; if it is `membarrier`, answer
-    // EPERM, else allow.
-    const LOAD_WORD: u16 = 0x20;
-    const JUMP_IF_EQUAL: u16 = 0x15;
-    const RETURN: u16 = 0x06;
-    let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
-    let mut filter = [
-        step(LOAD_WORD, 0, 0, 0),
-        step(JUMP_IF_EQUAL, 0, 1, libc::SYS_membarrier as u32),
-        step(RETURN, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
-        step(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
-    ];
-    let program = libc::sock_fprog {
-        len: filter.len() as u16,
-        filter: filter.as_mut_ptr(),
-    };
-    // SAFETY: takes integers only.
-    let unprivileged = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
-    assert_eq!(unprivileged, 0);
-    let mode = libc::SECCOMP_SET_MODE_FILTER;
-    // SAFETY: `program` and its filter live through the call, which copies them.
-    let set = unsafe { libc::syscall(libc::SYS_seccomp, mode, 0, &raw const program) };
-    assert_eq!(set, 0, "{}", std::io::Error::last_os_error());
-    // SAFETY: asks which commands there are; takes integers only.
-    let refused = unsafe { libc::syscall(libc::SYS_membarrier, 0, 0, 0) };
-    assert_eq!(refused, -1);
-}
 
 /// Uses the pool from threads that end, two objects at a time.
 fn use_by_threads(pool: &Arc<CountedPool>) {

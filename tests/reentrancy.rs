@@ -6,7 +6,7 @@ mod common;
 use common::{Census, Counted, in_child};
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 use stealpool::{Builder, Guard, OwnedGuard, Policy, Pool};
 
@@ -336,5 +336,85 @@ fn two_pools_may_use_each_other() {
         let stats = pool.stats();
         assert_eq!(stats.gets, stats.puts, "{stats}");
         assert_eq!(stats.creates, stats.idle as u64 + stats.aged_out, "{stats}");
+    }
+}
+
+/// Whatever callback runs on behalf of an owned guard may let the pool's last handle go: the guard keeps
+/// the pool until the callback is over.
+#[test]
+fn the_last_handle_may_go_in_any_callback() {
+    struct Home {
+        from: Callback,
+        handle: Mutex<Option<Arc<Pool<Guest, Host>>>>,
+        census: Census,
+    }
+    impl Home {
+        fn called(&self, from: Callback) {
+            if from == self.from {
+                let handle = self.handle.lock().expect("no panic").take();
+                drop(handle);
+            }
+        }
+    }
+    struct Guest {
+        home: Arc<Home>,
+        _counted: Counted,
+    }
+    impl Drop for Guest {
+        fn drop(&mut self) {
+            self.home.called(Callback::Drop);
+        }
+    }
+    struct Host(Arc<Home>);
+    impl Policy<Guest> for Host {
+        fn create(&self) -> Guest {
+            self.0.called(Callback::Create);
+            Guest {
+                home: Arc::clone(&self.0),
+                _counted: self.0.census.object(),
+            }
+        }
+        fn recycle(&self, _: &mut Guest) -> bool {
+            self.0.called(Callback::Recycle);
+            self.0.from != Callback::Drop
+        }
+        fn footprint(&self, _: &Guest) -> usize {
+            self.0.called(Callback::Footprint);
+            1
+        }
+    }
+    for from in [
+        Callback::Create,
+        Callback::Recycle,
+        Callback::Footprint,
+        Callback::Drop,
+    ] {
+        let home = Arc::new(Home {
+            from,
+            handle: Mutex::new(None),
+            census: Census::new(),
+        });
+        let pool = Arc::new(MANUAL.build(Host(Arc::clone(&home))));
+        pool.put(Host(Arc::clone(&home)).create());
+        let held = [pool.get_owned(), pool.get_owned()];
+        let watch = Arc::downgrade(&pool);
+        *home.handle.lock().expect("no panic") = Some(Arc::clone(&pool));
+        if from == Callback::Create {
+            drop(pool.get_owned());
+            drop(pool);
+            assert_eq!(watch.strong_count(), 2, "the guards'");
+        } else {
+            drop(pool);
+        }
+        let [first, second] = held;
+        drop(first);
+        assert!(home.handle.lock().expect("no panic").is_none(), "{from:?}");
+        assert_eq!(watch.strong_count(), 1, "{from:?}");
+        drop(second);
+        assert_eq!(
+            (watch.strong_count(), home.census.alive()),
+            (0, 0),
+            "{from:?}"
+        );
     }
 }

@@ -517,7 +517,7 @@ fn a_big_pool_is_dropped_on_a_small_stack() {
 // Identity, size and shape.
 
 /// A thread remembers its worker by the pool's number, never by its address: 10,000 pools at one
-/// address, of two types.
+/// address.
 #[test]
 fn pools_at_one_address_are_told_apart() {
     let census = Census::new();
@@ -643,6 +643,42 @@ fn huge_objects_pass_a_small_stack() {
     small().spawn(body).unwrap().join().expect("no overflow");
 }
 
+/// The same with objects of 64 MiB themselves, not in a box: one copy would be 256 stacks. They are made
+/// where the stack is large, for `create` returns an object by value, as `into_inner`, `put` and `wrap`
+/// pass one; nothing else does.
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn pooled_objects_of_any_size_pass_a_small_stack() {
+    const HUGE: usize = 64 << 20;
+    struct Huge(#[expect(dead_code, reason = "only its size counts")] [u8; HUGE]);
+    let policy = policy(|| Huge([0; HUGE])).recycle_with(|_| true);
+    let pool = Arc::new(MANUAL.build(policy));
+    let same = Arc::clone(&pool);
+    let large = thread::Builder::new().stack_size(32 * HUGE);
+    let body = move || same.reserve(3);
+    large.spawn(body).unwrap().join().expect("it is large");
+    let body = move || {
+        let held = [pool.get(), pool.get(), pool.get()];
+        assert!(pool.try_get().is_none());
+        drop(held);
+        drop((pool.get_owned(), pool.try_get(), pool.try_get_owned()));
+        pool.collect();
+        Guard::discard(pool.get());
+        assert_eq!((pool.idle(), pool.stats().idle_bytes), (2, 2 * HUGE));
+        drop([pool.get(), pool.get()]);
+        let other_thread = thread::Builder::new().stack_size(256 << 10);
+        let same = Arc::clone(&pool);
+        let body = move || assert!(same.try_get().is_some(), "stolen");
+        let stolen = other_thread.spawn(body).unwrap().join();
+        stolen.expect("no overflow");
+        assert_eq!((pool.collect().aged, pool.collect().dropped), (2, 2));
+        assert_eq!((pool.stats().gets, pool.stats().creates), (10, 3));
+        drop(pool);
+    };
+    let small = thread::Builder::new().stack_size(256 << 10);
+    small.spawn(body).unwrap().join().expect("no overflow");
+}
+
 #[test]
 fn over_aligned_objects_are_aligned_wherever_they_have_been() {
     #[repr(align(128))]
@@ -658,9 +694,8 @@ fn over_aligned_objects_are_aligned_wherever_they_have_been() {
             held.iter().for_each(|object| aligned(object));
             drop(held);
             let same = Arc::clone(&pool);
-            thread::spawn(move || drop([same.get(), same.get()]))
-                .join()
-                .unwrap();
+            let elsewhere = move || [same.get(), same.get()].iter().for_each(|o| aligned(o));
+            thread::spawn(elsewhere).join().expect("aligned there, too");
             pool.collect();
             aligned(&pool.get_owned());
         }

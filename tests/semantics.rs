@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Census, Counted, Puppet, hits, patiently, scaled};
+use common::{Census, Counted, Puppet, hits, patiently, private_slots, scaled};
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Arc;
@@ -258,10 +258,7 @@ fn example_pool() {
     log(&mut out, "path", "/search?q=flowers");
     log(&mut out, "a", "b");
     assert_eq!(out, b"path=/search?q=flowersa=b");
-    assert_eq!(
-        (BUFFERS.stats().creates, BUFFERS.stats().private_hits),
-        (1, 1)
-    );
+    assert_eq!((BUFFERS.stats().creates, hits(&BUFFERS.stats())), (1, 1));
 }
 
 /// TestSplicePipePool: what owns a file descriptor closes it when it ages out. The cycles come from
@@ -328,15 +325,20 @@ fn a_thread_that_only_gives_feeds_one_that_only_takes() {
     let (same, makes) = (Arc::clone(&pool), census.clone());
     giver.run(move || (0..10).for_each(|_| same.put(makes.object())));
     // One stays in the giver's private slot, which nobody but a cycle can empty.
+    let hidden = usize::from(private_slots());
     let taken: Vec<_> = std::iter::from_fn(|| pool.try_get()).collect();
-    assert_eq!(taken.len(), 9);
-    assert_eq!(pool.stats().steals, 9);
+    assert_eq!(taken.len(), 10 - hidden);
+    assert_eq!(pool.stats().steals, 10 - hidden as u64);
     giver.end();
     let orphan = thread::spawn({
         let pool = Arc::clone(&pool);
         move || pool.try_get().is_some()
     });
-    assert!(orphan.join().unwrap(), "the next thread adopts the slot");
+    assert_eq!(
+        usize::from(orphan.join().unwrap()),
+        hidden,
+        "the next thread adopts the slot"
+    );
 }
 
 #[test]
@@ -350,7 +352,7 @@ fn get_with_and_try_get_with_create_only_on_a_miss() {
     assert_eq!(pool.try_get_with(|| Err("no")).unwrap_err(), "no");
     assert_eq!(*pool.try_get_with(|| Ok::<_, &str>(8)).unwrap(), 8);
     let stats = pool.stats();
-    assert_eq!((stats.gets, stats.creates, stats.private_hits), (4, 2, 2));
+    assert_eq!((stats.gets, stats.creates, hits(&stats)), (4, 2, 2));
 }
 
 #[test]

@@ -5,9 +5,14 @@
 //! so there it is only checked that the cases fail. `TRYBUILD=overwrite cargo test --test send_sync`
 //! writes them anew.
 
+use std::cell::Cell;
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::rc::Rc;
+use std::sync::{Arc, MutexGuard};
 use std::{env, fs};
+use stealpool::{Drain, Guard, KeyedPool, OwnedGuard, Pool};
 use trybuild::TestCases;
 
 /// Whose messages are in `ui/fail/*.stderr`.
@@ -59,4 +64,92 @@ fn fail_somehow() {
     let report = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{report}\n{errors}");
+}
+
+/// Whether a type has a trait, as a constant: the inherent one, where it exists, goes before the trait's.
+macro_rules! has {
+    ($type:ty: $trait:ident) => {{
+        struct Probe<T: ?Sized>(PhantomData<T>);
+        #[allow(dead_code, reason = "one of the two is used")]
+        trait No {
+            const HAS: bool = false;
+        }
+        impl<T: ?Sized> No for Probe<T> {}
+        #[allow(dead_code, reason = "one of the two is used")]
+        impl<T: ?Sized + $trait> Probe<T> {
+            const HAS: bool = true;
+        }
+        <Probe<$type>>::HAS
+    }};
+}
+
+/// `Send` and `Sync` of one type each, as expected.
+macro_rules! auto_traits {
+    ($($type:ty: $send:literal $sync:literal;)*) => {
+        $(
+            const _: () = assert!(has!($type: Send) == $send, stringify!($type: Send));
+            const _: () = assert!(has!($type: Sync) == $sync, stringify!($type: Sync));
+        )*
+    };
+}
+
+/// A policy that is shared, one that is only sent, one that is neither; by their factories.
+type Shared<T> = fn() -> T;
+type Sent<T> = Box<dyn Fn() -> T + Send>;
+type Kept<T> = Box<dyn Fn() -> T>;
+
+/// What may be sent and not shared, and what may be neither.
+type Unsync = Vec<Cell<u8>>;
+type Handle = Rc<u8>;
+
+// What may be asked of an object decides the type system alone, so this is no test but a table. A guard
+// is made by the pool only for objects that are `Send`.
+auto_traits! {
+    // Object: Send + Sync. The pool and its guards are as their policy is.
+    Pool<Vec<u8>, Shared<Vec<u8>>>: true true;
+    Pool<Vec<u8>, Sent<Vec<u8>>>: true false;
+    Pool<Vec<u8>, Kept<Vec<u8>>>: false false;
+    Guard<'static, Vec<u8>, Shared<Vec<u8>>>: true true;
+    Guard<'static, Vec<u8>, Sent<Vec<u8>>>: false false;
+    Guard<'static, Vec<u8>, Kept<Vec<u8>>>: false false;
+    OwnedGuard<Vec<u8>, Shared<Vec<u8>>>: true true;
+    OwnedGuard<Vec<u8>, Sent<Vec<u8>>>: false false;
+    OwnedGuard<Vec<u8>, Kept<Vec<u8>>>: false false;
+    Drain<Vec<u8>>: true true;
+    KeyedPool<u8, Vec<u8>, Shared<Vec<u8>>>: true true;
+
+    // Object: Send. The pool is shared, the guard goes from thread to thread, and is not shared.
+    Pool<Unsync, Shared<Unsync>>: true true;
+    Pool<Unsync, Sent<Unsync>>: true false;
+    Guard<'static, Unsync, Shared<Unsync>>: true false;
+    OwnedGuard<Unsync, Shared<Unsync>>: true false;
+    KeyedPool<u8, Unsync, Shared<Unsync>>: true true;
+
+    // Object: neither, or Sync alone. There is no such pool; were there one, it would stay where it is.
+    Pool<Handle, Shared<Handle>>: false false;
+    Pool<MutexGuard<'static, u8>, Shared<MutexGuard<'static, u8>>>: false false;
+    Pool<*mut u8, Shared<*mut u8>>: false false;
+    Arc<Pool<Handle, Shared<Handle>>>: false false;
+    // A shared drain says how many there are, and no more.
+    Drain<Handle>: false true;
+    Drain<MutexGuard<'static, u8>>: false true;
+}
+
+/// A guard for ever is a guard for now, and a pool whose policy borrows for long is one that borrows for
+/// short: the compiler may shorten both.
+#[test]
+fn lifetimes_may_be_shortened() {
+    type Borrowing<'a> = Pool<Vec<u8>, &'a (dyn Fn() -> Vec<u8> + Sync)>;
+    fn guard<'short>(long: Guard<'static, Vec<u8>>, _: &'short u8) -> Guard<'short, Vec<u8>> {
+        long
+    }
+    fn pool<'short>(long: Borrowing<'static>, _: &'short u8) -> Borrowing<'short> {
+        long
+    }
+    static POOL: Pool<Vec<u8>> = Pool::new(Vec::new);
+    let here = 1;
+    drop(guard(POOL.get(), &here));
+    assert_eq!(POOL.idle(), 1);
+    let shorter = pool(Pool::new(&|| vec![7]), &here);
+    assert_eq!(*shorter.get(), [7]);
 }
