@@ -102,8 +102,6 @@ fn a_thread_parked_at_any_point_holds_up_nobody() {
         for (number, name) in chaos::POINTS.into_iter().enumerate() {
             let census = Census::new();
             let pool = dear(&census);
-            // So many workers that a newcomer's bit is in the bitmap's second word.
-            let crowd: Vec<_> = (0..64).map(|_| Puppet::new(&pool)).collect();
             WHERE.store(number, SeqCst);
             let stop = Arc::new(AtomicUsize::new(0));
             let victim = {
@@ -146,40 +144,12 @@ fn a_thread_parked_at_any_point_holds_up_nobody() {
             stop.store(1, Release);
             unpark();
             victim.join().unwrap();
-            drop(crowd);
             pool.collect();
             pool.collect();
             assert_eq!(pool.idle(), 0, "{name:?}: nothing is stuck afterwards");
             assert_eq!(census.alive(), 0, "{name:?}");
         }
     });
-}
-
-/// A thread that has a worker and does nothing.
-struct Puppet(Option<(std::sync::mpsc::Sender<()>, thread::JoinHandle<()>)>);
-
-impl Puppet {
-    fn new(pool: &Arc<CountedPool>) -> Self {
-        let (stop, stopped) = std::sync::mpsc::channel();
-        let (sat, sits) = std::sync::mpsc::channel();
-        let pool = Arc::clone(pool);
-        let thread = thread::spawn(move || {
-            drop(pool.get());
-            sat.send(()).unwrap();
-            _ = stopped.recv();
-        });
-        sits.recv().unwrap();
-        Puppet(Some((stop, thread)))
-    }
-}
-
-impl Drop for Puppet {
-    fn drop(&mut self) {
-        if let Some((stop, thread)) = self.0.take() {
-            drop(stop);
-            thread.join().unwrap();
-        }
-    }
 }
 
 /// An owner stopped inside its slot: a collector turns away at once, and takes the object when it can.
