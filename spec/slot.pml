@@ -28,10 +28,13 @@
 #endif
 
 #define OWNER 0
+/* Cycle numbers are told apart modulo TURNS. */
 #if COLLECTORS == 1
 #define PROCESSORS 2
+#define TURNS 4
 #else
 #define PROCESSORS 3
+#define TURNS 8
 #endif
 
 /* Arrivals until the owner stops. No store buffer ever has to wait for room. */
@@ -40,8 +43,6 @@
 #endif
 #define ROOM 10
 
-/* Cycle numbers are told apart modulo this. */
-#define TURNS 4
 
 /* Places in memory. */
 #define INSIDE 0
