@@ -406,7 +406,11 @@ fn stress_a_bounded_pool() {
 /// What was written to an object is there when it is dropped, by whatever thread.
 #[test]
 fn destructors_see_what_users_wrote() {
-    struct Written(Vec<usize>, Arc<AtomicUsize>);
+    Census::both().into_iter().for_each(what_was_written);
+}
+
+fn what_was_written(census: Census) {
+    struct Written(Vec<usize>, Arc<AtomicUsize>, Counted);
     impl Drop for Written {
         fn drop(&mut self) {
             let ok = self.0.len() == 100 && self.0.iter().all(|word| *word == self.0[0]);
@@ -415,18 +419,24 @@ fn destructors_see_what_users_wrote() {
     }
     let whole = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&whole);
-    let create = move || Written(Vec::new(), Arc::clone(&count));
+    let makes = census.clone();
+    let create = move || Written(Vec::new(), Arc::clone(&count), makes.object());
+    let recycle = |written: &mut Written| {
+        written.2.recycle();
+        true
+    };
     let pool = Arc::new(
         Builder::new()
             .collect_manually()
-            .build(policy(create).recycle_with(|_| true)),
+            .build(policy(create).recycle_with(recycle)),
     );
     let done = Arc::new(AtomicBool::new(false));
     let collector = {
         let (pool, done) = (Arc::clone(&pool), Arc::clone(&done));
+        let census = census.clone();
         thread::spawn(move || {
             while !done.load(Acquire) {
-                pool.collect();
+                census.cycle(|| pool.collect());
             }
         })
     };
@@ -434,10 +444,12 @@ fn destructors_see_what_users_wrote() {
         .map(|user| {
             let pool = Arc::clone(&pool);
             thread::spawn(move || {
-                for i in 0..scaled(50_000) {
+                for i in 0..scaled(25_000) {
                     let mut both = [pool.get(), pool.get()];
-                    both.iter_mut()
-                        .for_each(|object| object.0 = vec![user * 1_000_000 + i; 100]);
+                    for object in &mut both {
+                        object.2.took();
+                        object.0 = vec![user * 1_000_000 + i; 100];
+                    }
                     drop(both);
                     if i % 100 == 0 {
                         thread::yield_now();
@@ -452,6 +464,7 @@ fn destructors_see_what_users_wrote() {
     let made = pool.stats().creates as usize;
     drop(pool);
     assert_eq!(whole.load(Acquire), made);
+    census.checked(0);
 }
 
 type Job = Box<dyn FnOnce()>;
