@@ -8,14 +8,14 @@
 use std::collections::HashSet;
 
 /// A place in memory.
-pub type Var = usize;
+pub(crate) type Var = usize;
 
 /// How many places there are.
 const VARS: usize = 4;
 
 /// One instruction. Each thread has one register.
 #[derive(Clone, Copy, Debug)]
-pub enum Op {
+pub(crate) enum Op {
     /// Into the store buffer.
     Store(Var, u8),
     /// Into the register.
@@ -37,17 +37,17 @@ pub enum Op {
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct State {
-    pub memory: [u8; VARS],
+pub(crate) struct State {
+    pub(crate) memory: [u8; VARS],
     /// What the place of [`Op::Use`] holds by the order of uses.
     truth: u8,
-    pub threads: Vec<Thread>,
+    pub(crate) threads: Vec<Thread>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
-pub struct Thread {
+pub(crate) struct Thread {
     next: usize,
-    pub register: u8,
+    pub(crate) register: u8,
     buffer: Vec<(Var, u8)>,
     is_inside: bool,
     /// Whom the barrier that this thread waits for has interrupted, a bit each; `None`: no barrier.
@@ -75,7 +75,7 @@ impl State {
 
 /// Explores every execution; `end` judges the states in which all threads have ended and every store has
 /// reached memory. How many states there are, or what is wrong in one of them.
-pub fn explore(
+pub(crate) fn explore(
     programs: &[Vec<Op>],
     end: impl Fn(&State) -> Result<(), &'static str>,
 ) -> Result<usize, String> {
