@@ -139,7 +139,12 @@ macro_rules! guard {
             pub fn into_inner(guard: Self) -> T {
                 let (pool, object) = Self::dismantle(guard);
                 pool.count(Fate::Released, 1);
-                object.into_value()
+                let value = object.into_value();
+                // Not at the end: a result is leaked when a destructor panics after it (rust-lang/rust#47949).
+                {
+                    let _last = pool;
+                }
+                value
             }
 
             /// Drops the object instead of returning it: it is broken, or not worth keeping.

@@ -10,6 +10,7 @@ type Held = Vec<OwnedGuard<common::Counted, common::Maker>>;
 
 fn burst(pool: &Arc<CountedPool>, size: usize) {
     let held: Held = (0..size).map(|_| pool.get_owned()).collect();
+    held.iter().for_each(|object| object.took());
     drop(held);
 }
 
@@ -121,7 +122,7 @@ fn a_deep_slot_of_a_thread_that_ended_is_within_reach() {
 
 #[test]
 fn counts_stay_exact_through_bursts_and_cycles() {
-    let census = Census::new();
+    let census = Census::watched();
     let pool = census.pool();
     let other = Puppet::new();
     for round in 0..200usize {
@@ -130,7 +131,7 @@ fn counts_stay_exact_through_bursts_and_cycles() {
         let theirs = Arc::clone(&pool);
         other.run(move || burst(&theirs, size / 3));
         if round % 7 == 0 {
-            pool.collect();
+            census.cycle(|| pool.collect());
         }
         let stats = pool.stats();
         assert_eq!(stats.idle, census.alive());
@@ -140,6 +141,7 @@ fn counts_stay_exact_through_bursts_and_cycles() {
     other.end();
     let alive = census.alive();
     assert_eq!((pool.clear(), census.alive()), (alive, 0));
+    census.checked(0);
 }
 
 #[test]

@@ -356,6 +356,18 @@ fn destructors_may_panic_in_the_drop_of_a_pool() {
     }
 }
 
+/// rust-lang/rust#47949: what a function returns is leaked when a destructor of one of its locals panics,
+/// here that of the last reference to the pool.
+#[test]
+fn an_object_that_is_taken_out_is_not_lost_with_its_pool() {
+    let pool = Arc::new(mined(&[1]));
+    let census = pool.policy().census.clone();
+    let guard = pool.wrap_owned(pool.policy().bomb(false));
+    drop(pool);
+    caught::<usize, _>(|| OwnedGuard::into_inner(guard));
+    assert_eq!(census.alive(), 0);
+}
+
 #[test]
 fn destructors_may_panic_in_a_pool_dropped_while_unwinding() {
     in_child(

@@ -314,10 +314,12 @@ fn no_object_comes_from_thin_air() {
 /// gets, by ABA: a node that came and went between a load and an exchange.
 #[test]
 fn two_thieves_never_get_one_object() {
+    Census::both().into_iter().for_each(two_thieves);
+}
+
+fn two_thieves(census: Census) {
     const OBJECTS: usize = 8;
-    let pool: Arc<Pool<AtomicUsize, _>> = Arc::new(
-        MANUAL.build(policy(|| AtomicUsize::new(0)).recycle_with(|_: &mut AtomicUsize| true)),
-    );
+    let pool = Arc::new(handed(&census));
     let giver = Puppet::new();
     let same = Arc::clone(&pool);
     giver.run(move || same.reserve(OBJECTS));
@@ -325,17 +327,18 @@ fn two_thieves_never_get_one_object() {
         .map(|me| {
             let pool = Arc::clone(&pool);
             thread::spawn(move || {
-                for i in 0..scaled(200_000) {
+                for i in 0..scaled(100_000) {
                     // Two, so that what comes back goes where the others steal.
                     let both = [pool.get(), pool.get()];
                     for object in &both {
-                        assert_eq!(object.swap(me, AcqRel), 0, "in two hands");
+                        object.1.took();
+                        assert_eq!(object.0.swap(me, AcqRel), 0, "in two hands");
                     }
                     if i % 32 == 0 {
                         thread::yield_now();
                     }
                     for object in &both {
-                        assert_eq!(object.swap(0, AcqRel), me, "in two hands");
+                        assert_eq!(object.0.swap(0, AcqRel), me, "in two hands");
                     }
                 }
             })
@@ -344,7 +347,23 @@ fn two_thieves_never_get_one_object() {
     thieves.into_iter().for_each(|thief| thief.join().unwrap());
     assert!(pool.stats().steals > 0, "{}", pool.stats());
     giver.end();
+    census.checked(pool.idle());
 }
+
+/// A pool of objects that know in whose hands they are.
+fn handed(census: &Census) -> Pool<Handed, impl Policy<Handed> + use<>> {
+    let census = census.clone();
+    MANUAL.build(
+        policy(move || (AtomicUsize::new(0), census.object())).recycle_with(
+            |(_, counted): &mut Handed| {
+                counted.recycle();
+                true
+            },
+        ),
+    )
+}
+
+type Handed = (AtomicUsize, Counted);
 
 /// Amanieu/thread_local-rs#75 (open): a dying thread's id is given to a new thread while other
 /// destructors of the dying one still use its slot: two threads, one value. Here a thread that has
@@ -362,23 +381,27 @@ fn a_dying_thread_shares_nothing_with_its_heir() {
     thread_local! {
         static AT_END: RefCell<AtEnd> = const { RefCell::new(AtEnd(None)) };
     }
-    fn hammer(pool: &Pool<AtomicUsize, impl Policy<AtomicUsize>>, me: usize) -> usize {
+    fn hammer(pool: &Pool<Handed, impl Policy<Handed>>, me: usize) -> usize {
         let mut doubled = 0;
         for i in 0..2000 {
             let held: Vec<_> = (0..1 + i % 3).map(|_| pool.get()).collect();
+            held.iter().for_each(|object| object.1.took());
             doubled += held
                 .iter()
-                .filter(|object| object.swap(me, AcqRel) != 0)
+                .filter(|object| object.0.swap(me, AcqRel) != 0)
                 .count();
             doubled += held
                 .iter()
-                .filter(|object| object.swap(0, AcqRel) != me)
+                .filter(|object| object.0.swap(0, AcqRel) != me)
                 .count();
         }
         doubled
     }
     for round in 0..40 {
-        let pool = Arc::new(MANUAL.build(policy(|| AtomicUsize::new(0)).recycle_with(|_| true)));
+        // Two rounds of each order.
+        let [watched, other] = Census::both();
+        let census = if round % 4 < 2 { watched } else { other };
+        let pool = Arc::new(handed(&census));
         let both = Arc::new(Barrier::new(2));
         let (send, receive) = mpsc::channel();
         let (same, meet) = (Arc::clone(&pool), Arc::clone(&both));
@@ -393,7 +416,9 @@ fn a_dying_thread_shares_nothing_with_its_heir() {
             if round % 2 == 0 {
                 AT_END.with_borrow(|_| ());
             }
-            drop([same.get(), same.get()]);
+            let both = [same.get(), same.get()];
+            both.iter().for_each(|object| object.1.took());
+            drop(both);
             AT_END.with_borrow_mut(|at_end| at_end.0 = Some(Box::new(last_words)));
         });
         let same = Arc::clone(&pool);
@@ -405,6 +430,7 @@ fn a_dying_thread_shares_nothing_with_its_heir() {
         dying.join().unwrap();
         assert_eq!(receive.recv().unwrap(), 0, "round {round}");
         assert_eq!(pool.idle() as u64, pool.stats().creates, "round {round}");
+        census.checked(pool.idle());
     }
 }
 
@@ -428,14 +454,16 @@ fn clearing_while_an_object_is_in_use_loses_nothing() {
 /// sharded-slab 0.1.7 (hawkw/sharded-slab#62): past 4,096 live threads, a panic.
 #[test]
 fn thousands_of_threads_may_be_alive_at_once() {
-    let census = Census::new();
+    let census = Census::watched();
     let pool = census.pool();
     let all_there = Arc::new(Barrier::new(4201));
     let threads: Vec<_> = (0..4200)
         .map(|_| {
             let (pool, all_there) = (Arc::clone(&pool), Arc::clone(&all_there));
             let body = move || {
-                drop([pool.get(), pool.get()]);
+                let both = [pool.get(), pool.get()];
+                both.iter().for_each(|object| object.took());
+                drop(both);
                 all_there.wait();
             };
             thread::Builder::new()
@@ -451,8 +479,10 @@ fn thousands_of_threads_may_be_alive_at_once() {
     assert_eq!(pool.stats().workers, 4200);
     let idle = pool.idle();
     assert_eq!(idle, census.alive());
-    assert_eq!((pool.collect().aged, pool.collect().dropped), (idle, idle));
+    let cycles = [(); 2].map(|()| census.cycle(|| pool.collect()));
+    assert_eq!((cycles[0].aged, cycles[1].dropped), (idle, idle));
     assert_eq!(census.alive(), 0);
+    census.checked(0);
 }
 
 /// zeropool 0.7.0: `len` and `drain` did not see what other threads had cached, and a dropped pool's

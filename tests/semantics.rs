@@ -51,7 +51,7 @@ fn test_pool() {
 
 #[test]
 fn test_pool_spread_over_parked_and_exited_threads() {
-    let census = Census::new();
+    let census = Census::watched();
     let pool = census.pool();
     let mut parked = Vec::new();
     for thread in 0..4 {
@@ -65,13 +65,15 @@ fn test_pool_spread_over_parked_and_exited_threads() {
         }
     }
     assert_eq!(pool.idle(), 100);
-    pool.collect();
+    census.cycle(|| pool.collect());
     let kept = pool.try_get().expect("kept after one cycle");
-    pool.collect();
+    kept.took();
+    census.cycle(|| pool.collect());
     assert!(pool.try_get().is_none(), "expected empty after two cycles");
     assert_eq!(census.dropped(), 99);
     drop(kept);
     parked.into_iter().for_each(Puppet::end);
+    census.checked(1);
 }
 
 #[test]
@@ -118,8 +120,13 @@ fn test_pool_release() {
 
 #[test]
 fn test_pool_stress() {
+    // A watched run takes memory for each get.
+    pool_stress(&Census::new(), scaled(1_000_000));
+    pool_stress(&Census::watched(), scaled(100_000));
+}
+
+fn pool_stress(census: &Census, rounds: usize) {
     const THREADS: usize = 10;
-    let census = Census::new();
     let pool = Arc::new(Builder::new().collect_manually().build({
         let census = census.clone();
         move || (census.object(), Vec::<usize>::new())
@@ -128,8 +135,9 @@ fn test_pool_stress() {
         .map(|thread| {
             let pool = Arc::clone(&pool);
             thread::spawn(move || {
-                for i in 0..scaled(1_000_000) {
+                for i in 0..rounds {
                     let mut object = pool.get();
+                    object.0.took();
                     assert!(object.1.is_empty(), "still another's");
                     object.1.push(thread);
                     if i % 64 == 0 {
@@ -141,19 +149,20 @@ fn test_pool_stress() {
         })
         .collect();
     while users.iter().any(|user| !user.is_finished()) {
-        pool.collect();
+        census.cycle(|| pool.collect());
         thread::yield_now();
     }
     users.into_iter().for_each(|user| user.join().unwrap());
 
     let stats = pool.stats();
-    assert_eq!(stats.gets, (THREADS * scaled(1_000_000)) as u64);
+    assert_eq!(stats.gets, (THREADS * rounds) as u64);
     assert_eq!(stats.creates, census.made() as u64);
     assert_eq!(stats.puts, stats.gets, "every object was kept");
     assert_eq!(pool.idle(), census.alive());
     assert_eq!(stats.aged_out, census.dropped() as u64);
     drop(pool);
     assert_eq!(census.alive(), 0);
+    census.checked(0);
 }
 
 /// TestPoolDequeue and TestPoolChain: one producer that also takes now and then, nine that only

@@ -26,19 +26,20 @@ fn one_thread_after_the_other_shares_one_worker() {
 #[test]
 fn workers_never_exceed_the_peak_of_live_threads() {
     const WAVE: usize = 8;
-    let census = Census::new();
+    let census = Census::watched();
     let pool = census.pool();
     for wave in 0..500 {
         let threads: Vec<_> = (0..1 + wave % WAVE)
             .map(|_| {
                 let pool = Arc::clone(&pool);
-                thread::spawn(move || drop([pool.get(), pool.get()]))
+                thread::spawn(move || take_two(&pool))
             })
             .collect();
         threads
             .into_iter()
             .for_each(|thread| thread.join().unwrap());
     }
+    census.checked(pool.idle());
     let stats = pool.stats();
     assert!(stats.workers <= WAVE, "{stats}");
     assert!(
@@ -125,7 +126,7 @@ fn objects_never_exceed_the_peak_of_holders_and_a_slot_a_worker() {
 }
 
 fn objects_stay_few(depth: usize) {
-    let census = Census::new();
+    let census = Census::watched();
     let settings = Builder::new().collect_manually().private_depth(depth);
     let pool = census.pool_with(settings);
     let puppets: Vec<_> = (0..6).map(|_| Puppet::new()).collect();
@@ -136,7 +137,9 @@ fn objects_stay_few(depth: usize) {
         let puppet = &puppets[random.below(puppets.len())];
         if held.is_empty() || (held.len() < 20 && random.below(5) > 1) {
             let pool = Arc::clone(&pool);
-            held.push(puppet.run(move || pool.get_owned()));
+            let guard = puppet.run(move || pool.get_owned());
+            guard.took();
+            held.push(guard);
         } else {
             let guard = held.swap_remove(random.below(held.len()));
             puppet.run(move || drop(guard));
@@ -152,22 +155,27 @@ fn objects_stay_few(depth: usize) {
     assert_eq!(census.dropped(), 0);
     drop(held);
     puppets.into_iter().for_each(Puppet::end);
+    census.checked(pool.idle());
 }
 
 /// The same among threads that run freely; of what one could hold at most, not of what was held.
 #[test]
 fn objects_stay_few_among_threads_that_run_freely() {
+    Census::both().into_iter().for_each(objects_stay_few_among);
+}
+
+fn objects_stay_few_among(census: Census) {
     const THREADS: usize = 8;
     const HELD: usize = 4;
-    let census = Census::new();
     let pool = census.pool();
     let threads: Vec<_> = (0..THREADS)
         .map(|thread| {
             let pool = Arc::clone(&pool);
             thread::spawn(move || {
                 let mut random = Random::new(thread as u64);
-                for _ in 0..scaled(200_000) {
+                for _ in 0..scaled(100_000) {
                     let held: Vec<_> = (0..=random.below(HELD)).map(|_| pool.get()).collect();
+                    held.iter().for_each(|object| object.took());
                     if random.below(16) == 0 {
                         thread::yield_now();
                     }
@@ -186,6 +194,7 @@ fn objects_stay_few_among_threads_that_run_freely() {
         census.made()
     );
     assert_eq!(census.made(), pool.idle());
+    census.checked(pool.idle());
 }
 
 /// An object that notices when two threads have it, or one thread after it was dropped.
@@ -221,6 +230,7 @@ impl Canary {
 impl Recycle for Canary {
     fn recycle(&mut self) {
         assert_eq!(self.user.load(Acquire), 0, "given back while in use");
+        self.counted.recycle();
     }
 }
 
@@ -247,10 +257,15 @@ fn canaries(census: &Census, settings: Builder) -> Arc<CanaryPool> {
 
 /// Everything at once: threads that come and go, guards that travel, objects that leave and come
 /// back, cycles, clears and drains. No object is ever in two hands, none is lost.
-fn stress(settings: Builder) {
+fn stress(settings: Builder, ages_on_use: bool) {
+    for census in Census::both() {
+        stress_one(settings, ages_on_use, &census);
+    }
+}
+
+fn stress_one(settings: Builder, ages_on_use: bool, census: &Census) {
     const THREADS: usize = 6;
-    let census = Census::new();
-    let pool = canaries(&census, settings);
+    let pool = canaries(census, settings);
     let post = Arc::new(Mutex::new(Vec::new()));
     let taken_out = Arc::new(AtomicUsize::new(0));
     let user = |me: usize, rounds: usize| {
@@ -263,17 +278,20 @@ fn stress(settings: Builder) {
                 match random.below(16) {
                     0..6 => {
                         let mut canary = pool.get_owned();
+                        canary.counted.took();
                         canary.begin(me);
                         held.push(canary);
                     }
                     6 => {
                         if let Some(mut canary) = pool.try_get() {
+                            canary.counted.took();
                             canary.begin(me);
                             canary.end(me);
                         }
                     }
                     7 => {
                         let mut canary = Guard::into_inner(pool.get());
+                        canary.counted.took();
                         canary.begin(me);
                         canary.end(me);
                         pool.put(canary);
@@ -297,6 +315,7 @@ fn stress(settings: Builder) {
                     10 => {
                         if let Some(mut canary) = held.pop() {
                             canary.end(me);
+                            canary.counted.let_go();
                             OwnedGuard::discard(canary);
                             taken_out.fetch_add(1, Relaxed);
                         }
@@ -316,7 +335,7 @@ fn stress(settings: Builder) {
     };
     let users: Vec<_> = (1..=THREADS)
         .map(|me| {
-            let long = user(me, scaled(150_000));
+            let long = user(me, scaled(75_000));
             let short: Vec<_> = (0..20).map(|i| user(me * 100 + i, 50)).collect();
             thread::spawn(move || {
                 // Short threads first, so that workers are left and adopted while others run.
@@ -333,10 +352,14 @@ fn stress(settings: Builder) {
         match round % 64 {
             0 => drop(pool.clear()),
             1 => pool.drain().for_each(|mut canary| {
+                canary.counted.took();
                 canary.begin(1_000_000);
                 canary.end(1_000_000);
+                canary.counted.let_go();
             }),
-            _ => drop(pool.collect()),
+            // Cycles on use are collectors, too.
+            _ if ages_on_use => drop(pool.collect()),
+            _ => drop(census.cycle(|| pool.collect())),
         }
         thread::yield_now();
     }
@@ -353,16 +376,20 @@ fn stress(settings: Builder) {
     assert!(stats.discarded >= taken_out.load(Relaxed) as u64, "{stats}");
     drop(pool);
     assert_eq!(census.alive(), 0);
+    census.checked(0);
 }
 
 #[test]
 fn stress_an_unbounded_pool() {
-    stress(Builder::new().collect_manually());
+    stress(Builder::new().collect_manually(), false);
 }
 
 #[test]
 fn stress_a_pool_that_ages_on_use() {
-    stress(Builder::new().collect_every(std::time::Duration::ZERO));
+    stress(
+        Builder::new().collect_every(std::time::Duration::ZERO),
+        true,
+    );
 }
 
 #[test]
@@ -372,13 +399,18 @@ fn stress_a_bounded_pool() {
             .max_idle(4)
             .idle_bytes(10_000)
             .collect_manually(),
+        false,
     );
 }
 
 /// What was written to an object is there when it is dropped, by whatever thread.
 #[test]
 fn destructors_see_what_users_wrote() {
-    struct Written(Vec<usize>, Arc<AtomicUsize>);
+    Census::both().into_iter().for_each(what_was_written);
+}
+
+fn what_was_written(census: Census) {
+    struct Written(Vec<usize>, Arc<AtomicUsize>, Counted);
     impl Drop for Written {
         fn drop(&mut self) {
             let ok = self.0.len() == 100 && self.0.iter().all(|word| *word == self.0[0]);
@@ -387,18 +419,24 @@ fn destructors_see_what_users_wrote() {
     }
     let whole = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&whole);
-    let create = move || Written(Vec::new(), Arc::clone(&count));
+    let makes = census.clone();
+    let create = move || Written(Vec::new(), Arc::clone(&count), makes.object());
+    let recycle = |written: &mut Written| {
+        written.2.recycle();
+        true
+    };
     let pool = Arc::new(
         Builder::new()
             .collect_manually()
-            .build(policy(create).recycle_with(|_| true)),
+            .build(policy(create).recycle_with(recycle)),
     );
     let done = Arc::new(AtomicBool::new(false));
     let collector = {
         let (pool, done) = (Arc::clone(&pool), Arc::clone(&done));
+        let census = census.clone();
         thread::spawn(move || {
             while !done.load(Acquire) {
-                pool.collect();
+                census.cycle(|| pool.collect());
             }
         })
     };
@@ -406,10 +444,12 @@ fn destructors_see_what_users_wrote() {
         .map(|user| {
             let pool = Arc::clone(&pool);
             thread::spawn(move || {
-                for i in 0..scaled(50_000) {
+                for i in 0..scaled(25_000) {
                     let mut both = [pool.get(), pool.get()];
-                    both.iter_mut()
-                        .for_each(|object| object.0 = vec![user * 1_000_000 + i; 100]);
+                    for object in &mut both {
+                        object.2.took();
+                        object.0 = vec![user * 1_000_000 + i; 100];
+                    }
                     drop(both);
                     if i % 100 == 0 {
                         thread::yield_now();
@@ -424,6 +464,7 @@ fn destructors_see_what_users_wrote() {
     let made = pool.stats().creates as usize;
     drop(pool);
     assert_eq!(whole.load(Acquire), made);
+    census.checked(0);
 }
 
 type Job = Box<dyn FnOnce()>;
@@ -682,13 +723,16 @@ fn a_pool_may_be_dropped_by_a_thread_that_never_used_it() {
 /// A thread that ends gives its worker back while another drops the pool.
 #[test]
 fn a_pool_may_be_dropped_while_its_threads_end() {
-    let census = Census::new();
-    for i in 0..scaled(20_000) {
+    Census::both().into_iter().for_each(pools_dropped_meanwhile);
+}
+
+fn pools_dropped_meanwhile(census: Census) {
+    for i in 0..scaled(10_000) {
         let pool = census.pool();
         let threads: Vec<_> = (0..2)
             .map(|_| {
                 let pool = Arc::clone(&pool);
-                thread::spawn(move || drop([pool.get(), pool.get()]))
+                thread::spawn(move || take_two(&pool))
             })
             .collect();
         if i % 2 == 0 {
@@ -707,12 +751,19 @@ fn a_pool_may_be_dropped_while_its_threads_end() {
         }
     }
     assert_eq!(census.alive(), 0);
+    census.checked(0);
+}
+
+fn take_two(pool: &CountedPool) {
+    let both = [pool.get(), pool.get()];
+    both.iter().for_each(|object| object.took());
 }
 
 #[test]
 fn many_threads_meet_a_new_pool_at_once() {
-    for _ in 0..scaled(3_000) {
-        let census = Census::new();
+    for round in 0..scaled(3_000) {
+        let [watched, other] = Census::both();
+        let census = if round % 2 == 0 { watched } else { other };
         let pool = census.pool();
         let start = Arc::new(Barrier::new(4));
         let threads: Vec<_> = (0..4)
@@ -720,7 +771,7 @@ fn many_threads_meet_a_new_pool_at_once() {
                 let (pool, start) = (Arc::clone(&pool), Arc::clone(&start));
                 thread::spawn(move || {
                     start.wait();
-                    drop([pool.get(), pool.get()]);
+                    take_two(&pool);
                 })
             })
             .collect();
@@ -732,6 +783,7 @@ fn many_threads_meet_a_new_pool_at_once() {
         assert_eq!(stats.idle, census.alive(), "{stats}");
         drop(pool);
         assert_eq!(census.alive(), 0);
+        census.checked(0);
     }
 }
 

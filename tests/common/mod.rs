@@ -2,6 +2,9 @@
 //! in a process of their own.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod history;
+
+use history::{Event, History, Op};
 use std::env;
 use std::process::Command;
 use std::sync::Arc;
@@ -26,6 +29,7 @@ struct Counts {
     made: AtomicUsize,
     dropped: AtomicUsize,
     recycled: AtomicUsize,
+    history: Option<Arc<History>>,
 }
 
 impl Census {
@@ -33,10 +37,59 @@ impl Census {
         Self::default()
     }
 
+    /// Also writes down what happens to each object: makers, recyclers and destructors by themselves,
+    /// the rest as the test says it. [`checked`](Self::checked) judges it.
+    pub(crate) fn watched() -> Self {
+        Census(Arc::new(Counts {
+            history: Some(Arc::default()),
+            ..Counts::default()
+        }))
+    }
+
+    /// One that is watched, and one that is not and has nothing that orders threads with each other.
+    pub(crate) fn both() -> [Self; 2] {
+        [Self::watched(), Self::new()]
+    }
+
+    pub(crate) fn is_watched(&self) -> bool {
+        self.0.history.is_some()
+    }
+
+    fn note(&self, op: Op, id: usize) {
+        if let Some(history) = &self.0.history {
+            history.note(op, id);
+        }
+    }
+
+    /// Runs a cycle, or several, of a pool that has no other collector.
+    pub(crate) fn cycle<R>(&self, cycle: impl FnOnce() -> R) -> R {
+        match &self.0.history {
+            Some(history) => history.cycle(cycle),
+            None => cycle(),
+        }
+    }
+
+    /// All that has happened, once the other threads have ended.
+    pub(crate) fn events(&self) -> Vec<Event> {
+        let history = self.0.history.as_ref();
+        history.map_or_else(Vec::new, History::events)
+    }
+
+    /// Panics if something has happened that may not, when pools hold so many objects at the end. Nothing
+    /// unless watched.
+    pub(crate) fn checked(&self, idle: usize) {
+        if self.is_watched() {
+            let sums = history::judge(&self.events(), idle);
+            sums.unwrap_or_else(|violation| panic!("{violation}"));
+        }
+    }
+
     /// A new object, counted here.
     pub(crate) fn object(&self) -> Counted {
+        let id = self.0.made.fetch_add(1, AcqRel);
+        self.note(Op::Made, id);
         Counted {
-            id: self.0.made.fetch_add(1, AcqRel),
+            id,
             weight: 0,
             census: self.clone(),
         }
@@ -75,8 +128,26 @@ pub(crate) struct Counted {
     census: Census,
 }
 
+impl Counted {
+    /// A pool has lent it.
+    pub(crate) fn took(&self) {
+        self.census.note(Op::Took, self.id);
+    }
+
+    /// It leaves the pool; its holder may drop it.
+    pub(crate) fn let_go(&self) {
+        self.census.note(Op::LetGo, self.id);
+    }
+
+    /// Its holder forgets it.
+    pub(crate) fn leaks(&self) {
+        self.census.note(Op::Leaked, self.id);
+    }
+}
+
 impl Recycle for Counted {
     fn recycle(&mut self) {
+        self.census.note(Op::Gave, self.id);
         self.census.0.recycled.fetch_add(1, AcqRel);
     }
 
@@ -87,6 +158,7 @@ impl Recycle for Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
+        self.census.note(Op::Dropped, self.id);
         self.census.0.dropped.fetch_add(1, AcqRel);
     }
 }

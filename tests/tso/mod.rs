@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 
 /// A place in memory.
-pub type Var = usize;
+pub(crate) type Var = usize;
 
 /// How many places there are.
 const VARS: usize = 4;
@@ -38,16 +38,16 @@ pub(crate) enum Op {
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct State {
-    pub memory: [u8; VARS],
+    pub(crate) memory: [u8; VARS],
     /// What the place of [`Op::Use`] holds by the order of uses.
     truth: u8,
-    pub threads: Vec<Thread>,
+    pub(crate) threads: Vec<Thread>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Thread {
     next: usize,
-    pub register: u8,
+    pub(crate) register: u8,
     buffer: Vec<(Var, u8)>,
     is_inside: bool,
     /// Whom the barrier that this thread waits for has interrupted, a bit each; `None`: no barrier.
