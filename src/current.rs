@@ -15,6 +15,7 @@
 
 use crate::interior::dispose;
 use crate::roster::{self, Member, PoolId};
+use crate::sync::local::{self, thread_local};
 use std::cell::Cell;
 use std::panic::catch_unwind;
 use std::ptr::{self, NonNull};
@@ -78,10 +79,17 @@ thread_local! {
     static LEAVE: Leave = const { Leave };
 }
 
+/// The thread's table; one of a thread that is ending, where it is gone.
+#[inline(always)]
+fn table<R>(f: impl FnOnce(&Table) -> R) -> R {
+    local::first(|| _ = LEAVE.try_with(|_| ()));
+    local::lasting(&TABLE, Table::of_a_thread_that_ends, f)
+}
+
 /// The thread's worker in the pool of this number, if it sits where the search starts.
 #[inline(always)]
 pub(crate) fn find(id: u64) -> Option<NonNull<()>> {
-    TABLE.with(|table| {
+    table(|table| {
         if table.last_id.get() == id {
             return Some(table.last_worker.get());
         }
@@ -97,7 +105,7 @@ pub(crate) fn find(id: u64) -> Option<NonNull<()>> {
 
 /// The thread's worker in the pool of this number, wherever it sits.
 pub(crate) fn probe(id: u64) -> Option<NonNull<()>> {
-    TABLE.with(|table| {
+    table(|table| {
         let seat = table.seat(table.position(id)?);
         table.last_id.set(id);
         table.last_worker.set(seat.worker);
@@ -107,7 +115,7 @@ pub(crate) fn probe(id: u64) -> Option<NonNull<()>> {
 
 /// Takes a seat. `false`: the thread is ending.
 pub(crate) fn sit(id: PoolId, worker: NonNull<()>, index: usize, tenancy: u32) -> bool {
-    TABLE.with(|table| {
+    table(|table| {
         if table.ended.get() || LEAVE.try_with(|_| ()).is_err() {
             return false;
         }
@@ -123,12 +131,12 @@ pub(crate) fn sit(id: PoolId, worker: NonNull<()>, index: usize, tenancy: u32) -
 
 /// Gives up the calling thread's seat in a pool that is being dropped.
 pub(crate) fn forget(id: u64) {
-    TABLE.with(|table| table.remove(id));
+    table(|table| table.remove(id));
 }
 
 /// Whether the calling thread can have a worker at all.
 pub(crate) fn is_ending() -> bool {
-    TABLE.with(|table| table.ended.get())
+    table(|table| table.ended.get())
 }
 
 impl Table {
@@ -141,6 +149,12 @@ impl Table {
             taken: Cell::new(0),
             ended: Cell::new(false),
         }
+    }
+
+    fn of_a_thread_that_ends() -> Self {
+        let table = Table::new();
+        table.ended.set(true);
+        table
     }
 
     /// Where the search for a number starts, as an offset in bytes.
@@ -285,7 +299,7 @@ struct Leave;
 
 impl Drop for Leave {
     fn drop(&mut self) {
-        let seats = TABLE.with(|table| {
+        let seats = table(|table| {
             table.ended.set(true);
             table.take_all()
         });

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Item, assert_conserved, explore};
+use common::{Bound, Item, assert_conserved, explore};
 use loom::thread;
 use std::sync::Arc;
 use stealpool::model::{Core, Seat};
@@ -137,7 +137,7 @@ fn deepened(me: &Seat<'_, Item>) {
 fn a_deep_slot_of_a_pool_with_a_bound() {
     explore(
         "budget: deep, get put put || two cycles",
-        Some(2),
+        Bound::of(Some(2), Some(2)),
         500,
         || {
             let core = Arc::new(Core::deep_bounded(1, 2, 8));

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Item, assert_conserved, core, explore, touch};
+use common::{Bound, Item, assert_conserved, core, explore, touch};
 use loom::sync::atomic::AtomicBool;
 use loom::sync::atomic::Ordering::{Acquire, Release};
 use loom::thread;
@@ -181,7 +181,7 @@ fn closing_during_a_cycle() {
 fn a_bound_is_never_exceeded() {
     explore(
         "cycle: put || put || take all, at most 2",
-        Some(2),
+        Bound::of(Some(2), Some(2)),
         1_000,
         || {
             let core = Arc::new(stealpool::model::Core::new(1, 2));

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Item, assert_conserved, core, explore, explore_broken, touch};
+use common::{Bound, Item, assert_conserved, core, explore, explore_broken, touch};
 use loom::thread;
 use std::sync::Arc;
 use stealpool::model::{Held, Seat};
@@ -141,7 +141,7 @@ fn leaving_and_coming_back() {
 fn coming_and_going() {
     explore(
         "registry: join put leave x 2 || the same || take all",
-        Some(1),
+        Bound::of(Some(1), Some(1)),
         100,
         || {
             let core = core();

@@ -17,7 +17,7 @@ const SCRIPTS: usize = if cfg!(feature = "whole") { 500 } else { 30 };
 
 /// A script that has more executions is given up, and another one drawn.
 const LONGEST: usize = if cfg!(feature = "whole") {
-    4_000
+    2_000
 } else {
     1_000
 };

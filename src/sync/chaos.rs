@@ -54,6 +54,9 @@ pub(crate) fn point(name: &'static str) {
             hook(name);
         }
     }
+    // shuttle runs another task where an atomic is used; what comes next may be one of crossbeam's.
+    #[cfg(shuttle)]
+    super::atomic::fence(super::atomic::Ordering::SeqCst);
     #[cfg(not(stealpool_chaos))]
     let _nothing_happens_at = name;
 }

@@ -8,7 +8,7 @@
 //! | build | `light` | `heavy` |
 //! |---|---|---|
 //! | Linux | `compiler_fence(SeqCst)` | `membarrier(PRIVATE_EXPEDITED)`, 0.4 to 1 µs |
-//! | other systems, loom, Miri, `--cfg stealpool_full_fence` | `fence(SeqCst)` | `fence(SeqCst)` |
+//! | other systems, loom, shuttle, Miri, `--cfg stealpool_full_fence` | `fence(SeqCst)` | `fence(SeqCst)` |
 //!
 //! The semantics are those of asymmetric fences in P1202R4: a `heavy` fence is ordered with every
 //! `light` fence of the process as if both were `fence(SeqCst)`. The full-fence build is that
@@ -20,7 +20,10 @@
 //! [`heavy`] answer `false`: the collector leaves the slots of living threads alone, and pools made
 //! from then on fill none.
 
-#[cfg(all(target_os = "linux", not(any(loom, miri, stealpool_full_fence))))]
+#[cfg(all(
+    target_os = "linux",
+    not(any(loom, shuttle, miri, stealpool_full_fence))
+))]
 mod imp {
     use std::sync::atomic::Ordering::{Relaxed, SeqCst};
     use std::sync::atomic::{AtomicU8, compiler_fence};
@@ -75,7 +78,10 @@ mod imp {
     }
 }
 
-#[cfg(not(all(target_os = "linux", not(any(loom, miri, stealpool_full_fence)))))]
+#[cfg(not(all(
+    target_os = "linux",
+    not(any(loom, shuttle, miri, stealpool_full_fence))
+)))]
 mod imp {
     use crate::sync::atomic::Ordering::SeqCst;
     use crate::sync::atomic::fence;

@@ -1,4 +1,4 @@
-//! `std` or loom: decided here and nowhere else.
+//! `std`, loom or shuttle: decided here and nowhere else.
 //!
 //! Every atomic of the pool's protocol comes from this module, so that the code that ships is the
 //! code the models explore. Two rules make that possible:
@@ -13,9 +13,14 @@ pub(crate) mod chaos;
 pub(crate) mod deque;
 pub(crate) mod doze;
 pub(crate) mod fence;
-
 #[cfg(not(loom))]
+pub(crate) mod local;
+
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) use std::sync::atomic;
+
+#[cfg(shuttle)]
+pub(crate) use shuttle::sync::atomic;
 
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic;
@@ -42,12 +47,12 @@ impl Witness {
 /// meets every transition.
 pub(crate) mod scale {
     /// Whether atomics are the machine's own, without a checker's bookkeeping in them.
-    pub(crate) const REAL: bool = !cfg!(loom);
+    pub(crate) const REAL: bool = !cfg!(any(loom, shuttle));
 
     /// Bits in a word of the worker bitmap.
     ///
-    /// Under loom 2, so that three workers already need a second word.
-    pub(crate) const HINT_BITS: u32 = if cfg!(loom) { 2 } else { 64 };
+    /// Under a checker 2, so that three workers already need a second word.
+    pub(crate) const HINT_BITS: u32 = if REAL { 64 } else { 2 };
 
     /// Arrivals at a worker's private slot between two looks at the clock; a power of two. With the
     /// hits, which do not count, at most twice as many operations.
