@@ -72,6 +72,7 @@ fn deferred_gets_and_puts_take_nobodys_object() {
 }
 
 #[test]
+#[cfg_attr(not(panic = "unwind"), ignore = "needs panics that unwind")]
 fn deferred_panics_cost_no_object_and_no_count() {
     in_child("deferred_panics_cost_no_object_and_no_count", || {
         std::panic::set_hook(Box::new(|_| {}));
@@ -126,6 +127,7 @@ impl Drop for Spiteful {
 }
 
 #[test]
+#[cfg_attr(not(panic = "unwind"), ignore = "needs panics that unwind")]
 fn payloads_that_panic_do_not_abort() {
     in_child("payloads_that_panic_do_not_abort", || {
         std::panic::set_hook(Box::new(|_| {}));

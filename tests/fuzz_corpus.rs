@@ -1,4 +1,5 @@
 //! The fuzzer's scripts, run once each: what it has found is not forgotten, and its module stays true.
+#![cfg(panic = "unwind")]
 
 #[path = "../fuzz/src/ops.rs"]
 mod ops;
