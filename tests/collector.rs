@@ -114,6 +114,12 @@ fn a_destructor_that_panics_is_reported() {
                     (report.pool(), report.message()),
                     (Some("bombs"), Some("boom"))
                 );
+                assert_eq!(report.payload().downcast_ref(), Some(&"boom"));
+                assert_eq!(
+                    report.to_string(),
+                    "a destructor panicked in pool bombs: boom"
+                );
+                assert!(format!("{report:?}").contains("boom"));
                 count.fetch_add(1, AcqRel);
                 panic!("the hook panics, too");
             })
@@ -204,6 +210,70 @@ fn a_source_that_fails_is_put_out_of_use() {
             );
             assert_eq!(waits.load(Acquire), 1);
         }
+    });
+}
+
+/// A source that sleeps as it is told, until the collector has something else to do.
+#[test]
+fn a_source_may_sleep_in_slices() {
+    struct Slices(Arc<AtomicUsize>);
+    impl PressureSource for Slices {
+        fn name(&self) -> String {
+            String::from("slices")
+        }
+        fn wait(&mut self, sleep: &Sleep) -> io::Result<bool> {
+            while !sleep.is_over() {
+                assert!(sleep.remaining().is_none_or(|left| left <= HOUR));
+                sleep.park_for(MILLISECOND);
+                self.0.fetch_add(1, AcqRel);
+            }
+            assert_eq!(sleep.remaining(), Some(Duration::ZERO));
+            sleep.park_for(HOUR);
+            sleep.park();
+            Ok(false)
+        }
+    }
+    in_child("a_source_may_sleep_in_slices", || {
+        let census = Census::new();
+        let pool = census.pool();
+        let slices = Arc::new(AtomicUsize::new(0));
+        let source = Slices(Arc::clone(&slices));
+        let builder = Collector::builder().every(20 * MILLISECOND).trim(false);
+        assert!(format!("{builder:?}").contains("20ms"));
+        let collector = builder.pressure(source).spawn().unwrap();
+        let status = collector.pressure_source();
+        assert_eq!(status, PressureStatus::Watching(String::from("slices")));
+        assert_eq!(status.to_string(), "slices");
+        assert!(format!("{collector:?}").contains("slices"));
+        drop((pool.get(), pool.get()));
+        assert!(patiently(|| census.alive() == 0));
+        assert!(slices.load(Acquire) > 0);
+        assert_eq!(collector.pressure_source(), status, "nothing was wrong");
+        drop(collector);
+    });
+}
+
+/// A thousand objects at one go: enough to have the allocator asked for free pages.
+#[test]
+fn a_report_says_what_was_dropped() {
+    in_child("a_report_says_what_was_dropped", || {
+        let census = Census::new();
+        let pool = census.pool();
+        pool.reserve(1_500);
+        let aged = Arc::new(AtomicUsize::new(0));
+        let sum = Arc::clone(&aged);
+        let collector = Collector::builder()
+            .every(MILLISECOND)
+            .on_cycle(move |report| {
+                let text = report.to_string();
+                assert!(text.contains(&format!("dropped {} aged", report.aged)));
+                sum.fetch_add(report.aged, AcqRel);
+            })
+            .spawn()
+            .unwrap();
+        assert!(patiently(|| census.alive() == 0));
+        assert!(patiently(|| aged.load(Acquire) == 1_500));
+        drop(collector);
     });
 }
 

@@ -177,3 +177,12 @@ fn a_handle_outlives_its_key() {
     drop((0..10).map(|_| one.get_owned()).collect::<Vec<_>>());
     assert!(handle.idle() <= 4);
 }
+
+#[test]
+fn its_debug_output_shows_the_keys() {
+    let census = Census::new();
+    let pool = keyed(&census, Builder::default().name("by number"));
+    hold(&pool, 17, 1);
+    let text = format!("{pool:?}");
+    assert!(text.contains("17") && text.contains("creates: 1"), "{text}");
+}
