@@ -22,7 +22,7 @@ variant() {
 }
 
 for seed in 7 1234567; do
-  unstable -Zrandomize-layout "-Zlayout-seed=$seed"
+  unstable -Zrandomize-layout "-Zlayout-seed=$seed" --cfg stealpool_any_layout
   variant "layout-$seed"
 done
 unstable -Cpanic=abort -Zpanic-abort-tests
