@@ -6,7 +6,7 @@
 //! is. After each operation:
 //!
 //! * what was handed out was idle or is new, so nobody else holds it;
-//! * what was dropped had been given back and was dropped once;
+//! * what was dropped had been given back, and is dropped once; what was refused or discarded was dropped;
 //! * what the pool says is idle is what the model says, and no bound is exceeded;
 //! * a cycle dropped nothing that had not been idle through a whole one, and two cycles leave nothing;
 //! * in the end, what was made was dropped or leaked on purpose.
@@ -217,6 +217,8 @@ enum Place {
     Idle(usize, u64),
     /// A guard's, or out of the pool: ours.
     Ours,
+    /// To be dropped by the operation under way.
+    Doomed,
     Dropped,
     Leaked,
 }
@@ -299,9 +301,13 @@ impl World {
     }
 
     /// An object of ours went back to the pool, which has it now unless it was dropped.
-    fn gave_back(&mut self, id: usize, weight: usize) {
+    fn gave_back(&mut self, object: &Object) {
+        let id = object.id;
         assert_eq!(self.places[id], Place::Ours);
-        self.places[id] = Place::Idle(weight, self.cycles);
+        self.places[id] = match object.manner {
+            Manner::Refused | Manner::Fragile => Place::Doomed,
+            _ => Place::Idle(object.weight, self.cycles),
+        };
     }
 
     /// Objects and bytes that are idle by the model.
@@ -331,6 +337,7 @@ impl World {
                 Place::Idle(_, since) => {
                     assert!(!by_cycle || since < self.cycles, "{id} is too young to die");
                 }
+                Place::Doomed if !by_cycle => {}
                 place => panic!("{id} was dropped, and was {place:?}"),
             }
         }
@@ -346,6 +353,8 @@ impl World {
         let most = self.settings.max_object_bytes;
         let heavy = |place: &Place| matches!(place, Place::Idle(weight, _) if *weight > most);
         assert!(!self.places.iter().any(heavy), "too heavy to keep");
+        let doomed = self.places.iter().position(|p| *p == Place::Doomed);
+        assert_eq!(doomed, None, "refused or discarded, and not dropped");
     }
 
     /// Takes a lent object out of the list.
@@ -376,14 +385,14 @@ impl World {
             },
             6..11 => {
                 if let Some(guard) = self.lent(number) {
-                    self.gave_back(guard.id, guard.weight);
+                    self.gave_back(&guard);
                     self.by(other, move |_| drop(guard));
                 }
             }
             11..13 => self.hold(other, 1 + number % 80),
             13 => {
                 if let Some(guard) = self.lent(number) {
-                    self.gave_back(guard.id, guard.weight);
+                    self.places[guard.id] = Place::Doomed;
                     self.by(other, move |_| OwnedGuard::discard(guard));
                 }
             }
@@ -395,7 +404,7 @@ impl World {
             }
             15..17 => {
                 let object = self.outside(number);
-                self.gave_back(object.id, object.weight);
+                self.gave_back(&object);
                 self.by(other, move |pool| pool.put(object));
             }
             17 => {
@@ -486,7 +495,7 @@ impl World {
             self.handed_out(*id);
         }
         for (id, weight) in ids {
-            self.gave_back(id, weight);
+            self.places[id] = Place::Idle(weight, self.cycles);
         }
     }
 
@@ -530,11 +539,11 @@ impl World {
     /// Ends the script: everything is given back, then the pool goes, in one thread or the other.
     fn end(mut self) {
         while let Some(guard) = self.lent.pop() {
-            self.gave_back(guard.id, guard.weight);
+            self.gave_back(&guard);
             caught(|| drop(guard));
         }
         while let Some(object) = self.outside.pop() {
-            self.gave_back(object.id, object.weight);
+            self.places[object.id] = Place::Doomed;
             caught(|| drop(object));
         }
         self.settle(false);
