@@ -20,4 +20,5 @@ cargo test -p stealpool --target "$target" --features "$features" --lib \
 
 seconds=${SECONDS_OF_SOAK:-60}
 minutes=$(awk "BEGIN { print $seconds / 60 }")
-cargo run -p stealpool --release --target "$target" --example soak -- --minutes "$minutes" --threads 4 --seed 7
+# The same profile as the tests: built already, and with the debug assertions.
+cargo run -p stealpool --target "$target" --features "$features" --example soak -- --minutes "$minutes" --threads 4 --seed 7
