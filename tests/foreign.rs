@@ -14,10 +14,15 @@ use stealpool::{Guard, Pool, policy};
 type Create = Box<dyn Fn() -> Counted + Send + Sync>;
 type Objects = Pool<Counted, Create>;
 
+static KEPT: Mutex<Vec<&'static Objects>> = Mutex::new(Vec::new());
+
 fn pool(census: &Census) -> &'static Objects {
     let census = census.clone();
     let create: Create = Box::new(move || census.object());
-    Box::leak(Box::new(Pool::new(create)))
+    let pool: &'static Objects = Box::leak(Box::new(Pool::new(create)));
+    // Within reach to the end, for whoever looks for leaks.
+    KEPT.lock().unwrap().push(pool);
+    pool
 }
 
 /// Defers `work` for whoever pins at the right moment.
