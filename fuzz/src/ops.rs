@@ -239,7 +239,7 @@ struct World {
 }
 
 /// Runs a script. Panics if anything is not as it must be.
-pub fn run(bytes: &[u8]) {
+pub(crate) fn run(bytes: &[u8]) {
     let mut script = bytes.iter().copied();
     let mut world = World::new(Settings::decode(&mut script));
     while let (Some(what), Some(number)) = (script.next(), script.next()) {
