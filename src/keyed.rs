@@ -289,6 +289,7 @@ impl<K, T: Send + 'static, P: Policy<T>> Shared<K, T, P> {
     /// Replaces the map by what `change` makes of it, if anything; tries again when another thread was
     /// first.
     fn change<R>(&self, mut change: impl FnMut(&Map<K, T, P>) -> (Option<Map<K, T, P>>, R)) -> R {
+        let nested = epoch::is_pinned();
         let guard = epoch::pin();
         loop {
             // Acquire: as in `read`.
@@ -307,7 +308,10 @@ impl<K, T: Send + 'static, P: Policy<T>> Shared<K, T, P> {
                 // SAFETY: the old map was just unlinked, by this thread alone; who still reads it has
                 // been pinned since before.
                 unsafe { guard.defer_destroy(map) };
-                guard.flush();
+                // As in `roster::exit`.
+                if !nested {
+                    guard.flush();
+                }
                 return result;
             }
         }

@@ -137,6 +137,7 @@ pub(crate) fn exit(id: PoolId) {
     };
     // Release: what comes after in this thread is not for readers of the old number.
     place.id.store(0, Release);
+    let nested = epoch::is_pinned();
     let guard = epoch::pin();
     // AcqRel: pairs with the Release in `enter` and the Acquire in `member_at`.
     let entry = place.entry.swap(epoch::Shared::null(), AcqRel, &guard);
@@ -145,8 +146,11 @@ pub(crate) fn exit(id: PoolId) {
         // has been pinned since before.
         unsafe { guard.defer_destroy(entry) };
     }
-    // Pools are dropped rarely: better now than when the thread's bag is full.
-    guard.flush();
+    // Pools are dropped rarely: better now than when the thread's bag is full. But not in the middle of
+    // what was deferred: that may be the end of another pool, and each would begin within the last.
+    if !nested {
+        guard.flush();
+    }
     drop(guard);
     ROSTER.release_place(id.place());
 }

@@ -115,3 +115,90 @@ fn an_object_that_owns_a_buffer() {
     assert_eq!((encoder.depth, encoder.out.as_str()), (0, ""));
     assert!(encoder.out.capacity() <= 100 && pool.stats().creates == 1);
 }
+
+/// What a rule keeps is weighed by the buffer's footprint, and a rule shows its numbers.
+#[test]
+fn each_rule_weighs_what_it_keeps() {
+    fn kept<T: Send + 'static, P: Policy<T> + std::fmt::Debug>(policy: P) -> (usize, String) {
+        let pool: Pool<T, P> = Pool::new(policy);
+        drop(pool.get());
+        (pool.stats().idle_bytes, format!("{:?}", pool.policy()))
+    }
+    let new = || Vec::<u8>::with_capacity(100);
+    for (idle, text) in [
+        kept(DropAbove::new(4_321, new)),
+        kept(ShrinkAbove::new(4_321, new)),
+    ] {
+        assert_eq!(idle, 100);
+        assert!(text.contains("4321"), "{text}");
+    }
+    let (idle, text) = kept(QuarterUsed::new(new));
+    assert!(idle == 100 && text.contains("QuarterUsed"), "{text}");
+    let (idle, text) = kept(Calibrated::new(|usual| {
+        Vec::<u8>::with_capacity(usual + 100)
+    }));
+    assert!(idle >= 100 && text.contains("limit: None"), "{text}");
+}
+
+/// What has room for more gives it back, down to its content.
+#[test]
+fn every_buffer_shrinks_to_its_content() {
+    fn check<T: Elastic + PartialEq + std::fmt::Debug>(mut buffer: T, same: T, used: usize) {
+        assert!(
+            buffer.used() == used && buffer.room() >= 1_000,
+            "{buffer:?}"
+        );
+        buffer.shrink(100);
+        assert!((100..200).contains(&buffer.room()), "{}", buffer.room());
+        buffer.shrink(0);
+        assert!((used..100).contains(&buffer.room()), "{}", buffer.room());
+        assert_eq!(buffer, same);
+    }
+    fn filled<T: Extend<u8>>(mut buffer: T) -> T {
+        buffer.extend([1, 2, 3]);
+        buffer
+    }
+    check(filled(Vec::with_capacity(1_000)), vec![1, 2, 3], 3);
+    let deque = filled(std::collections::VecDeque::with_capacity(1_000));
+    check(deque, std::collections::VecDeque::from([1, 2, 3]), 3);
+    let mut text = String::with_capacity(1_000);
+    text.push_str("xyz");
+    check(text, String::from("xyz"), 3);
+    let mut words = Vec::<u32>::with_capacity(250);
+    words.push(7);
+    check(words, vec![7], 4);
+    #[cfg(feature = "bytes")]
+    check(
+        filled(bytes::BytesMut::with_capacity(1_000)),
+        bytes::BytesMut::from(&[1, 2, 3][..]),
+        3,
+    );
+}
+
+/// A buffer with its strikes is a buffer like any other.
+#[test]
+fn a_striking_buffer_can_be_pooled_without_the_rule() {
+    let pool = Pool::new(|| Striking::new(Vec::with_capacity(64)));
+    pool.get().extend_from_slice(b"text");
+    assert_eq!(pool.stats().idle_bytes, 64);
+    let buffer = stealpool::Guard::into_inner(pool.get()).into_inner();
+    assert_eq!((buffer.len(), buffer.capacity()), (0, 64));
+}
+
+/// Room that was split off and dropped comes back.
+#[cfg(feature = "bytes")]
+#[test]
+fn a_split_buffer_takes_its_room_back() {
+    use bytes::{BufMut, BytesMut};
+    let pool = Pool::new(|| BytesMut::with_capacity(1_000));
+    for _ in 0..3 {
+        let mut buffer = pool.get();
+        buffer.put_slice(&[7; 900]);
+        let part = buffer.split();
+        assert!(buffer.capacity() <= 100);
+        drop(part);
+    }
+    let buffer = pool.get();
+    assert_eq!((buffer.len(), pool.stats().creates), (0, 1));
+    assert!(buffer.capacity() >= 1_000, "{}", buffer.capacity());
+}

@@ -114,6 +114,12 @@ fn a_destructor_that_panics_is_reported() {
                     (report.pool(), report.message()),
                     (Some("bombs"), Some("boom"))
                 );
+                assert_eq!(report.payload().downcast_ref(), Some(&"boom"));
+                assert_eq!(
+                    report.to_string(),
+                    "a destructor panicked in pool bombs: boom"
+                );
+                assert!(format!("{report:?}").contains("boom"));
                 count.fetch_add(1, AcqRel);
                 panic!("the hook panics, too");
             })
@@ -204,6 +210,74 @@ fn a_source_that_fails_is_put_out_of_use() {
             );
             assert_eq!(waits.load(Acquire), 1);
         }
+    });
+}
+
+/// A source may sleep a little at a time; the collector still ends when it is told to.
+#[test]
+fn a_source_may_sleep_in_slices() {
+    #[derive(Default)]
+    struct Slices {
+        slept: Arc<AtomicUsize>,
+        ended: Arc<AtomicUsize>,
+    }
+    impl PressureSource for Slices {
+        fn name(&self) -> String {
+            String::from("slices")
+        }
+        fn wait(&mut self, sleep: &Sleep) -> io::Result<bool> {
+            while !sleep.is_over() {
+                assert!(sleep.remaining().is_none_or(|left| left <= 2 * HOUR));
+                sleep.park_for(MILLISECOND);
+                self.slept.fetch_add(1, AcqRel);
+            }
+            // Returns at once, from now on.
+            assert_eq!(sleep.remaining(), Some(Duration::ZERO));
+            sleep.park_for(HOUR);
+            sleep.park();
+            self.ended.fetch_add(1, AcqRel);
+            Ok(false)
+        }
+    }
+    in_child("a_source_may_sleep_in_slices", || {
+        let source = Slices::default();
+        let (slept, ended) = (Arc::clone(&source.slept), Arc::clone(&source.ended));
+        let pool = Census::new().pool();
+        let _lent = pool.get();
+        let builder = Collector::builder().every(HOUR).trim(false);
+        assert!(format!("{builder:?}").contains("3600s"));
+        let collector = builder.pressure(source).spawn().unwrap();
+        assert!(patiently(|| slept.load(Acquire) > 3), "an hour's sleep");
+        let status = collector.pressure_source();
+        assert_eq!(status, PressureStatus::Watching(String::from("slices")));
+        assert_eq!(status.to_string(), "slices");
+        assert!(format!("{collector:?}").contains("slices"));
+        drop(collector);
+        assert!(ended.load(Acquire) > 0);
+    });
+}
+
+/// A thousand objects at one go: enough to have the allocator asked for free pages.
+#[test]
+fn a_report_says_what_was_dropped() {
+    in_child("a_report_says_what_was_dropped", || {
+        let census = Census::new();
+        let pool = census.pool();
+        pool.reserve(1_500);
+        let aged = Arc::new(AtomicUsize::new(0));
+        let sum = Arc::clone(&aged);
+        let collector = Collector::builder()
+            .every(MILLISECOND)
+            .on_cycle(move |report| {
+                let text = report.to_string();
+                assert!(text.contains(&format!("dropped {} aged", report.aged)));
+                sum.fetch_add(report.aged, AcqRel);
+            })
+            .spawn()
+            .unwrap();
+        assert!(patiently(|| census.alive() == 0));
+        assert!(patiently(|| aged.load(Acquire) == 1_500));
+        drop(collector);
     });
 }
 

@@ -14,10 +14,15 @@ use stealpool::{Guard, Pool, policy};
 type Create = Box<dyn Fn() -> Counted + Send + Sync>;
 type Objects = Pool<Counted, Create>;
 
+static KEPT: Mutex<Vec<&'static Objects>> = Mutex::new(Vec::new());
+
 fn pool(census: &Census) -> &'static Objects {
     let census = census.clone();
     let create: Create = Box::new(move || census.object());
-    Box::leak(Box::new(Pool::new(create)))
+    let pool: &'static Objects = Box::leak(Box::new(Pool::new(create)));
+    // Within reach to the end, for whoever looks for leaks.
+    KEPT.lock().unwrap().push(pool);
+    pool
 }
 
 /// Defers `work` for whoever pins at the right moment.
@@ -72,6 +77,7 @@ fn deferred_gets_and_puts_take_nobodys_object() {
 }
 
 #[test]
+#[cfg_attr(not(panic = "unwind"), ignore = "needs panics that unwind")]
 fn deferred_panics_cost_no_object_and_no_count() {
     in_child("deferred_panics_cost_no_object_and_no_count", || {
         std::panic::set_hook(Box::new(|_| {}));
@@ -126,6 +132,7 @@ impl Drop for Spiteful {
 }
 
 #[test]
+#[cfg_attr(not(panic = "unwind"), ignore = "needs panics that unwind")]
 fn payloads_that_panic_do_not_abort() {
     in_child("payloads_that_panic_do_not_abort", || {
         std::panic::set_hook(Box::new(|_| {}));

@@ -97,6 +97,7 @@ fn a_collector_keeps_to_it() {
 }
 
 #[test]
+#[cfg_attr(not(panic = "unwind"), ignore = "needs panics that unwind")]
 fn a_panic_of_a_destructor_comes_out_once_all_is_dropped() {
     struct Bomb(bool);
     impl stealpool::Recycle for Bomb {

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Census, Counted, Maker, patiently};
+use common::{Census, Counted, Maker, in_child, patiently};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -176,4 +176,36 @@ fn a_handle_outlives_its_key() {
     drop(pool);
     drop((0..10).map(|_| one.get_owned()).collect::<Vec<_>>());
     assert!(handle.idle() <= 4);
+}
+
+#[test]
+fn its_debug_output_shows_the_keys() {
+    let census = Census::new();
+    let pool = keyed(&census, Builder::default().name("by number"));
+    hold(&pool, 17, 1);
+    let text = format!("{pool:?}");
+    assert!(text.contains("17") && text.contains("creates: 1"), "{text}");
+}
+
+/// Old maps that pile up while a thread is pinned are freed one after the other, not one within the other:
+/// each holds a pool, and a pool that ends frees what waits.
+#[test]
+fn many_forgotten_keys_end_at_once() {
+    in_child("many_forgotten_keys_end_at_once", || {
+        let census = Census::new();
+        let pool = keyed(&census, Builder::new()).max_keys(1);
+        let pinned = crossbeam_epoch::pin();
+        // A thread of its own, for its stack is small.
+        let other = pool.clone();
+        thread::spawn(move || (0..20_000).for_each(|key| drop(other.get(&key))))
+            .join()
+            .unwrap();
+        drop(pinned);
+        let other = pool.clone();
+        thread::spawn(move || (0..10).for_each(|key| drop(other.get(&key))))
+            .join()
+            .unwrap();
+        assert_eq!(pool.keys(), [9]);
+        assert_eq!(census.alive(), pool.stats().idle);
+    });
 }

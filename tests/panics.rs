@@ -1,5 +1,6 @@
 //! What happens when user code panics: that object is dropped, nothing else is lost, the pool and
 //! its counts stay right. Where a second panic would abort, the test runs in a process of its own.
+#![cfg(panic = "unwind")]
 
 mod common;
 

@@ -22,6 +22,7 @@ const MANUAL: Builder = Builder::new().collect_manually();
 /// a handler returned early, and the next request saw them. Whatever way a guard ends, the next user
 /// gets a clean object.
 #[test]
+#[cfg_attr(not(panic = "unwind"), ignore = "needs panics that unwind")]
 fn state_never_survives_an_early_return() {
     static REQUESTS: Pool<HashMap<&'static str, String>> = MANUAL.build(HashMap::new);
     fn handle(user: &str, fails: bool) -> Result<(), String> {
@@ -45,6 +46,7 @@ fn state_never_survives_an_early_return() {
 /// djc/bb8#211, bikeshedder/deadpool#239: a connection that was in use when its task panicked, with
 /// half a reply still in it, went back to the pool.
 #[test]
+#[cfg_attr(not(panic = "unwind"), ignore = "needs panics that unwind")]
 fn what_was_in_use_during_a_panic_is_not_reused() {
     let census = Census::new();
     let pool = census.pool();
@@ -105,6 +107,7 @@ fn a_guard_that_outlives_every_handle_comes_home() {
 /// bikeshedder/deadpool#18: when creating an object failed, the slot that had been counted for it
 /// was never given back, and the pool filled up with nothing.
 #[test]
+#[cfg_attr(not(panic = "unwind"), ignore = "needs panics that unwind")]
 fn a_failed_constructor_costs_no_room() {
     let census = Census::new();
     let pool = census.pool_with(MANUAL.max_idle(2));

@@ -207,6 +207,7 @@ fn what_is_dropped_is_told_apart() {
 
 /// Every reason to drop an object, each as often as a policy that counts says.
 #[test]
+#[cfg_attr(not(panic = "unwind"), ignore = "needs panics that unwind")]
 fn every_reason_is_counted() {
     let census = Census::new();
     let maker = {

@@ -54,7 +54,8 @@ pub(crate) fn point(name: &'static str) {
             hook(name);
         }
     }
-    // shuttle runs another task where an atomic is used; what comes next may be one of crossbeam's.
+    // SeqCst, as shuttle has no other: it runs another task where an atomic is used, and what comes next
+    // may be one of crossbeam's.
     #[cfg(shuttle)]
     super::atomic::fence(super::atomic::Ordering::SeqCst);
     #[cfg(not(stealpool_chaos))]

@@ -1,0 +1,6 @@
+//! libFuzzer's entry: every input is a script for [`ops::run`].
+#![no_main]
+
+mod ops;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ops::run(bytes));

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Proves: every hand-over of an object in the workload of tests/tsan.rs, by slots, deques, the shared store,
+# collectors, drains and ending threads, is a happens-before by Acquire and Release; and that this would show:
+# two races are planted, one between the workload's threads, one in the library's hand-off.
+# Cannot: judge the fences. ThreadSanitizer knows no fence, no membarrier and no compiler_fence, so it neither
+# misses them nor reports what rests on them alone. Nothing of ours does: a fence decides who may use a slot,
+# and who uses it after has acquired what was released, so no access had to be made stronger for this lane.
+set -euo pipefail
+source "$(dirname "$0")/common.sh"
+needs_linux_x86_64
+builds_in tsan
+# The standard library is not instrumented; the second flag says that this is known. See tests/tsan.rs.
+unstable -Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer
+export TSAN_OPTIONS=suppressions=$PWD/verify/tsan.supp:halt_on_error=1
+export STEALPOOL_TSAN_ROUNDS=${ROUNDS:-20}
+
+cargo test -p stealpool --target "$target" --test tsan
+
+# Runs the workload, which must end in a report of a race.
+must_race() {
+  local what=$1 log=$CARGO_TARGET_DIR/planted.log status=0
+  shift
+  "$@" >"$log" 2>&1 || status=$?
+  if [ "$status" = 0 ] || ! grep -q "ThreadSanitizer: data race" "$log"; then
+    tail -20 "$log"
+    echo "the planted race is not reported: $what"
+    exit 1
+  fi
+  echo "reported, as planted: $what"
+}
+
+STEALPOOL_TSAN_PLANT=mailbox must_race "a guard handed over without ordering" \
+  cargo test -p stealpool --target "$target" --test tsan
+
+# The same in a copy of the library whose owners do not release what they leave in their slots.
+copy=$CARGO_TARGET_DIR/planted
+rm -rf "$copy"
+mkdir -p "$copy"
+tar -c --exclude=./target --exclude=./.git . | tar -x -C "$copy"
+sed -i 's/self\.inside\.store(0, Release)/self.inside.store(0, Relaxed)/' "$copy/src/private.rs"
+! cmp -s src/private.rs "$copy/src/private.rs" || {
+  echo "src/private.rs has no such line any more: plant another race"
+  exit 1
+}
+cd "$copy"
+must_race "a slot left without a release" cargo test -p stealpool --target "$target" --test tsan
