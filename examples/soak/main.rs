@@ -43,10 +43,37 @@ fn main() -> ExitCode {
             eprintln!("{panic}");
         }
     }));
+    #[cfg(stealpool_chaos)]
+    assert!(stealpool::chaos::set(disturb));
     if run(&settings) {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    }
+}
+
+/// What happens at each named point of the protocol, with `--cfg stealpool_chaos`: mostly nothing, now and
+/// then another thread, seldom a long rest.
+#[cfg(stealpool_chaos)]
+fn disturb(_point: &'static str) {
+    use std::cell::Cell;
+    use std::hash::{BuildHasher, RandomState};
+    thread_local! {
+        static STATE: Cell<u64> = Cell::new(RandomState::new().hash_one(0) | 1);
+    }
+    // A thread that ends has no state any more.
+    let drawn = STATE.try_with(|state| {
+        let mut next = state.get();
+        next ^= next << 13;
+        next ^= next >> 7;
+        next ^= next << 17;
+        state.set(next);
+        next >> 40
+    });
+    match drawn.unwrap_or(1) {
+        n if n % 8192 == 0 => thread::sleep(Duration::from_micros(50)),
+        n if n % 32 == 0 => thread::yield_now(),
+        _ => {}
     }
 }
 

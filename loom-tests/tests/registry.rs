@@ -73,7 +73,8 @@ fn a_newcomer_against_a_thief() {
         let mut held = thief.join().unwrap();
         held.extend(touched(first.get().into_iter().collect()));
         assert_eq!(held.len(), 1, "the other one is in the newcomer's slot");
-        (first.leave(), me.leave());
+        first.leave();
+        me.leave();
         assert_conserved(&core, held, 2);
     });
 }
@@ -97,7 +98,9 @@ fn the_second_word_of_the_bitmap() {
         let mut held = thief.join().unwrap();
         held.extend(touched(first.get().into_iter().collect()));
         assert_eq!(held.len(), 1);
-        (first.leave(), second.leave(), third.leave());
+        first.leave();
+        second.leave();
+        third.leave();
         assert_conserved(&core, held, 3);
     });
 }
