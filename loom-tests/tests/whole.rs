@@ -29,11 +29,14 @@ fn put(me: &Seat<'_, Item>, id: usize) -> Vec<Held<Item>> {
     me.put(item)
 }
 
-/// Plays three parts at once, over what `before` has left, and counts at the end.
+/// What one thread does; the objects it is left with.
+type Part = fn(&Core<Item>) -> Vec<Held<Item>>;
+
+/// Plays several parts at once, over what `before` has left, and counts at the end.
 fn play<const N: usize>(
     core: Core<Item>,
     before: impl Fn(&Core<Item>) -> Vec<Held<Item>>,
-    parts: [fn(&Core<Item>) -> Vec<Held<Item>>; N],
+    parts: [Part; N],
     objects: usize,
 ) {
     let core = Arc::new(core);
