@@ -150,6 +150,8 @@ pub mod docs {
     pub mod design {}
     #[doc = include_str!("../docs/verification.md")]
     pub mod verification {}
+    #[doc = include_str!("../docs/faults.md")]
+    pub mod faults {}
     #[doc = include_str!("../docs/ageing.md")]
     pub mod ageing {}
     #[doc = include_str!("../docs/benchmarks.md")]
