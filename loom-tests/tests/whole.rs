@@ -89,7 +89,7 @@ fn two_left(core: &Core<Item>) -> Vec<Held<Item>> {
 fn two_workers_and_a_collector() {
     explore(
         "whole: put get || put put || cycle",
-        Bound::of(Some(1), Some(2)),
+        Bound::of(Some(1), Some(1)),
         1_000,
         || {
             play(
@@ -139,7 +139,7 @@ fn a_worker_a_stranger_and_steps() {
 fn deep_slots_bounds_and_a_collector() {
     explore(
         "whole: put get || put put || cycle, deep, at most 8",
-        Bound::of(Some(1), Some(2)),
+        Bound::of(Some(1), Some(1)),
         1_000,
         || {
             play(
@@ -188,7 +188,7 @@ fn an_heir_a_raider_and_a_collector() {
 fn two_who_take_and_a_worker() {
     explore(
         "whole: put get || take bytes || take all",
-        Bound::of(Some(1), Some(2)),
+        Bound::of(Some(1), Some(1)),
         500,
         || {
             play(
@@ -212,7 +212,7 @@ fn two_who_take_and_a_worker() {
 fn two_collectors_and_a_worker() {
     explore(
         "whole: put get || cycle || cycle, over two left",
-        Bound::of(Some(1), Some(2)),
+        Bound::of(Some(1), Some(1)),
         1_000,
         || {
             play(
