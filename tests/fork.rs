@@ -85,7 +85,10 @@ fn a_quiet_pool_is_whole_in_the_child() {
 fn a_busy_pool_is_usable_in_the_child() {
     in_child("a_busy_pool_is_usable_in_the_child", || {
         let census = Census::new();
-        let pool = census.pool();
+        // One object at hand, so that no cycle moves a tail to the shared store: crossbeam's queue waits for a
+        // push that a thread of the parent's was in the middle of.
+        let settings = stealpool::Builder::new().collect_manually();
+        let pool = census.pool_with(settings.private_depth(1));
         let stop = Arc::new(AtomicBool::new(false));
         let threads: Vec<_> = (0..3)
             .map(|thread| {
@@ -101,6 +104,10 @@ fn a_busy_pool_is_usable_in_the_child() {
             })
             .collect();
         drop([pool.get(), pool.get()]);
+        // Past the first uses: what a process sets up once, a child cannot finish.
+        assert!(common::patiently(
+            || pool.stats().workers == 4 && pool.stats().cycles > 10
+        ));
         for fork in 0..if cfg!(debug_assertions) { 50 } else { 200 } {
             let status = fork_and(|| {
                 use_it(&pool);

@@ -10,10 +10,7 @@ builds_in lsan
 unstable -Zsanitizer=leak -Cforce-frame-pointers=yes
 export LSAN_OPTIONS=suppressions=$PWD/verify/lsan.supp:print_suppressions=0
 
-# Skipped: a test of cheap objects. An allocation that takes microseconds makes them dear, and what is dear is
-# taken out of other threads' slots before it is made.
 # Those that make and drop pools, threads and guards in many ways; the others add seconds and no way.
 cargo test -p stealpool --target "$target" --lib \
   --test ageing --test bounds --test bursts --test collector --test foreign --test guards --test keyed \
-  --test owned --test panics --test reentrancy --test regressions --test semantics --test threads \
-  -- --skip a_deep_slot_is_recalled_when_a_thread_starves
+  --test owned --test panics --test reentrancy --test regressions --test semantics --test threads
