@@ -5,9 +5,9 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, Runner};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use stealpool::{Builder, Pool, Recycle};
 
@@ -18,6 +18,7 @@ const SCHEDULES: usize = if cfg!(feature = "whole") { 6_000 } else { 300 };
 /// scheduler with probabilistic guarantees of finding bugs*, ASPLOS 2010). A failure prints its schedule,
 /// which `shuttle::replay` runs again.
 pub fn explore(name: &str, scenario: fn()) {
+    let _alone = alone();
     let start = Instant::now();
     let mut schedules = run(RandomScheduler::new_from_seed(7, SCHEDULES), scenario);
     for depth in 2..=5 {
@@ -33,6 +34,7 @@ pub fn explore(name: &str, scenario: fn()) {
 
 /// A scenario that must fail under some schedule.
 pub fn explore_broken(name: &str, scenario: fn()) {
+    let _alone = alone();
     for depth in 2..=5 {
         let scheduler = PctScheduler::new_from_seed(depth as u64, depth, 10_000);
         if catch_unwind(AssertUnwindSafe(|| run(scheduler, scenario))).is_err() {
@@ -41,6 +43,12 @@ pub fn explore_broken(name: &str, scenario: fn()) {
         }
     }
     panic!("{name} passed, but is broken");
+}
+
+/// The library's statics are shuttle's, too, which one execution at a time may use.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn run(scheduler: impl Scheduler + 'static, scenario: fn()) -> usize {
