@@ -122,7 +122,7 @@ pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Command, S
     Ok(Command::Compare(Compare {
         load: Duration::from_secs(seconds.unwrap_or(16)),
         connections: connections.unwrap_or(32) as usize,
-        data: data.unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data").into()),
+        data: data.unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../data").into()),
     }))
 }
 

@@ -1,12 +1,12 @@
 //! The client: keep-alive connections that send prepared requests and time the answers.
 
-use crate::histogram::Histogram;
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
+use stealpool_workloads::Histogram;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;

@@ -9,11 +9,9 @@
 //! Without arguments the program runs the service twice, pooling off and on, each in a process of
 //! its own, drives them in turn with real payloads, and prints one table. `--help` tells the rest.
 
-mod alloc;
 mod args;
 mod child;
 mod compare;
-mod histogram;
 mod load;
 mod record;
 mod report;
@@ -24,6 +22,7 @@ use crate::service::Service;
 use std::process::ExitCode;
 use std::sync::Arc;
 use stealpool::Collector;
+use stealpool_workloads::alloc;
 use tokio::net::TcpListener;
 
 #[global_allocator]

@@ -4,6 +4,7 @@ use crate::args::Compare;
 use crate::compare::{ROUNDS, Side};
 use crate::load::{LARGE_EVERY, Requests};
 use crate::service::{Figures, PoolFigures};
+use stealpool_workloads::show::{self, whole};
 
 const FOOTNOTE: &str = "
 * The pools hold nothing then. What is freed the allocator may keep for itself; glibc gives large
@@ -139,33 +140,18 @@ fn sum(figures: &Figures, part: impl Fn(&PoolFigures) -> u64) -> u64 {
     figures.pools.iter().map(part).sum()
 }
 
-/// A number without a fraction, its thousands apart.
-fn whole(number: f64) -> String {
-    let digits = format!("{number:.0}");
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 fn millis(seconds: f64) -> String {
     format!("{:.3} ms", seconds * 1e3)
 }
 
-fn percent(share: f64) -> String {
-    format!("{:.3} %", 100.0 * share)
-}
-
 /// Not a number: unknown.
 fn bytes(count: f64) -> String {
-    match count {
-        _ if count.is_nan() => "unknown".to_owned(),
-        ..1e3 => format!("{count:.0} B"),
-        ..1e6 => format!("{:.1} KB", count / 1e3),
-        _ => format!("{:.1} MB", count / 1e6),
+    match count.is_nan() {
+        true => "unknown".to_owned(),
+        false => show::bytes(count),
     }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.3} %", 100.0 * share)
 }

@@ -3,7 +3,6 @@
 mod parser;
 mod summary;
 
-use crate::alloc;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
@@ -17,6 +16,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use stealpool::{Builder, OwnedGuard, Policy, Pool};
+use stealpool_workloads::{alloc, process};
 use tokio::net::TcpListener;
 
 /// The largest request body, in bytes.
@@ -199,7 +199,7 @@ impl Service {
         Figures {
             allocations,
             allocated_bytes,
-            rss: alloc::resident(),
+            rss: process::resident(),
             pools,
         }
     }

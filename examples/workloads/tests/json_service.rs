@@ -3,16 +3,10 @@
 
 #![cfg(not(miri))]
 
-#[path = "../examples/json_service/alloc.rs"]
-#[allow(dead_code, reason = "the counting allocator is for the program")]
-mod alloc;
-#[path = "../examples/json_service/args.rs"]
+#[path = "../../json_service/args.rs"]
 #[allow(dead_code, reason = "for its own tests")]
 mod args;
-#[path = "../examples/json_service/histogram.rs"]
-#[allow(dead_code, reason = "for its own tests")]
-mod histogram;
-#[path = "../examples/json_service/service/mod.rs"]
+#[path = "../../json_service/service/mod.rs"]
 mod service;
 
 use serde_json::Value;
@@ -24,7 +18,7 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-const PUSH: &str = include_str!("../examples/data/push.json");
+const PUSH: &str = include_str!("../../data/push.json");
 
 /// A running service.
 struct Running {
@@ -162,7 +156,7 @@ fn every_payload_gets_a_right_summary_pooled_or_not() {
     for pooling in [false, true] {
         let running = Running::start(pooling);
         let mut client = running.connect();
-        let data = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data");
+        let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../data");
         for entry in std::fs::read_dir(data).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_none_or(|extension| extension != "json") {

@@ -1,13 +1,15 @@
 //! Latencies in constant memory: 128 buckets for each power of two, so within 1 %.
 
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 const STEPS: usize = 128;
 const BITS: u32 = STEPS.ilog2();
 
 /// How many latencies fell into each bucket.
-#[derive(Debug)]
-pub(crate) struct Histogram {
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(from = "Vec<(u32, u64)>", into = "Vec<(u32, u64)>")]
+pub struct Histogram {
     buckets: Box<[u64; STEPS * 64]>,
     count: u64,
 }
@@ -23,14 +25,14 @@ impl Default for Histogram {
 
 impl Histogram {
     /// Counts one.
-    pub(crate) fn record(&mut self, latency: Duration) {
+    pub fn record(&mut self, latency: Duration) {
         let nanos = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX);
         self.buckets[bucket(nanos)] += 1;
         self.count += 1;
     }
 
     /// Adds another's counts.
-    pub(crate) fn add(&mut self, other: &Histogram) {
+    pub fn add(&mut self, other: &Histogram) {
         for (mine, theirs) in self.buckets.iter_mut().zip(other.buckets.iter()) {
             *mine += theirs;
         }
@@ -38,12 +40,12 @@ impl Histogram {
     }
 
     /// How many there are.
-    pub(crate) fn count(&self) -> u64 {
+    pub fn count(&self) -> u64 {
         self.count
     }
 
     /// The latency that a share of `quantile` does not exceed; zero if there is none.
-    pub(crate) fn quantile(&self, quantile: f64) -> Duration {
+    pub fn quantile(&self, quantile: f64) -> Duration {
         let rank = (self.count as f64 * quantile).ceil() as u64;
         let mut seen = 0;
         for (index, count) in self.buckets.iter().enumerate() {
@@ -53,6 +55,28 @@ impl Histogram {
             }
         }
         Duration::ZERO
+    }
+}
+
+// Written as the buckets that are not empty.
+impl From<Histogram> for Vec<(u32, u64)> {
+    fn from(histogram: Histogram) -> Self {
+        let buckets = (0..).zip(histogram.buckets.iter().copied());
+        buckets.filter(|&(_, count)| count > 0).collect()
+    }
+}
+
+impl From<Vec<(u32, u64)>> for Histogram {
+    fn from(written: Vec<(u32, u64)>) -> Self {
+        let mut histogram = Histogram::default();
+        for (index, count) in written {
+            // An index that no histogram writes is left out.
+            if let Some(bucket) = histogram.buckets.get_mut(index as usize) {
+                *bucket += count;
+                histogram.count += count;
+            }
+        }
+        histogram
     }
 }
 
@@ -103,6 +127,8 @@ mod tests {
             side.record(Duration::from_micros(micros));
         }
         histogram.add(&half);
+        let written = serde_json::to_string(&histogram).unwrap();
+        let histogram: Histogram = serde_json::from_str(&written).unwrap();
         assert_eq!(histogram.count(), 1000);
         for (quantile, micros) in [(0.001, 1.0), (0.5, 500.0), (0.99, 990.0), (1.0, 1000.0)] {
             let found = histogram.quantile(quantile).as_secs_f64() * 1e6;
