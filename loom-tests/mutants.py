@@ -27,7 +27,7 @@ MUTANTS = [
     ("bitmap: owner's fence", "src/registry.rs", "        // Pairs with the fence in `find`: our push or its clearing is seen by the other.\n        fence(SeqCst);\n", ""),
     ("bitmap: thief's fence", "src/registry.rs", "                            // Pairs with the fence in `raise`.\n                            fence(SeqCst);\n", ""),
     ("bitmap: second look", "src/registry.rs", "if !still_empty() {", "if false {"),
-    ("bitmap: upper, owner's fence", "src/registry.rs", "        // Pairs with the fence in `lower`: our bit or its clearing is seen by the other.\n        fence(SeqCst);\n", ""),
+    ("bitmap: upper, owner's fence", "src/registry.rs", "            // Pairs with the fence in `lower`: our bit or its clearing is seen by the other.\n            fence(SeqCst);\n", ""),
     ("bitmap: upper, thief's fence", "src/registry.rs", "        // Pairs with the second fence in `raise`.\n        fence(SeqCst);\n", ""),
     ("bitmap: upper, second look", "src/registry.rs", "            self.upper.fetch_or(1 << upper_bit, Relaxed);\n        }\n    }\n\n    /// The lower words", "        }\n    }\n\n    /// The lower words"),
     ("bitmap: upper, as many workers as before", "src/registry.rs", "let known = len();", "let known = len();\n        let len = || known;"),
@@ -99,6 +99,8 @@ def run(root, name, file, old, new):
             ["cargo", "test", "-p", "stealpool-loom"],
             cwd=root, capture_output=True, text=True, timeout=900,
         )
+    except subprocess.TimeoutExpired:
+        return "killed by a model that does not end"
     finally:
         path.write_text(text)
     if "could not compile" in done.stderr:

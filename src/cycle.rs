@@ -36,6 +36,7 @@ const LOOKS: usize = 4;
 impl<T> Engine<T> {
     /// Runs one cycle and adds what must die to `dead`.
     pub(crate) fn cycle(&self, dead: &mut Batch<T>) {
+        let _before_anything_is_taken = deque::pin();
         let before = dead.len();
         let cycle = self.generation.cycle();
         let victims = Generation::victim_of(cycle);
@@ -102,6 +103,9 @@ impl<T> Engine<T> {
     /// Takes every idle object, whatever its age. In the direction in which objects move: what a put
     /// pushes down meanwhile is found further down.
     pub(crate) fn take_all(&self, taken: &mut Batch<T>) {
+        // A pin may run what others have deferred, and panic: not while objects are in hand that would be
+        // dropped then.
+        let _before_anything_is_taken = deque::pin();
         self.call_in(Reach::All, taken);
         self.empty(Side::Even, None, &mut Quota::unlimited(), taken);
         self.empty(Side::Odd, None, &mut Quota::unlimited(), taken);

@@ -1,39 +1,36 @@
-//! What has left the pool and is not dropped yet: the rest of a cycle on use.
+//! What is to be dropped, but not now.
 //!
 //! A `get` or a drop that runs a cycle frees a bounded number of objects; what is left waits here for the
-//! next one. A stack of batches: anyone pushes, anyone takes all. Taking all by one exchange leaves no
-//! room for ABA: no pointer is followed that another thread might free.
+//! next one. So do the maps of a keyed pool that a reader may still look at. A stack: anyone pushes, anyone
+//! takes all. Taking all by one exchange leaves no room for ABA: no pointer is followed that another thread
+//! might free.
 
-use crate::batch::Batch;
 use crate::sync::atomic::AtomicPtr;
 use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::ptr;
 
-/// One batch and what lies below it.
+/// One thing and what lies below it.
 #[derive(Debug)]
-struct Plot<T> {
-    batch: Batch<T>,
-    below: *mut Plot<T>,
+struct Plot<V> {
+    batch: V,
+    below: *mut Plot<V>,
 }
 
 /// The stack.
 #[derive(Debug)]
-pub(crate) struct Grave<T> {
-    top: AtomicPtr<Plot<T>>,
+pub(crate) struct Grave<V> {
+    top: AtomicPtr<Plot<V>>,
 }
 
-impl<T> Grave<T> {
+impl<V> Grave<V> {
     pub(crate) fn new() -> Self {
         Grave {
             top: AtomicPtr::new(ptr::null_mut()),
         }
     }
 
-    /// Adds a batch. Allocates a link.
-    pub(crate) fn add(&self, batch: Batch<T>) {
-        if batch.len() == 0 {
-            return;
-        }
+    /// Adds one. Allocates a link.
+    pub(crate) fn add(&self, batch: V) {
         // Relaxed: the exchange decides.
         let mut below = self.top.load(Relaxed);
         let plot = Box::into_raw(Box::new(Plot { batch, below }));
@@ -48,8 +45,8 @@ impl<T> Grave<T> {
         }
     }
 
-    /// Takes one batch out; the others go back.
-    pub(crate) fn take(&self) -> Option<Batch<T>> {
+    /// Takes one out; the others go back.
+    pub(crate) fn take(&self) -> Option<V> {
         // Relaxed: a look, to spare an exchange; what is missed waits.
         if self.top.load(Relaxed).is_null() {
             return None;
@@ -65,8 +62,23 @@ impl<T> Grave<T> {
     }
 }
 
-/// The top batch of a stack that was taken out, and what lies below.
-fn unearth<T>(top: *mut Plot<T>) -> Option<(Batch<T>, *mut Plot<T>)> {
+impl<V> Grave<V> {
+    /// Takes all out, the last one first.
+    #[cfg(not(loom))]
+    pub(crate) fn take_all(&self) -> Vec<V> {
+        // Acquire: pairs with the Release in `add`.
+        let mut top = self.top.swap(ptr::null_mut(), Acquire);
+        let next = || {
+            let (found, below) = unearth(top)?;
+            top = below;
+            Some(found)
+        };
+        std::iter::from_fn(next).collect()
+    }
+}
+
+/// The top of a stack that was taken out, and what lies below.
+fn unearth<V>(top: *mut Plot<V>) -> Option<(V, *mut Plot<V>)> {
     if top.is_null() {
         return None;
     }
@@ -76,7 +88,7 @@ fn unearth<T>(top: *mut Plot<T>) -> Option<(Batch<T>, *mut Plot<T>)> {
     Some((plot.batch, plot.below))
 }
 
-impl<T> Drop for Grave<T> {
+impl<V> Drop for Grave<V> {
     fn drop(&mut self) {
         while let Some(batch) = self.take() {
             drop(batch);

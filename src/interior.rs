@@ -53,7 +53,7 @@ pub(crate) struct Interior<T> {
     /// The cycle that users' threads work at, step by step; over if it is not the next one.
     due: AtomicU64,
     /// What their steps took and did not drop yet.
-    grave: Grave<T>,
+    grave: Grave<Batch<T>>,
     /// Gets by the last look at the budget of the process.
     noted_gets: AtomicU64,
     relief: Option<Arc<dyn Relief>>,
@@ -149,7 +149,9 @@ impl<T> Interior<T> {
             let Some(object) = dead.pop() else { break };
             first = first_of(first, bury_one(object));
         }
-        self.grave.add(dead);
+        if dead.len() > 0 {
+            self.grave.add(dead);
+        }
         first
     }
 

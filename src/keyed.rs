@@ -3,9 +3,15 @@
 //! Keys are found in a map that is copied when one is added (keys are few and live long) and read under
 //! an epoch pin, so a `get` takes no lock. The pools share one budget; when a put finds no room in it,
 //! the idle objects of the key that was not used for longest are dropped, and the put tries again.
+//!
+//! **A map that was replaced** is dropped when no reader is left. Its drop may be the end of a forgotten
+//! key's pool, which runs user code. What crossbeam-epoch defers runs in the middle of anything, even of
+//! itself, without end when a thread's locals are gone: so what is deferred only says that the map may go,
+//! and the next change drops it.
 
 use crate::budget::Budget;
 use crate::builder::Builder;
+use crate::grave::Grave;
 use crate::guard::OwnedGuard;
 use crate::interior::{Payload, Relief, first_of, go_on};
 use crate::policy::Policy;
@@ -16,8 +22,8 @@ use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
@@ -59,6 +65,9 @@ where
 
 struct Shared<K, T: Send + 'static, P: Policy<T>> {
     map: Atomic<Map<K, T, P>>,
+    replaced: Grave<Replaced<Map<K, T, P>>>,
+    /// How many more maps are to be replaced before the next sweep.
+    waiting: AtomicUsize,
     policy: Box<dyn Fn(&K) -> P + Send + Sync>,
     settings: Builder,
     budget: Budget,
@@ -110,6 +119,8 @@ where
         KeyedPool {
             shared: Arc::new(Shared {
                 map: Atomic::new(Map::new()),
+                replaced: Grave::new(),
+                waiting: AtomicUsize::new(0),
                 policy: Box::new(policy),
                 settings,
                 budget: settings.budget(),
@@ -120,7 +131,8 @@ where
     }
 
     /// Keeps at most so many keys (1,024 unless said, at least 1): beyond them, the key that was not used
-    /// for longest is forgotten, with its idle objects. What it has lent stays good.
+    /// for longest is forgotten, with its idle objects. What it has lent stays good; what comes back to it
+    /// later is dropped with its pool, when a key is added or [`collect`](Self::collect) is called.
     ///
     /// # Panics
     ///
@@ -243,6 +255,7 @@ where
                 Err(payload) => first = first_of(first, Err(payload)),
             }
         }
+        self.shared.sweep();
         first.unwrap_or_else(go_on);
         sum
     }
@@ -289,9 +302,8 @@ impl<K, T: Send + 'static, P: Policy<T>> Shared<K, T, P> {
     /// Replaces the map by what `change` makes of it, if anything; tries again when another thread was
     /// first.
     fn change<R>(&self, mut change: impl FnMut(&Map<K, T, P>) -> (Option<Map<K, T, P>>, R)) -> R {
-        let nested = epoch::is_pinned();
         let guard = epoch::pin();
-        loop {
+        let result = loop {
             // Acquire: as in `read`.
             let map = self.map.load(Acquire, &guard);
             // SAFETY: as in `read`.
@@ -305,16 +317,60 @@ impl<K, T: Send + 'static, P: Policy<T>> Shared<K, T, P> {
                 self.map
                     .compare_exchange(map, Owned::new(changed), AcqRel, Acquire, &guard);
             if exchange.is_ok() {
-                // SAFETY: the old map was just unlinked, by this thread alone; who still reads it has
-                // been pinned since before.
-                unsafe { guard.defer_destroy(map) };
-                // As in `roster::exit`.
-                if !nested {
-                    guard.flush();
-                }
-                return result;
+                let unread = Arc::new(AtomicBool::new(false));
+                let replaced = Replaced {
+                    map: map.as_raw().cast_mut(),
+                    unread: Arc::clone(&unread),
+                };
+                // Release: pairs with the Acquire in `sweep`; the readers are done.
+                guard.defer(move || unread.store(true, Release));
+                self.replaced.add(replaced);
+                break result;
             }
+        };
+        drop(guard);
+        // Only after as many changes as the last sweep has left maps: none is looked at for ever, however
+        // long a reader stays.
+        // Relaxed, both: figures.
+        let waiting = self.waiting.load(Relaxed);
+        if waiting == 0 {
+            self.sweep();
+        } else {
+            self.waiting.store(waiting - 1, Relaxed);
         }
+        result
+    }
+
+    /// Drops the replaced maps that nobody reads any more. All of them are taken out before one is dropped,
+    /// for that may come back here.
+    fn sweep(&self) {
+        // The epoch moves on by one each time, unless a reader is in its way; at the third, what was deferred
+        // is done.
+        (0..3).for_each(|_| epoch::pin().flush());
+        let all = self.replaced.take_all().into_iter();
+        // Acquire: pairs with the Release in `change`.
+        let (unread, read): (Vec<_>, Vec<_>) = all.partition(|old| old.unread.load(Acquire));
+        // Relaxed: a figure.
+        self.waiting.store(read.len(), Relaxed);
+        read.into_iter().for_each(|old| self.replaced.add(old));
+        drop(unread);
+    }
+}
+
+/// A map that was replaced, and whether all are gone who may have read it.
+struct Replaced<M> {
+    map: *mut M,
+    unread: Arc<AtomicBool>,
+}
+
+// SAFETY: it owns the map, as a box would; the pointer is used by its drop alone.
+unsafe impl<M: Send> Send for Replaced<M> {}
+
+impl<M> Drop for Replaced<M> {
+    fn drop(&mut self) {
+        // SAFETY: the map was made by `Owned::new` and unlinked by the one exchange that made this. It is
+        // dropped only once no reader is left: by `sweep`, or with the `Shared` that readers borrow.
+        drop(unsafe { Owned::from_raw(self.map) });
     }
 }
 
@@ -328,6 +384,8 @@ impl<K, T: Send + 'static, P: Policy<T>> Drop for Shared<K, T, P> {
             // SAFETY: linked until now, and unlinked by this.
             drop(unsafe { map.into_owned() });
         }
+        // Nobody reads these either. A panic of one must not keep the others.
+        drop(self.replaced.take_all());
     }
 }
 

@@ -205,7 +205,7 @@ impl<T> Line<T> {
 
 /// Batches that wait to be dropped.
 #[derive(Debug)]
-pub struct Graveyard<T>(Grave<T>);
+pub struct Graveyard<T>(Grave<Batch<T>>);
 
 impl<T> Graveyard<T> {
     /// An empty one.

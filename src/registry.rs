@@ -214,13 +214,14 @@ impl Hints {
         // Pairs with the fence in `find`: our push or its clearing is seen by the other.
         fence(SeqCst);
         // Relaxed: the fence orders it.
-        if word.load(Relaxed) & bit != 0 {
-            return;
+        if word.load(Relaxed) & bit == 0 {
+            // Release: pairs with the Acquire in `find`, for the deque's pointer.
+            word.fetch_or(bit, Release);
+            // Pairs with the fence in `lower`: our bit or its clearing is seen by the other.
+            fence(SeqCst);
         }
-        // Release: pairs with the Acquire in `find`, for the deque's pointer.
-        word.fetch_or(bit, Release);
-        // Pairs with the fence in `lower`: our bit or its clearing is seen by the other.
-        fence(SeqCst);
+        // Also if the bit was set: a thief that stands still between clearing the upper one and its second
+        // look hides no push but those that were on their way.
         let upper_bit = split(word_index).1;
         // Relaxed: the fence orders it.
         if self.upper.load(Relaxed) & upper_bit == 0 {
@@ -272,6 +273,7 @@ impl Hints {
 
     /// Clears a bit of the upper word whose lower words were all zero.
     fn lower(&self, upper_bit: u32, len: impl Fn() -> usize) {
+        point("bitmap: lowering");
         // Relaxed: the fence orders it before the second look.
         self.upper.fetch_and(!(1 << upper_bit), Relaxed);
         point("bitmap: lowered");

@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Census, Counted, Maker, in_child, patiently};
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -159,7 +160,11 @@ fn many_threads_many_keys() {
     assert!(pool.keys().len() <= 20);
     assert_eq!(pool.stats().idle, pool.stats().live);
     pool.clear();
-    assert!(patiently(|| census.alive() == 0), "{}", census.alive());
+    let gone = patiently(|| {
+        pool.collect();
+        census.alive() == 0
+    });
+    assert!(gone, "{}", census.alive());
 }
 
 /// A pool of a key that was forgotten still keeps to the bound of all.
@@ -208,4 +213,87 @@ fn many_forgotten_keys_end_at_once() {
         assert_eq!(pool.keys(), [9]);
         assert_eq!(census.alive(), pool.stats().idle);
     });
+}
+
+/// Does something when the thread's locals are destroyed.
+struct AtEnd(Option<Box<dyn FnOnce()>>);
+
+impl Drop for AtEnd {
+    fn drop(&mut self) {
+        if let Some(job) = self.0.take() {
+            job();
+        }
+    }
+}
+
+thread_local! {
+    static AT_END: RefCell<AtEnd> = const { RefCell::new(AtEnd(None)) };
+}
+
+/// Once crossbeam-epoch's own thread-local is gone, each pin of it runs what is deferred. Were the ends of
+/// forgotten pools among that, each would begin within the last, until the stack is full.
+#[test]
+fn many_forgotten_keys_end_in_a_thread_local_s_destructor() {
+    in_child(
+        "many_forgotten_keys_end_in_a_thread_local_s_destructor",
+        || {
+            for pools_first in [true, false] {
+                let census = Census::new();
+                let pool = keyed(&census, Builder::new()).max_keys(1);
+                let pinned = crossbeam_epoch::pin();
+                let other = pool.clone();
+                let many = move || (0..20_000).for_each(|key| drop(other.get(&key)));
+                thread::spawn(many).join().unwrap();
+                drop(pinned);
+                let (other, plain) = (pool.clone(), census.pool());
+                let ending = thread::spawn(move || {
+                    let job = move || {
+                        (0..10).for_each(|key| drop(other.get(&key)));
+                        drop(plain.get());
+                        drop(plain);
+                    };
+                    if !pools_first {
+                        AT_END.with_borrow(|_| ());
+                    }
+                    drop(crossbeam_epoch::pin());
+                    AT_END.with_borrow_mut(|end| *end = AtEnd(Some(Box::new(job))));
+                });
+                ending.join().unwrap();
+                drop(pool);
+                assert_eq!(census.alive(), 0);
+            }
+        },
+    );
+}
+
+/// A key whose drop uses the keyed pool that it was a key of.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Busy(u32);
+
+thread_local! {
+    static USED: RefCell<Option<KeyedPool<u32, Vec<u8>>>> = const { RefCell::new(None) };
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        USED.with_borrow(|pool| {
+            if let Some(pool) = pool {
+                pool.get(&(self.0 % 7)).push(1);
+            }
+        });
+    }
+}
+
+#[test]
+fn keys_may_use_keyed_pools_when_they_are_dropped() {
+    USED.with_borrow_mut(|used| {
+        *used = Some(KeyedPool::new(|_: &u32| Vec::new as fn() -> Vec<u8>).max_keys(3));
+    });
+    let pool = KeyedPool::new(|_: &Busy| Vec::<u8>::new).max_keys(4);
+    for number in 0..200 {
+        pool.get(&Busy(number)).push(1);
+    }
+    assert!(pool.keys().len() <= 4);
+    drop(pool);
+    USED.with_borrow_mut(Option::take);
 }

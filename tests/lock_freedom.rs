@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering::{Acquire, Release, SeqCst};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
-use stealpool::{Builder, Pool, chaos};
+use stealpool::{Builder, Guard, Pool, chaos};
 
 /// Where the victim stops, by its number among the points; `NOWHERE` for none.
 static WHERE: AtomicUsize = AtomicUsize::new(NOWHERE);
@@ -189,4 +189,51 @@ fn an_owner_that_stops_inside_its_slot_keeps_its_object_until_it_leaves() {
             owner.join().unwrap();
         },
     );
+}
+
+/// A thief stopped between clearing a bit of the upper word and its second look hides no more than what was
+/// being pushed just then.
+#[test]
+fn a_thief_that_stops_while_it_tidies_up_hides_nothing_that_comes_later() {
+    let name = "a_thief_that_stops_while_it_tidies_up_hides_nothing_that_comes_later";
+    in_child(name, || {
+        assert!(chaos::set(hook));
+        let settings = Builder::new().collect_manually().private_depth(1);
+        let pool: Arc<Pool<Vec<u8>>> = Arc::new(settings.build(Vec::new));
+        let stop_at = |name| {
+            let place = chaos::POINTS.iter().position(|point| *point == name);
+            WHERE.store(place.unwrap(), SeqCst);
+        };
+        let mut held: Vec<_> = (0..60).map(|_| pool.get()).collect();
+        // One stays at hand, one goes below.
+        held.truncate(58);
+        stop_at("bitmap: lowering");
+        let thief = {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || {
+                let _stolen = pool.try_get().expect("there is one below");
+                assert!(pool.try_get().is_none(), "clears the lower bit");
+                IS_VICTIM.set(true);
+                // It may be gone on when it finds something.
+                drop(pool.try_get());
+            })
+        };
+        assert!(patiently(is_parked));
+        held.truncate(50); // sets the lower bit; the upper one is there still
+        stop_at("bitmap: lowered");
+        unpark();
+        assert!(patiently(|| is_parked() && WHERE.load(SeqCst) == NOWHERE));
+        drop(held);
+        let found = {
+            let pool = Arc::clone(&pool);
+            let look = move || std::iter::from_fn(|| pool.try_get().map(Guard::into_inner)).count();
+            thread::spawn(look).join().unwrap()
+        };
+        assert_eq!(
+            found, 58,
+            "all but the one at hand, and the one that the thief has"
+        );
+        unpark();
+        thief.join().unwrap();
+    });
 }

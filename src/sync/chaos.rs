@@ -5,7 +5,7 @@
 
 /// Every point, so that a test can visit each of them.
 #[cfg(stealpool_chaos)]
-pub const POINTS: [&str; 27] = [
+pub const POINTS: [&str; 28] = [
     "slot: inside",
     "slot: looked",
     "slot: leaving",
@@ -26,6 +26,7 @@ pub const POINTS: [&str; 27] = [
     "registry: left",
     "bitmap: raising",
     "bitmap: cleared",
+    "bitmap: lowering",
     "bitmap: lowered",
     "deque: pushing",
     "deque: popping",

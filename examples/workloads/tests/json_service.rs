@@ -3,9 +3,6 @@
 
 #![cfg(not(miri))]
 
-#[path = "../../json_service/args.rs"]
-#[allow(dead_code, reason = "for its own tests")]
-mod args;
 #[path = "../../json_service/service/mod.rs"]
 mod service;
 
