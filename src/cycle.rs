@@ -7,8 +7,10 @@
 //! top of a chain must not keep the rest from ageing.
 //!
 //! So an object that nobody uses is gone after two cycles: the first makes it a victim (or notes
-//! where its owner stands), the second takes it. It survives the first, always: a
-//! collector takes only where nothing has come since what it read when it claimed.
+//! where its owner stands), the second takes it. It survives the first: a collector takes only where
+//! nothing has come since what it read when it claimed. One that is late may not know this below the slots:
+//! it looks at the cycle, and what it steals then may have come after that cycle's end (another collector's).
+//! So with several collectors at once, an object that has gone below may die early; never one that is lent.
 //!
 //! **Several collectors** may run at once, and none waits. One of them turns the generation; all
 //! empty the same victims before, and look at the private slots after, so that each has seen a

@@ -12,7 +12,8 @@
 //!
 //! **Orderings.** Every access is `Relaxed`, except that the turn is a read-modify-write: the number
 //! publishes nothing (deques are found through their own pointers). What users rely on, that an
-//! object put after a cycle survives the next one, follows from coherence alone: a put that
+//! object put after a cycle survives the next one (while one collector runs at a time; see
+//! [`cycle`](crate::cycle)), follows from coherence alone: a put that
 //! happens-after the turn cannot read an older number.
 
 use crate::sync::atomic::AtomicU64;

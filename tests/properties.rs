@@ -119,7 +119,7 @@ proptest! {
     #[test]
     fn one_thread_and_the_model_agree(
         settings in settings(),
-        script in vec((step(), fuse()), 0..100),
+        script in vec((step(), fuse()), 0..=200),
     ) {
         let mut world = World::new(settings, 1);
         script.iter().for_each(|(step, fuse)| world.step(0, step, *fuse));
@@ -129,7 +129,7 @@ proptest! {
     #[test]
     fn several_threads_and_the_model_agree(
         settings in settings(),
-        script in vec((0usize..4, step(), fuse()), 0..100),
+        script in vec((0usize..4, step(), fuse()), 0..=200),
     ) {
         let mut world = World::new(settings, 4);
         script.iter().for_each(|(who, step, fuse)| world.step(*who, step, *fuse));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// *Threads*: an owner that puts and takes back; a collector that takes everything.
 /// *Proves*: an object has one holder (invariant 1), and each use happens-before the next (2).
-/// *Fails if*: either fence, `seq`'s Release or Acquire, or the claim's Release or Acquire is weaker.
+/// *Fails if*: either fence, the Release or Acquire of `inside`, or the claim's Release or Acquire is weaker.
 #[test]
 fn owner_against_one_who_takes_everything() {
     explore("private: put get || take all", None, 500, || {
@@ -126,7 +126,7 @@ fn an_idle_owner_keeps_nothing() {
 
 /// *Threads*: an owner that uses its object; a collector that runs two cycles.
 /// *Proves*: an object in use is never taken; one that was taken is not lost.
-/// *Fails if*: a collector does not look at `seq` again after its fence.
+/// *Fails if*: a collector does not look at `inside` again after its fence.
 #[test]
 fn cycles_against_an_owner_at_work() {
     explore("private: put get put || two cycles", Some(2), 1_000, || {
