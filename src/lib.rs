@@ -50,6 +50,8 @@ mod listing;
 #[cfg(not(loom))]
 mod loan;
 #[cfg(not(loom))]
+mod pass_through;
+#[cfg(not(loom))]
 mod policy;
 #[cfg(not(loom))]
 mod pool;

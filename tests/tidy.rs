@@ -19,6 +19,7 @@ const ABOVE: [&str; 23] = [
     "link",
     "listing",
     "loan",
+    "pass_through",
     "policy",
     "pool",
     "pressure",

@@ -20,3 +20,8 @@ pub use figures::{Extra, Figures, Retained};
 pub use histogram::Histogram;
 pub use load::{Load, settle};
 pub use program::{Job, Program, Scenario};
+
+/// The page about other crates: here, because its examples need them.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/ecosystem.md")]
+pub mod ecosystem {}
