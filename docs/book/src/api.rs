@@ -8,7 +8,17 @@ use std::path::Path;
 
 /// The prefixes of rustdoc's files, one for each kind of item.
 const KINDS: [&str; 12] = [
-    "struct", "enum", "trait", "fn", "macro", "type", "constant", "static", "union", "derive", "attr",
+    "struct",
+    "enum",
+    "trait",
+    "fn",
+    "macro",
+    "type",
+    "constant",
+    "static",
+    "union",
+    "derive",
+    "attr",
     "primitive",
 ];
 
@@ -38,7 +48,9 @@ pub fn place(api: &Path, path: &str) -> Result<String, String> {
     let Some(item) = names.next() else {
         return with_anchor(api, format!("{place}/index.html"), anchor);
     };
-    let kinds = KINDS.iter().filter(|kind| !is_call || **kind == "fn" || names.peek().is_some());
+    let kinds = KINDS
+        .iter()
+        .filter(|kind| !is_call || **kind == "fn" || names.peek().is_some());
     let mut files = kinds.map(|kind| format!("{place}/{kind}.{item}.html"));
     let file = files.find(|file| api.join(file).is_file());
     let file = file.ok_or_else(|| format!("no `{item}` in {}", place.replace('/', "::")))?;
@@ -46,7 +58,9 @@ pub fn place(api: &Path, path: &str) -> Result<String, String> {
         return with_anchor(api, file, anchor);
     };
     let ids = ids(api, &file);
-    let kinds = MEMBERS.iter().filter(|kind| !is_call || kind.ends_with("method"));
+    let kinds = MEMBERS
+        .iter()
+        .filter(|kind| !is_call || kind.ends_with("method"));
     let mut candidates = kinds.map(|kind| format!("{kind}.{member}"));
     let id = candidates.find(|id| ids.contains(id));
     let id = id.ok_or_else(|| format!("`{item}` has no `{member}`"))?;
@@ -81,7 +95,13 @@ pub fn copy(api: &Path, to: &Path) -> Result<()> {
         let is_ours = |name: Option<&OsStr>| name.is_none_or(|name| name == "stealpool");
         match first.and_then(OsStr::to_str) {
             Some("src") => is_ours(second),
-            Some(_) => is_ours(first) || !api.join(first.unwrap_or_default()).join("all.html").exists(),
+            Some(_) => {
+                is_ours(first)
+                    || !api
+                        .join(first.unwrap_or_default())
+                        .join("all.html")
+                        .exists()
+            }
             None => true,
         }
     })
@@ -113,7 +133,10 @@ pub fn sample(api: &Path) {
             "stealpool/struct.Pool.html",
             "<section id=\"method.get\"></section> id=\"method.no\"",
         ),
-        ("stealpool/trait.Policy.html", "<section id=\"tymethod.create\"></section>"),
+        (
+            "stealpool/trait.Policy.html",
+            "<section id=\"tymethod.create\"></section>",
+        ),
         ("stealpool/fn.policy.html", ""),
         ("stealpool/admission/index.html", ""),
         ("stealpool/admission/struct.DropAbove.html", ""),
@@ -140,8 +163,14 @@ mod tests {
         sample(directory.path());
         let found = |path: &str| place(directory.path(), path).unwrap();
         assert_eq!(found("crate::Pool"), "stealpool/struct.Pool.html");
-        assert_eq!(found("crate::Pool::get"), "stealpool/struct.Pool.html#method.get");
-        assert_eq!(found("crate::Policy::create"), "stealpool/trait.Policy.html#tymethod.create");
+        assert_eq!(
+            found("crate::Pool::get"),
+            "stealpool/struct.Pool.html#method.get"
+        );
+        assert_eq!(
+            found("crate::Policy::create"),
+            "stealpool/trait.Policy.html#tymethod.create"
+        );
         assert_eq!(found("crate::policy()"), "stealpool/fn.policy.html");
         assert_eq!(found("crate::admission"), "stealpool/admission/index.html");
         assert_eq!(

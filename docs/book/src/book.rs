@@ -77,7 +77,12 @@ pub fn strays(root: &Path, pages: &Pages) -> Result<Vec<Dead>> {
         let name = format!("docs/{}", entry?.file_name().to_string_lossy());
         let is_page = name.ends_with(".md") && name != SUMMARY && name != FRONT;
         if is_page && !pages.contains_key(&name) {
-            strays.push(Dead::new(SUMMARY, None, &name, String::from("in no chapter")));
+            strays.push(Dead::new(
+                SUMMARY,
+                None,
+                &name,
+                String::from("in no chapter"),
+            ));
         }
     }
     for page in pages.keys() {
@@ -102,7 +107,10 @@ impl Preprocessor for Relink {
     fn run(&self, _: &PreprocessorContext, mut book: Book) -> Result<Book> {
         book.for_each_mut(|item| {
             if let BookItem::Chapter(chapter) = item {
-                let text = chapter.source_path.as_ref().and_then(|path| self.pages.get(path));
+                let text = chapter
+                    .source_path
+                    .as_ref()
+                    .and_then(|path| self.pages.get(path));
                 if let Some(text) = text {
                     chapter.content.clone_from(text);
                 }

@@ -49,8 +49,10 @@ fn attributes(html: &str, mut each: impl FnMut(&str, &str, String)) {
 pub fn check(book: &Path) -> Result<(usize, Vec<Dead>)> {
     let mut pages = BTreeMap::new();
     read(book, "", &mut pages)?;
-    let all_ids: BTreeMap<&str, BTreeSet<String>> =
-        pages.iter().map(|(name, html)| (name.as_str(), ids(html))).collect();
+    let all_ids: BTreeMap<&str, BTreeSet<String>> = pages
+        .iter()
+        .map(|(name, html)| (name.as_str(), ids(html)))
+        .collect();
     let (mut count, mut dead) = (0, Vec::new());
     for (name, html) in &pages {
         for reference in references(html) {
@@ -71,7 +73,11 @@ fn read(book: &Path, directory: &str, pages: &mut BTreeMap<String, String>) -> R
     for entry in fs::read_dir(&here).with_context(|| here.display().to_string())? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let name = if directory.is_empty() { name } else { format!("{directory}/{name}") };
+        let name = if directory.is_empty() {
+            name
+        } else {
+            format!("{directory}/{name}")
+        };
         if entry.path().is_dir() {
             // The API is rustdoc's own; what pages want of it is looked up.
             if name != "api" {
@@ -147,9 +153,15 @@ mod tests {
                    <a href='https://example.org/nothing'>z</a><a href='api/a.html#method.get'>f</a>";
         let pages = [
             ("one.html", one),
-            ("docs/two.html", "<h1 id='here'></h1><a href='../one.html?x=1'>back</a>"),
+            (
+                "docs/two.html",
+                "<h1 id='here'></h1><a href='../one.html?x=1'>back</a>",
+            ),
             ("p.svg", ""),
-            ("api/a.html", "<p id='method.get'></p><a href='nowhere.html'>rustdoc's</a>"),
+            (
+                "api/a.html",
+                "<p id='method.get'></p><a href='nowhere.html'>rustdoc's</a>",
+            ),
         ];
         assert_eq!(dead(&pages), [""; 0]);
     }
@@ -161,7 +173,10 @@ mod tests {
             ("<img src='p.svg'>", "no file p.svg"),
             ("<a href='#there'>", "no id `there` in one.html"),
             ("<a href='../up.html'>", "leads out of the book"),
-            ("<a href='api/a.html#method.set'>", "no id `method.set` in api/a.html"),
+            (
+                "<a href='api/a.html#method.set'>",
+                "no id `method.set` in api/a.html",
+            ),
         ];
         for (html, why) in cases {
             let found = dead(&[("one.html", html), ("api/a.html", "<p id='method.get'>")]);

@@ -35,8 +35,16 @@ pub fn links(page: &str) -> Vec<Link> {
         .map(|(_, definition)| (definition.dest.to_string(), definition.span.clone()))
         .collect();
     for (event, range) in parser.into_offset_iter() {
-        let (Event::Start(Tag::Link { link_type, dest_url, .. })
-        | Event::Start(Tag::Image { link_type, dest_url, .. })) = &event
+        let (Event::Start(Tag::Link {
+            link_type,
+            dest_url,
+            ..
+        })
+        | Event::Start(Tag::Image {
+            link_type,
+            dest_url,
+            ..
+        })) = &event
         else {
             continue;
         };
