@@ -68,6 +68,38 @@ pub fn check(book: &Path) -> Result<(usize, Vec<Dead>)> {
     Ok((count, dead))
 }
 
+/// Checks the pages of the manual as rustdoc has them: a link to another page's file leads nowhere there,
+/// and must go by a label that src/lib.rs defines.
+pub fn check_manual(book: &Path) -> Result<Vec<Dead>> {
+    let mut pages = BTreeMap::new();
+    read(book, MANUAL, &mut pages)?;
+    let mut dead = Vec::new();
+    for (name, html) in &pages {
+        let mut links = Vec::new();
+        attributes(html, |tag, name, value| {
+            if tag == "a" && name == "href" && !has_scheme(&value) {
+                links.push(value);
+            }
+        });
+        for link in links {
+            let (path, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            // Lines of the source are no ids.
+            let is_source = path.contains("/src/");
+            let link = if is_source || anchor.is_empty() {
+                path
+            } else {
+                &link
+            };
+            if let Some(why) = why_dead(book, name, link, &BTreeMap::new()) {
+                dead.push(Dead::new(name, None, link, why));
+            }
+        }
+    }
+    Ok(dead)
+}
+
+const MANUAL: &str = "api/stealpool/docs";
+
 fn read(book: &Path, directory: &str, pages: &mut BTreeMap<String, String>) -> Result<()> {
     let here = book.join(directory);
     for entry in fs::read_dir(&here).with_context(|| here.display().to_string())? {
@@ -164,6 +196,30 @@ mod tests {
             ),
         ];
         assert_eq!(dead(&pages), [""; 0]);
+    }
+
+    #[test]
+    fn a_file_is_no_page_of_rustdoc() {
+        let book = tempfile::tempdir().unwrap();
+        for (page, html) in [
+            (
+                "faq",
+                "<a href='../guide/index.html#bounds'>a</a> <a href='../guide.md'>b</a>",
+            ),
+            (
+                "guide",
+                "<h1 id='bounds'></h1><a href='../faq/index.html#nope'>c</a><img src='p.svg'>",
+            ),
+        ] {
+            let directory = book.path().join(MANUAL).join(page);
+            fs::create_dir_all(&directory).unwrap();
+            fs::write(directory.join("index.html"), html).unwrap();
+        }
+        let dead = check_manual(book.path()).unwrap();
+        let said: Vec<String> = dead.iter().map(ToString::to_string).collect();
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(said[0].ends_with("../guide.md: no file api/stealpool/docs/guide.md"));
+        assert!(said[1].ends_with("no id `nope` in api/stealpool/docs/faq/index.html"));
     }
 
     #[test]

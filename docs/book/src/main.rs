@@ -52,6 +52,7 @@ fn run() -> Result<Vec<check::Dead>> {
     // What a page's link did wrong shows in what it was made into, too: say it once.
     if dead.is_empty() {
         dead.extend(from_html);
+        dead.extend(html::check_manual(&book)?);
     }
     println!(
         "{}: {} pages, {links} links in them, {references} in what was made of them",
