@@ -64,7 +64,6 @@ impl<V> Grave<V> {
 
 impl<V> Grave<V> {
     /// Takes all out, the last one first.
-    #[cfg(not(loom))]
     pub(crate) fn take_all(&self) -> Vec<V> {
         // Acquire: pairs with the Release in `add`.
         let mut top = self.top.swap(ptr::null_mut(), Acquire);

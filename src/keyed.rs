@@ -3,27 +3,23 @@
 //! Keys are found in a map that is copied when one is added (keys are few and live long) and read under
 //! an epoch pin, so a `get` takes no lock. The pools share one budget; when a put finds no room in it,
 //! the idle objects of the key that was not used for longest are dropped, and the put tries again.
-//!
-//! **A map that was replaced** is dropped when no reader is left. Its drop may be the end of a forgotten
-//! key's pool, which runs user code. What crossbeam-epoch defers runs in the middle of anything, even of
-//! itself, without end when a thread's locals are gone: so what is deferred only says that the map may go,
-//! and the next change drops it.
+
+mod published;
 
 use crate::budget::Budget;
 use crate::builder::Builder;
-use crate::grave::Grave;
 use crate::guard::OwnedGuard;
 use crate::interior::{Payload, Relief, first_of, go_on};
 use crate::policy::Policy;
 use crate::pool::Pool;
 use crate::stats::{Collected, Stats};
-use crossbeam_epoch::{self as epoch, Atomic, Owned, Shared as Pointer};
+use published::Published;
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
@@ -64,10 +60,7 @@ where
 }
 
 struct Shared<K, T: Send + 'static, P: Policy<T>> {
-    map: Atomic<Map<K, T, P>>,
-    replaced: Grave<Replaced<Map<K, T, P>>>,
-    /// How many more maps are to be replaced before the next sweep.
-    waiting: AtomicUsize,
+    map: Published<Map<K, T, P>>,
     policy: Box<dyn Fn(&K) -> P + Send + Sync>,
     settings: Builder,
     budget: Budget,
@@ -118,9 +111,7 @@ where
     ) -> Self {
         KeyedPool {
             shared: Arc::new(Shared {
-                map: Atomic::new(Map::new()),
-                replaced: Grave::new(),
-                waiting: AtomicUsize::new(0),
+                map: Published::new(Map::new()),
                 policy: Box::new(policy),
                 settings,
                 budget: settings.budget(),
@@ -187,7 +178,7 @@ where
         Q: Eq + Hash + ?Sized,
     {
         let shared = &*self.shared;
-        shared.read(|map| {
+        shared.map.read(|map| {
             let entry = map.get(key)?;
             entry.touch(shared.now());
             Some(Arc::clone(&entry.pool))
@@ -205,7 +196,7 @@ where
             used: AtomicU64::new(shared.now()),
         });
         let mut forgotten = None;
-        let pool = shared.change(|map| {
+        let pool = shared.map.replace(|map| {
             forgotten = None;
             if let Some(theirs) = map.get(&key) {
                 return (None, Arc::clone(&theirs.pool));
@@ -228,7 +219,7 @@ where
 
     /// The keys there are, in no order.
     pub fn keys(&self) -> Vec<K> {
-        self.shared.read(|map| map.keys().cloned().collect())
+        self.shared.map.read(|map| map.keys().cloned().collect())
     }
 
     /// What the pools of all keys have done and hold together. A key that was forgotten takes its
@@ -255,7 +246,7 @@ where
                 Err(payload) => first = first_of(first, Err(payload)),
             }
         }
-        self.shared.sweep();
+        self.shared.map.sweep();
         first.unwrap_or_else(go_on);
         sum
     }
@@ -266,7 +257,7 @@ where
     ///
     /// As [`Pool::clear`], once all keys are done.
     pub fn clear(&self) -> usize {
-        let entries = self.shared.change(|map| {
+        let entries = self.shared.map.replace(|map| {
             let entries: Vec<_> = map.values().map(Arc::clone).collect();
             (Some(Map::new()), entries)
         });
@@ -282,110 +273,18 @@ where
     }
 }
 
-impl<K, T: Send + 'static, P: Policy<T>> Shared<K, T, P> {
+impl<K, T, P> Shared<K, T, P>
+where
+    K: Send + Sync,
+    T: Send + 'static,
+    P: Policy<T> + Send + Sync,
+{
     fn now(&self) -> u64 {
         self.start.elapsed().as_millis() as u64
     }
 
-    fn read<R>(&self, read: impl FnOnce(&Map<K, T, P>) -> R) -> R {
-        let guard = epoch::pin();
-        // Acquire: pairs with the AcqRel in `change`; the map is built.
-        let map = self.map.load(Acquire, &guard);
-        // SAFETY: never null, and a map that was linked while we are pinned is not freed before we unpin.
-        read(unsafe { map.deref() })
-    }
-
     fn entries(&self) -> Vec<Arc<Entry<T, P>>> {
-        self.read(|map| map.values().map(Arc::clone).collect())
-    }
-
-    /// Replaces the map by what `change` makes of it, if anything; tries again when another thread was
-    /// first.
-    fn change<R>(&self, mut change: impl FnMut(&Map<K, T, P>) -> (Option<Map<K, T, P>>, R)) -> R {
-        let guard = epoch::pin();
-        let result = loop {
-            // Acquire: as in `read`.
-            let map = self.map.load(Acquire, &guard);
-            // SAFETY: as in `read`.
-            let (changed, result) = change(unsafe { map.deref() });
-            let Some(changed) = changed else {
-                return result;
-            };
-            // AcqRel: publishes the new map, and follows whoever published the old one. Acquire: the next
-            // round reads theirs.
-            let exchange =
-                self.map
-                    .compare_exchange(map, Owned::new(changed), AcqRel, Acquire, &guard);
-            if exchange.is_ok() {
-                let unread = Arc::new(AtomicBool::new(false));
-                let replaced = Replaced {
-                    map: map.as_raw().cast_mut(),
-                    unread: Arc::clone(&unread),
-                };
-                // Release: pairs with the Acquire in `sweep`; the readers are done.
-                guard.defer(move || unread.store(true, Release));
-                self.replaced.add(replaced);
-                break result;
-            }
-        };
-        drop(guard);
-        // Only after as many changes as the last sweep has left maps: none is looked at for ever, however
-        // long a reader stays.
-        // Relaxed, both: figures.
-        let waiting = self.waiting.load(Relaxed);
-        if waiting == 0 {
-            self.sweep();
-        } else {
-            self.waiting.store(waiting - 1, Relaxed);
-        }
-        result
-    }
-
-    /// Drops the replaced maps that nobody reads any more. All of them are taken out before one is dropped,
-    /// for that may come back here.
-    fn sweep(&self) {
-        // The epoch moves on by one each time, unless a reader is in its way; at the third, what was deferred
-        // is done.
-        (0..3).for_each(|_| epoch::pin().flush());
-        let all = self.replaced.take_all().into_iter();
-        // Acquire: pairs with the Release in `change`.
-        let (unread, read): (Vec<_>, Vec<_>) = all.partition(|old| old.unread.load(Acquire));
-        // Relaxed: a figure.
-        self.waiting.store(read.len(), Relaxed);
-        read.into_iter().for_each(|old| self.replaced.add(old));
-        drop(unread);
-    }
-}
-
-/// A map that was replaced, and whether all are gone who may have read it.
-struct Replaced<M> {
-    map: *mut M,
-    unread: Arc<AtomicBool>,
-}
-
-// SAFETY: it owns the map, as a box would; the pointer is used by its drop alone.
-unsafe impl<M: Send> Send for Replaced<M> {}
-
-impl<M> Drop for Replaced<M> {
-    fn drop(&mut self) {
-        // SAFETY: the map was made by `Owned::new` and unlinked by the one exchange that made this. It is
-        // dropped only once no reader is left: by `sweep`, or with the `Shared` that readers borrow.
-        drop(unsafe { Owned::from_raw(self.map) });
-    }
-}
-
-impl<K, T: Send + 'static, P: Policy<T>> Drop for Shared<K, T, P> {
-    fn drop(&mut self) {
-        // SAFETY: `&mut self`: nobody reads the map any more.
-        let guard = unsafe { epoch::unprotected() };
-        // Relaxed: as above.
-        let map = self.map.swap(Pointer::null(), Relaxed, guard);
-        if !map.is_null() {
-            // SAFETY: linked until now, and unlinked by this.
-            drop(unsafe { map.into_owned() });
-        }
-        // Nobody reads these either. A panic of one must not keep the others.
-        drop(self.replaced.take_all());
+        self.map.read(|map| map.values().map(Arc::clone).collect())
     }
 }
 
@@ -451,6 +350,6 @@ where
             let pools = map.iter().map(|(key, entry)| (key, &entry.pool));
             f.debug_map().entries(pools).finish()
         };
-        self.shared.read(pools)
+        self.shared.map.read(pools)
     }
 }

@@ -140,22 +140,50 @@ pub use roster::collect_all;
 pub use stats::{Collected, Drops, Stats};
 
 /// The manual: each page is compiled with the crate, so that its examples run and its links hold.
+///
+/// Pages name each other by labels. What a label means here comes before the page, and the first
+/// definition counts; at a page's end it is defined for those who read the file.
 #[cfg(all(any(doc, doctest), not(loom)))]
 pub mod docs {
-    #[doc = include_str!("../README.md")]
-    pub mod readme {}
-    #[doc = include_str!("../docs/guide.md")]
-    pub mod guide {}
-    #[doc = include_str!("../docs/from-go.md")]
-    pub mod from_go {}
-    #[doc = include_str!("../docs/design.md")]
-    pub mod design {}
-    #[doc = include_str!("../docs/verification.md")]
-    pub mod verification {}
-    #[doc = include_str!("../docs/faults.md")]
-    pub mod faults {}
-    #[doc = include_str!("../docs/ageing.md")]
-    pub mod ageing {}
-    #[doc = include_str!("../docs/benchmarks.md")]
-    pub mod benchmarks {}
+    macro_rules! pages {
+        ($($name:ident $file:literal)*) => {$(
+            #[doc = "[ageing]: crate::docs::ageing"]
+            #[doc = "[apache]: https://github.com/stealpool/stealpool/blob/HEAD/LICENSE-APACHE"]
+            #[doc = "[benchmarks]: crate::docs::benchmarks"]
+            #[doc = "[design]: crate::docs::design"]
+            #[doc = "[design-limits]: crate::docs::design#15-known-limits"]
+            #[doc = "[faq]: crate::docs::faq"]
+            #[doc = "[faults]: crate::docs::faults"]
+            #[doc = "[from-go]: crate::docs::from_go"]
+            #[doc = "[guide]: crate::docs::guide"]
+            #[doc = "[guide-bounds]: crate::docs::guide#bounds"]
+            #[doc = "[guide-statistics]: crate::docs::guide#statistics"]
+            #[doc = "[guide-threads]: crate::docs::guide#threads-fork-signals"]
+            #[doc = "[guide-types]: crate::docs::guide#recycle-policy-or-policy"]
+            #[doc = "[idioms]: crate::docs::from_go_idioms"]
+            #[doc = "[mit]: https://github.com/stealpool/stealpool/blob/HEAD/LICENSE-MIT"]
+            #[doc = "[recipe-levels]: crate::docs::recipes#compression-contexts-by-level"]
+            #[doc = "[recipes]: crate::docs::recipes"]
+            #[doc = "[verification]: crate::docs::verification"]
+            #[doc = "[when-not]: crate::docs::when_not_to_pool"]
+            #[doc = ""]
+            #[doc = include_str!($file)]
+            pub mod $name {}
+        )*};
+    }
+
+    pages! {
+        readme "../README.md"
+        guide "../docs/guide.md"
+        recipes "../docs/recipes.md"
+        from_go "../docs/from-go.md"
+        from_go_idioms "../docs/from-go-idioms.md"
+        when_not_to_pool "../docs/when-not-to-pool.md"
+        faq "../docs/faq.md"
+        design "../docs/design.md"
+        verification "../docs/verification.md"
+        faults "../docs/faults.md"
+        ageing "../docs/ageing.md"
+        benchmarks "../docs/benchmarks.md"
+    }
 }
