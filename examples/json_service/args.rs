@@ -1,6 +1,8 @@
 //! The command line of `json_service`.
 
+use crate::service::Pooling;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,15 +12,20 @@ A JSON web service whose request bodies, parsers and answers are pooled.
 
 Usage: cargo run --release --example json_service [-- OPTIONS]
 
-Without --serve: starts the service twice, with pooling off and on, sends both the same requests in
-turn and prints one table.
+Without --serve: starts the service three times, without pooling, with a queue of each kind of object, and
+with stealpool, sends all the same requests in turn, then once more while slow clients hold on to large
+answers, and prints one table.
 
   --seconds N       seconds of load in all, 1 to 3600 [16]
   --connections N   keep-alive connections, 1 to 1000 [32]
+  --slow N          slow clients in the second part, 0 to 1000 [16]
   --data DIR        directory of the payloads, *.json [examples/data]
 
   --serve ADDR      only serve, at ADDR such as 127.0.0.1:8080 (port 0: any free port), until Ctrl-C
-  --pooling on|off  with --serve: whether to pool [on]
+  --pooling on|off|queue
+                    with --serve: what to pool with [on]
+  --send-buffer N   with --serve: bytes of each socket that the system buffers, 4096 to 1048576; without it,
+                    the system decides
   --until-eof       with --serve: stop when standard input ends
   --record FILE     with --serve: write how many body buffers were in use, the most in each tenth of a
                     second, one number a line
@@ -49,8 +56,10 @@ pub(crate) enum Command {
 pub(crate) struct Serve {
     /// Where to listen.
     pub(crate) address: SocketAddr,
-    /// Whether to pool.
-    pub(crate) pooling: bool,
+    /// What to pool with.
+    pub(crate) pooling: Pooling,
+    /// Bytes that the system buffers for each socket.
+    pub(crate) send_buffer: Option<u32>,
     /// Whether to stop when standard input ends.
     pub(crate) until_eof: bool,
     /// Where to write how many buffers were in use over time.
@@ -64,6 +73,8 @@ pub(crate) struct Compare {
     pub(crate) load: Duration,
     /// Keep-alive connections.
     pub(crate) connections: usize,
+    /// Slow clients in the second part.
+    pub(crate) slow: usize,
     /// Directory of the payloads.
     pub(crate) data: PathBuf,
 }
@@ -75,7 +86,8 @@ pub(crate) struct Compare {
 /// A sentence that says which argument is wrong, and why.
 pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Command, String> {
     let (mut address, mut pooling, mut until_eof) = (None, None, false);
-    let (mut seconds, mut connections, mut data) = (None, None, None);
+    let (mut seconds, mut connections, mut data, mut slow) = (None, None, None, None);
+    let mut send_buffer = None;
     let mut record = None;
     while let Some(arg) = args.next() {
         let (name, mut inline) = match arg.split_once('=') {
@@ -91,11 +103,15 @@ pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Command, S
         match name {
             "--help" | "-h" => return Ok(Command::Help),
             "--serve" => address = Some(socket_address(&value()?)?),
-            "--pooling" => pooling = Some(on_or_off(&value()?)?),
+            "--pooling" => pooling = Some(kind_of_pooling(&value()?)?),
+            "--send-buffer" => {
+                send_buffer = Some(whole(name, &value()?, 4096..=1 << 20)? as u32);
+            }
+            "--slow" => slow = Some(whole(name, &value()?, 0..=1000)?),
             "--until-eof" => until_eof = true,
             "--record" => record = Some(PathBuf::from(value()?)),
-            "--seconds" => seconds = Some(whole(name, &value()?, 3600)?),
-            "--connections" => connections = Some(whole(name, &value()?, 1000)?),
+            "--seconds" => seconds = Some(whole(name, &value()?, 1..=3600)?),
+            "--connections" => connections = Some(whole(name, &value()?, 1..=1000)?),
             "--data" => data = Some(PathBuf::from(value()?)),
             _ if name.starts_with('-') => return Err(format!("unknown option {name}")),
             _ => return Err(format!("unexpected argument {arg:?}")),
@@ -105,23 +121,30 @@ pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Command, S
         }
     }
     if let Some(address) = address {
-        if seconds.is_some() || connections.is_some() || data.is_some() {
-            return Err("--seconds, --connections and --data make no sense with --serve".into());
+        if seconds.is_some() || connections.is_some() || data.is_some() || slow.is_some() {
+            return Err(
+                "--seconds, --connections, --slow and --data make no sense with --serve".into(),
+            );
         }
-        let pooling = pooling.unwrap_or(true);
+        let pooling = pooling.unwrap_or(Pooling::On);
         return Ok(Command::Serve(Serve {
             address,
             pooling,
+            send_buffer,
             until_eof,
             record,
         }));
     }
-    if pooling.is_some() || until_eof || record.is_some() {
-        return Err("--pooling, --until-eof and --record make sense only with --serve".into());
+    if pooling.is_some() || send_buffer.is_some() || until_eof || record.is_some() {
+        return Err(
+            "--pooling, --send-buffer, --until-eof and --record make sense only with --serve"
+                .into(),
+        );
     }
     Ok(Command::Compare(Compare {
         load: Duration::from_secs(seconds.unwrap_or(16)),
         connections: connections.unwrap_or(32) as usize,
+        slow: slow.unwrap_or(16) as usize,
         data: data.unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../data").into()),
     }))
 }
@@ -136,17 +159,19 @@ fn socket_address(text: &str) -> Result<SocketAddr, String> {
     }
 }
 
-fn on_or_off(text: &str) -> Result<bool, String> {
+fn kind_of_pooling(text: &str) -> Result<Pooling, String> {
     match text {
-        "on" => Ok(true),
-        "off" => Ok(false),
-        _ => Err(format!("--pooling {text:?} is neither on nor off")),
+        "on" => Ok(Pooling::On),
+        "off" => Ok(Pooling::Off),
+        "queue" => Ok(Pooling::Queue),
+        _ => Err(format!("--pooling {text:?} is neither on, off nor queue")),
     }
 }
 
-fn whole(name: &str, text: &str, most: u64) -> Result<u64, String> {
-    let number = text.parse().ok().filter(|n| (1..=most).contains(n));
-    number.ok_or_else(|| format!("{name} {text:?} is not a whole number from 1 to {most}"))
+fn whole(name: &str, text: &str, range: RangeInclusive<u64>) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|n| range.contains(n));
+    let (least, most) = (range.start(), range.end());
+    number.ok_or_else(|| format!("{name} {text:?} is not a whole number from {least} to {most}"))
 }
 
 #[cfg(test)]
@@ -158,7 +183,8 @@ mod tests {
         let parse = |text: &str| super::parse(text.split_whitespace().map(str::to_owned));
         let serve = Serve {
             address: "127.0.0.1:80".parse().unwrap(),
-            pooling: false,
+            pooling: Pooling::Off,
+            send_buffer: None,
             until_eof: false,
             record: None,
         };
@@ -188,7 +214,10 @@ mod tests {
                 "--serve here",
                 "--serve \"here\" is not an address and port",
             ),
-            ("--serve 127.0.0.1:80 --pooling maybe", "neither on nor off"),
+            (
+                "--serve 127.0.0.1:80 --pooling maybe",
+                "neither on, off nor queue",
+            ),
             (
                 "--serve 127.0.0.1:80 --seconds 3",
                 "make no sense with --serve",

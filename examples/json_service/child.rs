@@ -1,5 +1,6 @@
 //! A service in a process of its own, so that its memory and allocations are its own too.
 
+use crate::service::Pooling;
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
@@ -21,14 +22,20 @@ impl Server {
     /// # Errors
     ///
     /// The process cannot be started, or does not come up.
-    pub(crate) fn start(pooling: bool) -> io::Result<Self> {
+    pub(crate) fn start(pooling: Pooling) -> io::Result<Self> {
         let mut process = Command::new(std::env::current_exe()?)
             .args([
                 "--serve",
                 "127.0.0.1:0",
                 "--pooling",
-                if pooling { "on" } else { "off" },
+                match pooling {
+                    Pooling::Off => "off",
+                    Pooling::Queue => "queue",
+                    Pooling::On => "on",
+                },
             ])
+            // So that a slow client holds up the answer, and not the system.
+            .args(["--send-buffer", "16384"])
             // Its standard input ends when this process does, however that comes about.
             .arg("--until-eof")
             .stdin(Stdio::piped())

@@ -4,18 +4,20 @@ use crate::args::Compare;
 use crate::child::Server;
 use crate::load::{self, Client, Outcome, Requests};
 use crate::report;
-use crate::service::Figures;
+use crate::service::{Figures, Pooling};
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::task::LocalSet;
 
+/// The sides, as the table calls them.
+pub(crate) const NAMES: [&str; 3] = ["no pool", "ArrayQueue", "stealpool"];
 /// Rounds of each side.
 pub(crate) const ROUNDS: u32 = 4;
 /// Load before the first measured round of each side.
 const WARM_UP: Duration = Duration::from_millis(500);
 
-/// One of the two services, and what has been measured of it.
+/// One of the three services, and what has been measured of it.
 #[derive(Debug)]
 pub(crate) struct Side {
     server: Server,
@@ -23,6 +25,10 @@ pub(crate) struct Side {
     pub(crate) outcome: Outcome,
     /// Allocations and their bytes during the measured rounds.
     pub(crate) allocated: (u64, u64),
+    /// Page faults during the measured rounds.
+    pub(crate) faults: Option<u64>,
+    /// The same load, while slow clients read large answers.
+    pub(crate) beside_slow: Outcome,
     /// Right after the last round, after one cycle, after two.
     pub(crate) after: Vec<Figures>,
 }
@@ -50,14 +56,19 @@ pub(crate) fn run(settings: &Compare) -> Result<(), String> {
     Ok(())
 }
 
-async fn measure(settings: &Compare, requests: &Rc<Requests>) -> io::Result<[Side; 2]> {
-    let mut sides = [Side::start(false)?, Side::start(true)?];
+async fn measure(settings: &Compare, requests: &Rc<Requests>) -> io::Result<[Side; 3]> {
+    let mut sides = [
+        Side::start(Pooling::Off)?,
+        Side::start(Pooling::Queue)?,
+        Side::start(Pooling::On)?,
+    ];
     for side in &mut sides {
         load::round(side.server.address, requests, settings.connections, WARM_UP).await?;
     }
-    let duration = settings.load / (2 * ROUNDS);
+    // A quarter of the time is for the second part.
+    let duration = settings.load * 3 / 4 / (3 * ROUNDS);
     for round in 0..ROUNDS {
-        for (side, mode) in sides.iter_mut().zip(["off", "on"]) {
+        for (side, mode) in sides.iter_mut().zip(NAMES) {
             let before = side.figures("GET /stats").await?;
             let done = load::round(
                 side.server.address,
@@ -69,9 +80,28 @@ async fn measure(settings: &Compare, requests: &Rc<Requests>) -> io::Result<[Sid
             let after = side.figures("GET /stats").await?;
             side.allocated.0 += after.allocations - before.allocations;
             side.allocated.1 += after.allocated_bytes - before.allocated_bytes;
+            let faults = after
+                .faults
+                .zip(before.faults)
+                .map(|(now, then)| now - then);
+            side.faults = side.faults.zip(faults).map(|(sum, more)| sum + more);
             side.outcome.add(&done);
             let (round, rate) = (round + 1, done.rate());
-            eprintln!("round {round} of {ROUNDS}, pooling {mode:3} {rate:8.0} requests/s");
+            eprintln!("round {round} of {ROUNDS}, {mode:10} {rate:8.0} requests/s");
+        }
+    }
+    if settings.slow > 0 {
+        let duration = settings.load / 4 / 3;
+        for (side, mode) in sides.iter_mut().zip(NAMES) {
+            let server = side.server.address;
+            let slow = load::slow_readers(server, requests, settings.slow).await?;
+            side.beside_slow =
+                load::round(server, requests, settings.connections, duration).await?;
+            let answers = slow.finish().await?;
+            eprintln!(
+                "beside {} slow clients, {mode:10} ({answers} answers)",
+                settings.slow
+            );
         }
     }
     for side in &mut sides {
@@ -84,12 +114,14 @@ async fn measure(settings: &Compare, requests: &Rc<Requests>) -> io::Result<[Sid
 }
 
 impl Side {
-    fn start(pooling: bool) -> io::Result<Self> {
+    fn start(pooling: Pooling) -> io::Result<Self> {
         let server = Server::start(pooling)?;
         Ok(Side {
             server,
             outcome: Outcome::default(),
             allocated: (0, 0),
+            faults: Some(0),
+            beside_slow: Outcome::default(),
             after: Vec::new(),
         })
     }

@@ -1,5 +1,6 @@
 //! The client: keep-alive connections that send prepared requests and time the answers.
 
+use bytes::BufMut;
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::SocketAddr;
@@ -8,7 +9,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 use stealpool_workloads::Histogram;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
 /// One request in this many is the large one.
@@ -177,6 +178,68 @@ pub(crate) async fn round(
     Ok(outcome)
 }
 
+/// Clients that ask for large answers and read them slowly, until they are told to stop.
+#[derive(Debug)]
+pub(crate) struct SlowReaders {
+    tasks: JoinSet<io::Result<u64>>,
+    stop: Rc<Cell<bool>>,
+}
+
+/// What a slow client reads at a time, and how long it waits then.
+const SIP: usize = 2 << 10;
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// Connects so many slow clients and lets them begin.
+///
+/// Call it within a `LocalSet`.
+///
+/// # Errors
+///
+/// A connection fails.
+pub(crate) async fn slow_readers(
+    server: SocketAddr,
+    requests: &Rc<Requests>,
+    count: usize,
+) -> io::Result<SlowReaders> {
+    let (mut tasks, stop) = (JoinSet::new(), Rc::new(Cell::new(false)));
+    for _ in 0..count {
+        let socket = match server {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        // So that what is not read stays with the service.
+        socket.set_recv_buffer_size(SIP as u32)?;
+        let stream = socket.connect(server).await?;
+        let (requests, stop) = (Rc::clone(requests), Rc::clone(&stop));
+        tasks.spawn_local(async move {
+            let mut client = Client::over(stream);
+            let mut answers = 0;
+            while !stop.get() {
+                client.exchange_slowly(&requests.large).await?;
+                answers += 1;
+            }
+            Ok(answers)
+        });
+    }
+    Ok(SlowReaders { tasks, stop })
+}
+
+impl SlowReaders {
+    /// Lets each finish what it reads; how many answers they have read in all.
+    ///
+    /// # Errors
+    ///
+    /// A connection has failed, or an answer was not a 200.
+    pub(crate) async fn finish(mut self) -> io::Result<u64> {
+        self.stop.set(true);
+        let mut answers = 0;
+        while let Some(task) = self.tasks.join_next().await {
+            answers += task??;
+        }
+        Ok(answers)
+    }
+}
+
 /// A keep-alive connection. Speaks as much HTTP/1.1 as the service does.
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -189,10 +252,14 @@ impl Client {
     pub(crate) async fn connect(server: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(server).await?;
         stream.set_nodelay(true)?;
-        Ok(Client {
+        Ok(Client::over(stream))
+    }
+
+    fn over(stream: TcpStream) -> Self {
+        Client {
             stream,
             received: Vec::with_capacity(256 << 10),
-        })
+        }
     }
 
     /// Sends a whole request and returns the body of its answer.
@@ -201,11 +268,28 @@ impl Client {
     ///
     /// The connection fails, or the answer is not a 200.
     pub(crate) async fn exchange(&mut self, request: &[u8]) -> io::Result<&[u8]> {
+        self.exchange_at(request, None).await
+    }
+
+    /// The same, a sip at a time.
+    async fn exchange_slowly(&mut self, request: &[u8]) -> io::Result<&[u8]> {
+        self.exchange_at(request, Some(PAUSE)).await
+    }
+
+    async fn exchange_at(&mut self, request: &[u8], pause: Option<Duration>) -> io::Result<&[u8]> {
         self.stream.write_all(request).await?;
         self.received.clear();
         let (mut scanned, mut end) = (0, None);
         loop {
-            if self.stream.read_buf(&mut self.received).await? == 0 {
+            let read = match pause {
+                None => self.stream.read_buf(&mut self.received).await?,
+                Some(pause) => {
+                    tokio::time::sleep(pause).await;
+                    let mut sip = (&mut self.received).limit(SIP);
+                    self.stream.read_buf(&mut sip).await?
+                }
+            };
+            if read == 0 {
                 return Err(wrong("the service closed the connection"));
             }
             if end.is_none() {

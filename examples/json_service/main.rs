@@ -6,8 +6,9 @@
 //! answer, which becomes the response body, so that it comes back after the socket has taken the
 //! bytes, on whichever worker that happens.
 //!
-//! Without arguments the program runs the service twice, pooling off and on, each in a process of
-//! its own, drives them in turn with real payloads, and prints one table. `--help` tells the rest.
+//! Without arguments the program runs the service three times, without pooling, with queues and with
+//! stealpool, each in a process of its own, drives them in turn with real payloads, and prints one table.
+//! `--help` tells the rest.
 
 mod args;
 mod child;
@@ -19,11 +20,12 @@ mod service;
 
 use crate::args::{Command, HELP, Serve};
 use crate::service::Service;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use stealpool::Collector;
 use stealpool_workloads::alloc;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 #[global_allocator]
 static ALLOCATOR: alloc::Counting = alloc::Counting;
@@ -58,12 +60,24 @@ fn main() -> ExitCode {
     }
 }
 
+/// A listener whose connections have the send buffer that was asked for.
+fn listen(settings: &Serve) -> std::io::Result<TcpListener> {
+    let socket = match settings.address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    if let Some(bytes) = settings.send_buffer {
+        socket.set_send_buffer_size(bytes)?;
+    }
+    socket.bind(settings.address)?;
+    socket.listen(1024)
+}
+
 #[tokio::main]
 async fn serve(settings: &Serve) -> Result<(), String> {
     let cannot = |what: &str, error| format!("cannot {what} {}: {error}", settings.address);
-    let listener = TcpListener::bind(settings.address)
-        .await
-        .map_err(|e| cannot("listen on", e))?;
+    let listener = listen(settings).map_err(|e| cannot("listen on", e))?;
     let address = listener.local_addr().map_err(|e| cannot("listen on", e))?;
     println!("{}{address}", child::ANNOUNCEMENT);
     let service = Arc::new(Service::new(settings.pooling));

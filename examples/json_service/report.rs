@@ -1,7 +1,7 @@
 //! The table that a comparison ends with.
 
 use crate::args::Compare;
-use crate::compare::{ROUNDS, Side};
+use crate::compare::{NAMES, ROUNDS, Side};
 use crate::load::{LARGE_EVERY, Requests};
 use crate::service::{Figures, PoolFigures};
 use stealpool_workloads::show::{self, whole};
@@ -11,8 +11,8 @@ const FOOTNOTE: &str = "
   blocks back at once if GLIBC_TUNABLES=glibc.malloc.mmap_threshold=262144 is set.
 ";
 
-/// Everything that was measured, pooling off first.
-pub(crate) fn table(settings: &Compare, requests: &Requests, sides: &[Side; 2]) -> String {
+/// Everything that was measured.
+pub(crate) fn table(settings: &Compare, requests: &Requests, sides: &[Side; 3]) -> String {
     let mut table = Table {
         sides,
         text: head(settings, requests),
@@ -26,8 +26,24 @@ pub(crate) fn table(settings: &Compare, requests: &Requests, sides: &[Side; 2]) 
         let seconds = |side: &Side| side.outcome.latency.quantile(quantile).as_secs_f64();
         table.row(name, seconds, millis);
     }
-    let seconds = |side: &Side| side.outcome.large.quantile(0.5).as_secs_f64();
-    table.row("  p50 of the large ones", seconds, millis);
+    for (name, quantile) in [
+        ("  p50 of the large ones", 0.5),
+        ("  p99.9 of the large ones", 0.999),
+    ] {
+        let seconds = |side: &Side| side.outcome.large.quantile(quantile).as_secs_f64();
+        table.row(name, seconds, millis);
+    }
+    if settings.slow > 0 {
+        table.row(
+            "beside slow clients: /s",
+            |side| side.beside_slow.rate(),
+            whole,
+        );
+        for (name, quantile) in [("  p50", 0.5), ("  p99", 0.99), ("  p99.9", 0.999)] {
+            let seconds = |side: &Side| side.beside_slow.latency.quantile(quantile).as_secs_f64();
+            table.row(name, seconds, millis);
+        }
+    }
     let per_request = |side: &Side, count: u64| count as f64 / side.outcome.requests as f64;
     let allocations = |side: &Side| per_request(side, side.allocated.0);
     table.row("allocations/request", allocations, |count| {
@@ -35,6 +51,11 @@ pub(crate) fn table(settings: &Compare, requests: &Requests, sides: &[Side; 2]) 
     });
     let allocated = |side: &Side| per_request(side, side.allocated.1);
     table.row("bytes allocated/request", allocated, bytes);
+    let faults = |side: &Side| {
+        let faults = side.faults.map_or(f64::NAN, |faults| faults as f64);
+        faults / side.outcome.requests as f64
+    };
+    table.row("page faults/request", faults, |count| format!("{count:.2}"));
     let rss = |figures: &Figures, pick: fn((u64, u64)) -> u64| {
         figures
             .rss
@@ -67,8 +88,8 @@ pub(crate) fn table(settings: &Compare, requests: &Requests, sides: &[Side; 2]) 
             format!("{weight} in {}", sum(&side.after[index], |pool| pool.idle))
         });
     }
-    table.text += "\nthe pools, pooling on:\n";
-    for pool in &sides[1].after[0].pools {
+    table.text += "\nthe pools of stealpool:\n";
+    for pool in &sides[2].after[0].pools {
         table.text += &format!("  {}\n", pool_line(pool));
     }
     table.text += FOOTNOTE;
@@ -76,18 +97,20 @@ pub(crate) fn table(settings: &Compare, requests: &Requests, sides: &[Side; 2]) 
 }
 
 fn head(settings: &Compare, requests: &Requests) -> String {
-    let round = settings.load.as_secs_f64() / f64::from(2 * ROUNDS);
+    let round = settings.load.as_secs_f64() * 0.75 / f64::from(3 * ROUNDS);
     let [least, most, large] = requests.sizes.map(|size| bytes(size as f64));
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     format!(
         "\n{} payloads of {least} to {most}, one request in {LARGE_EVERY} a batch of {large}; \
          {} connections;\n{ROUNDS} rounds of {round:.1} s a side; {cores} cores for service and \
-         client together\n\n{:26}{:>16}{:>16}{:>10}\n",
+         client together; {} slow clients in the second part\n\n{:26}{:>14}{:>14}{:>14}{:>10}\n",
         requests.kinds(),
         settings.connections,
+        settings.slow,
         "",
-        "pooling off",
-        "pooling on",
+        NAMES[0],
+        NAMES[1],
+        NAMES[2],
         "change",
     )
 }
@@ -109,28 +132,27 @@ pub(crate) fn pool_line(pool: &PoolFigures) -> String {
 
 /// The table as far as it is written.
 struct Table<'a> {
-    sides: &'a [Side; 2],
+    sides: &'a [Side; 3],
     text: String,
 }
 
 impl Table<'_> {
-    /// A row of figures, and by how much pooling changes them.
+    /// A row of figures, and by how much stealpool changes them.
     fn row(&mut self, name: &str, figure: impl Fn(&Side) -> f64, show: impl Fn(f64) -> String) {
-        let [off, on] = [figure(&self.sides[0]), figure(&self.sides[1])];
-        let change = match 100.0 * (on / off - 1.0) {
+        let figures = self.sides.each_ref().map(figure);
+        let change = match 100.0 * (figures[2] / figures[0] - 1.0) {
             change if change.is_finite() => format!("{change:+.1} %"),
             _ => String::new(),
         };
-        self.line(name, [show(off), show(on)], &change);
+        self.line(name, figures.map(show), &change);
     }
 
     fn plain_row(&mut self, name: &str, cell: impl Fn(&Side) -> String) {
-        let cells = [cell(&self.sides[0]), cell(&self.sides[1])];
-        self.line(name, cells, "");
+        self.line(name, self.sides.each_ref().map(cell), "");
     }
 
-    fn line(&mut self, name: &str, [off, on]: [String; 2], change: &str) {
-        let line = format!("{name:26}{off:>16}{on:>16}{change:>10}");
+    fn line(&mut self, name: &str, [off, queue, on]: [String; 3], change: &str) {
+        let line = format!("{name:26}{off:>14}{queue:>14}{on:>14}{change:>10}");
         self.text += line.trim_end();
         self.text.push('\n');
     }

@@ -1,6 +1,7 @@
 //! The web service: `POST /events` in, a summary out, and three pools on the way.
 
 mod parser;
+mod store;
 mod summary;
 
 use bytes::Bytes;
@@ -15,8 +16,9 @@ use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use stealpool::{Builder, OwnedGuard, Policy, Pool};
+use stealpool::{Builder, Stats};
 use stealpool_workloads::{alloc, process};
+use store::{Lent, Store};
 use tokio::net::TcpListener;
 
 /// The largest request body, in bytes.
@@ -34,9 +36,20 @@ const IDLE_ANSWERS: usize = 8 << 20;
 
 /// The pools, and what is done with them.
 pub(crate) struct Service {
-    bodies: Arc<Pool<Vec<u8>>>,
-    parsers: Pool<Parser>,
-    answers: Arc<Pool<Vec<u8>>>,
+    bodies: Store<Vec<u8>>,
+    parsers: Store<Parser>,
+    answers: Store<Vec<u8>>,
+}
+
+/// Where the objects of requests come from. All else is the same.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Pooling {
+    /// Every object is made afresh.
+    Off,
+    /// A bounded queue of each kind.
+    Queue,
+    /// stealpool.
+    On,
 }
 
 /// An answer: its bytes are a pooled buffer, which goes back once hyper has written them.
@@ -54,30 +67,25 @@ enum Refusal {
 }
 
 impl Service {
-    /// With `pooling` off the same code runs, and every object is made afresh.
-    pub(crate) fn new(pooling: bool) -> Self {
-        let builder = if pooling {
-            Builder::new()
-        } else {
-            Builder::new().max_idle(0)
+    /// A service with empty pools.
+    pub(crate) fn new(pooling: Pooling) -> Self {
+        if pooling == Pooling::Queue {
+            return Service {
+                bodies: Store::queue(Vec::new),
+                parsers: Store::queue(Parser::new),
+                answers: Store::queue(Vec::new),
+            };
+        }
+        let settings = match pooling {
+            Pooling::On => Builder::new(),
+            // The same code runs, but nothing is kept.
+            _ => Builder::new().max_idle(0),
         };
+        let named = |name, bytes| settings.name(name).idle_bytes(bytes);
         Service {
-            bodies: Arc::new(
-                builder
-                    .name("bodies")
-                    .idle_bytes(IDLE_BODIES)
-                    .build(Vec::new),
-            ),
-            parsers: builder
-                .name("parsers")
-                .idle_bytes(IDLE_PARSERS)
-                .build(Parser::new),
-            answers: Arc::new(
-                builder
-                    .name("answers")
-                    .idle_bytes(IDLE_ANSWERS)
-                    .build(Vec::new),
-            ),
+            bodies: Store::pool(named("bodies", IDLE_BODIES), Vec::new),
+            parsers: Store::pool(named("parsers", IDLE_PARSERS), Parser::new),
+            answers: Store::pool(named("answers", IDLE_ANSWERS), Vec::new),
         }
     }
 
@@ -117,7 +125,7 @@ impl Service {
             .headers
             .get("x-github-event")
             .and_then(|name| name.to_str().ok());
-        let mut answer = self.answers.get_owned();
+        let mut answer = self.answers.get();
         // No `.await` from here on, so at any time no more parsers are lent than there are workers.
         let mut parser = self.parsers.get();
         let look = |tape: &simd_json::Tape<'_>| summary::write(tape, bytes, event, &mut answer);
@@ -129,14 +137,14 @@ impl Service {
     }
 
     /// Collects a body into a pooled buffer, never more than [`BODY_LIMIT`] of it.
-    async fn receive(&self, incoming: &mut Incoming) -> Result<OwnedGuard<Vec<u8>>, Refusal> {
+    async fn receive(&self, incoming: &mut Incoming) -> Result<Lent<Vec<u8>>, Refusal> {
         let announced = incoming.size_hint().lower();
         if announced > BODY_LIMIT as u64 {
             return Err(Refusal::TooLarge);
         }
         // The buffer is taken when there is something to put into it.
         let mut frame = incoming.frame().await;
-        let mut body = self.bodies.get_owned();
+        let mut body = self.bodies.get();
         body.reserve(announced as usize + simd_json::INPUT_PADDING);
         while let Some(part) = frame {
             if let Ok(data) = part.map_err(Refusal::Broken)?.into_data() {
@@ -151,7 +159,7 @@ impl Service {
     }
 
     fn refuse(&self, refusal: &Refusal) -> Answer {
-        let mut answer = self.answers.get_owned();
+        let mut answer = self.answers.get();
         summary::write_error(&mut answer, refusal);
         let mut response = respond(refusal.status(), Bytes::from_owner(answer));
         let headers = response.headers_mut();
@@ -184,21 +192,21 @@ impl Service {
 
     /// How many body buffers are lent now.
     pub(crate) fn bodies_in_use(&self) -> usize {
-        let stats = self.bodies.stats();
-        stats.live.saturating_sub(stats.idle)
+        self.bodies.in_use()
     }
 
     /// What has been counted so far.
     pub(crate) fn figures(&self) -> Figures {
         let (allocations, allocated_bytes) = alloc::allocated();
         let pools = vec![
-            PoolFigures::of("bodies", &self.bodies),
-            PoolFigures::of("parsers", &self.parsers),
-            PoolFigures::of("answers", &self.answers),
+            self.bodies.figures("bodies"),
+            self.parsers.figures("parsers"),
+            self.answers.figures("answers"),
         ];
         Figures {
             allocations,
             allocated_bytes,
+            faults: process::faults(),
             rss: process::resident(),
             pools,
         }
@@ -262,6 +270,8 @@ pub(crate) struct Figures {
     pub(crate) allocations: u64,
     /// Their bytes.
     pub(crate) allocated_bytes: u64,
+    /// Page faults so far.
+    pub(crate) faults: Option<u64>,
     /// Memory resident now, and at most so far.
     pub(crate) rss: Option<(u64, u64)>,
     /// In the order in which a request meets them.
@@ -284,8 +294,7 @@ pub(crate) struct PoolFigures {
 }
 
 impl PoolFigures {
-    fn of<T: Send + 'static>(name: &str, pool: &Pool<T, impl Policy<T>>) -> Self {
-        let stats = pool.stats();
+    fn of(name: &str, stats: &Stats) -> Self {
         PoolFigures {
             name: name.to_owned(),
             gets: stats.gets,

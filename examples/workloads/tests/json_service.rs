@@ -7,7 +7,7 @@
 mod service;
 
 use serde_json::Value;
-use service::{BODY_LIMIT, PoolFigures, Service};
+use service::{BODY_LIMIT, PoolFigures, Pooling, Service};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -26,7 +26,7 @@ struct Running {
 }
 
 impl Running {
-    fn start(pooling: bool) -> Self {
+    fn start(pooling: Pooling) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -150,7 +150,7 @@ fn post_push(client: &mut Client) -> Answer {
 
 #[test]
 fn every_payload_gets_a_right_summary_pooled_or_not() {
-    for pooling in [false, true] {
+    for pooling in [Pooling::Off, Pooling::Queue, Pooling::On] {
         let running = Running::start(pooling);
         let mut client = running.connect();
         let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../data");
@@ -202,7 +202,7 @@ fn census(value: &Value, counted: &mut [u64; 5]) {
 
 #[test]
 fn a_batch_is_summarised_element_by_element() {
-    let running = Running::start(true);
+    let running = Running::start(Pooling::On);
     let mut client = running.connect();
     let batch = format!("[{PUSH}, {{\"event\": \"push\", \"payload\": {PUSH}}}, {PUSH}]");
     let answer = client.post(batch.as_bytes());
@@ -219,7 +219,7 @@ fn a_batch_is_summarised_element_by_element() {
 
 #[test]
 fn bad_documents_are_refused_and_the_next_one_is_not() {
-    let running = Running::start(true);
+    let running = Running::start(Pooling::On);
     let mut client = running.connect();
     let cut = &PUSH.as_bytes()[..PUSH.len() / 2];
     let deep = b"[".repeat(100_000);
@@ -256,7 +256,7 @@ fn bad_documents_are_refused_and_the_next_one_is_not() {
 
 #[test]
 fn other_paths_and_methods_are_refused() {
-    let running = Running::start(true);
+    let running = Running::start(Pooling::On);
     let mut client = running.connect();
     assert_refused(&client.send("POST", "/", "", b""), 404, "POST /events");
     assert_refused(&client.send("GET", "/event", "", b""), 404, "POST /events");
@@ -279,7 +279,7 @@ fn other_paths_and_methods_are_refused() {
 
 #[test]
 fn a_body_beyond_the_limit_is_refused_announced_or_not() {
-    let running = Running::start(true);
+    let running = Running::start(Pooling::On);
 
     // Announced: nothing is read into the pool's buffers.
     let mut client = running.connect();
@@ -325,7 +325,7 @@ fn a_body_beyond_the_limit_is_refused_announced_or_not() {
 
 #[test]
 fn an_upload_broken_off_gives_its_buffer_back() {
-    let running = Running::start(true);
+    let running = Running::start(Pooling::On);
     for _ in 0..8 {
         let mut client = running.connect();
         let head = "POST /events HTTP/1.1\r\nHost: test\r\nContent-Length: 100000\r\n\r\n{\"a\":";
@@ -338,7 +338,7 @@ fn an_upload_broken_off_gives_its_buffer_back() {
 
 #[test]
 fn two_cycles_empty_the_pools() {
-    let running = Running::start(true);
+    let running = Running::start(Pooling::On);
     let mut client = running.connect();
     assert_is_push(&post_push(&mut client));
     running.assert_nothing_leaks();
@@ -358,7 +358,7 @@ fn two_cycles_empty_the_pools() {
 
 #[test]
 fn many_connections_at_once_lose_nothing() {
-    let running = Running::start(true);
+    let running = Running::start(Pooling::On);
     std::thread::scope(|scope| {
         for thread in 0..8 {
             let running = &running;
