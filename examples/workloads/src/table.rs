@@ -5,14 +5,13 @@ use crate::program::Scenario;
 use crate::show::{bytes, percent, rate, time, whole};
 use std::fmt::Write;
 
-/// A row: its name, and how a contender's figures show in it.
-type Row = (String, Box<dyn Fn(&Figures) -> Option<String>>);
+/// How a contender's figures show in a row.
+type Cell = Box<dyn Fn(&Figures) -> Option<String>>;
+/// A row: its name and its cells.
+type Row = (String, Cell);
 
 fn rows(unit: &str, first: &Figures) -> Vec<Row> {
-    fn row(
-        name: impl Into<String>,
-        cell: impl Fn(&Figures) -> Option<String> + 'static,
-    ) -> (String, Box<dyn Fn(&Figures) -> Option<String>>) {
+    fn row(name: impl Into<String>, cell: impl Fn(&Figures) -> Option<String> + 'static) -> Row {
         (name.into(), Box::new(cell))
     }
     let quantile = |name: &str, quantile: f64| {
