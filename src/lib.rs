@@ -164,7 +164,9 @@ pub mod docs {
             #[doc = "[mit]: https://github.com/stealpool/stealpool/blob/HEAD/LICENSE-MIT"]
             #[doc = "[recipe-levels]: crate::docs::recipes#compression-contexts-by-level"]
             #[doc = "[recipes]: crate::docs::recipes"]
+            #[doc = "[ecosystem]: crate::docs::ecosystem"]
             #[doc = "[verification]: crate::docs::verification"]
+            #[doc = "[workloads]: crate::docs::workloads"]
             #[doc = "[when-not]: crate::docs::when_not_to_pool"]
             #[doc = ""]
             #[doc = include_str!($file)]
@@ -179,6 +181,7 @@ pub mod docs {
         from_go "../docs/from-go.md"
         from_go_idioms "../docs/from-go-idioms.md"
         when_not_to_pool "../docs/when-not-to-pool.md"
+        workloads "../docs/workloads.md"
         faq "../docs/faq.md"
         design "../docs/design.md"
         verification "../docs/verification.md"
@@ -186,4 +189,8 @@ pub mod docs {
         ageing "../docs/ageing.md"
         benchmarks "../docs/benchmarks.md"
     }
+
+    // Its examples need those crates: they are run as those of `examples/workloads`.
+    #[cfg_attr(not(doctest), doc = include_str!("../docs/ecosystem.md"))]
+    pub mod ecosystem {}
 }
