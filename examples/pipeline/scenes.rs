@@ -96,7 +96,7 @@ fn flow<B: Buffers>(job: &Job<'_>, producers: usize, consumers: usize, stall: bo
         // Each consumer's histogram is there, too: what is smaller than a batch is left out.
         let idle = || alloc::live().saturating_sub(empty) / BATCH as u64 * BATCH as u64;
         figures.retained = settle(idle, || buffers.collect());
-        figures.rss_after = process::resident().map(|(now, _)| now);
+        figures.rss_after = process::resident_without_free_pages();
         over.wait();
         for consumer in consumers {
             figures

@@ -166,7 +166,7 @@ fn churn<S: Scan>(
     figures.faults = process::faults().zip(faults).map(|(now, then)| now - then);
     figures.peak_rss = process::resident().map(|(_, peak)| peak);
     figures.retained = fleet.settle(0);
-    figures.rss_after = process::resident().map(|(now, _)| now);
+    figures.rss_after = process::resident_without_free_pages();
     fleet.complete(figures, searches)
 }
 
@@ -200,7 +200,7 @@ fn burst<S: Scan>() -> Figures {
         figures.seconds = begun.elapsed().as_secs_f64();
         figures.peak_rss = process::resident().map(|(_, peak)| peak);
         figures.retained = fleet.settle(own);
-        figures.rss_after = process::resident().map(|(now, _)| now);
+        figures.rss_after = process::resident_without_free_pages();
         ended.wait();
     });
     figures.operations = (HOLDERS * FEW) as u64;
@@ -289,7 +289,7 @@ fn pass<S: Scan, G: Send>(
         figures.seconds = begun.elapsed().as_secs_f64();
         figures.peak_rss = process::resident().map(|(_, peak)| peak);
         figures.retained = fleet.settle(0);
-        figures.rss_after = process::resident().map(|(now, _)| now);
+        figures.rss_after = process::resident_without_free_pages();
         drop(rested);
         giver.join().expect("the giver panicked");
     });

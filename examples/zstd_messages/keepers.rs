@@ -7,8 +7,11 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use stealpool::{Builder, KeyedPool, Policy, Recycle};
 
-/// What all contexts of the pool together may weigh while they are idle.
+/// What all contexts of the pool together may weigh while they are idle: none of the large ones fits.
 pub(crate) const BUDGET: usize = 32 << 20;
+
+/// The same, with room for two of the large ones.
+pub(crate) const AMPLE: usize = 160 << 20;
 
 /// Lends contexts.
 pub(crate) trait Keeper<C: Context>: Sync {
@@ -41,12 +44,12 @@ impl<C: Context> Policy<Counted<C>> for ForLevel {
     }
 }
 
-/// A pool for each level, under one bound.
-pub(crate) struct Pooled<C: Context>(KeyedPool<i32, Counted<C>, ForLevel>);
+/// A pool for each level, under one bound in bytes.
+pub(crate) struct Pooled<C: Context, const BOUND: usize>(KeyedPool<i32, Counted<C>, ForLevel>);
 
-impl<C: Context> Keeper<C> for Pooled<C> {
+impl<C: Context, const BOUND: usize> Keeper<C> for Pooled<C, BOUND> {
     fn new() -> Self {
-        let settings = Builder::new().idle_bytes(BUDGET).collect_manually();
+        let settings = Builder::new().idle_bytes(BOUND).collect_manually();
         Pooled(KeyedPool::with_settings(settings, |&level| ForLevel(level)))
     }
 

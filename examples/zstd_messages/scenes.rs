@@ -1,7 +1,7 @@
 //! The scenarios, each the same for every contender.
 
 use crate::context::{Compressor, Context, Counted, Decompressor, STREAMED, created, live_bytes};
-use crate::keepers::{BUDGET, Fresh, Keeper, Locked, Pooled, ThreadLocal};
+use crate::keepers::{AMPLE, BUDGET, Fresh, Keeper, Locked, Pooled, ThreadLocal};
 use crate::messages;
 use std::hint::black_box;
 use stealpool_workloads::{Figures, Job, Load, settle};
@@ -38,8 +38,12 @@ fn keep<C: Context>(
 ) -> Option<Figures> {
     match job.contender {
         "stealpool" => {
-            let figures = drive::<C, Pooled<C>>(job, messages, threads, level);
+            let figures = drive::<C, Pooled<C, BUDGET>>(job, messages, threads, level);
             Some(figures.with("bound on what is idle", BUDGET as f64, true))
+        }
+        "stealpool, ample" if job.scenario == "mixed" => {
+            let figures = drive::<C, Pooled<C, AMPLE>>(job, messages, threads, level);
+            Some(figures.with("bound on what is idle", AMPLE as f64, true))
         }
         "context per message" => Some(drive::<C, Fresh>(job, messages, threads, level)),
         "thread-local" => Some(drive::<C, ThreadLocal>(job, messages, threads, level)),

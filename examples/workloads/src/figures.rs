@@ -27,7 +27,7 @@ pub struct Figures {
     pub peak_rss: Option<u64>,
     /// What lies idle after the load.
     pub retained: Option<Retained>,
-    /// Resident memory after two cycles.
+    /// Resident memory after two cycles, without the pages that the allocator keeps free.
     pub rss_after: Option<u64>,
     /// What only this program measures.
     pub extra: Vec<Extra>,

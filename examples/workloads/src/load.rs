@@ -85,7 +85,7 @@ impl Load {
             figures.faults = process::faults().zip(faults).map(|(now, then)| now - then);
             figures.peak_rss = process::resident().map(|(_, peak)| peak);
             figures.retained = rest(own);
-            figures.rss_after = process::resident().map(|(now, _)| now);
+            figures.rss_after = process::resident_without_free_pages();
             over.wait();
             // This thread may come to run late: the workers' clocks count.
             let mut span: Option<(Instant, Instant)> = None;

@@ -11,6 +11,17 @@ pub fn resident() -> Option<(u64, u64)> {
     Some((bytes("VmRSS:")?, bytes("VmHWM:")?))
 }
 
+/// The memory resident once the allocator has given back what it keeps for later, where it can be asked to
+/// (glibc). A `stealpool::Collector` asks it likewise.
+pub fn resident_without_free_pages() -> Option<u64> {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: takes an integer, may be called at any time, and touches free memory only.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+    resident().map(|(now, _)| now)
+}
+
 /// Page faults so far that needed no disk.
 pub fn faults() -> Option<u64> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
