@@ -13,13 +13,10 @@
 //! unless the pool itself is being dropped and this thread is the last to let go of it.
 //! From that moment on the thread has no worker, and the pool uses its shared store.
 
-use crate::interior::dispose;
-use crate::roster::{self, Member, PoolId};
+use crate::roster::{self, PoolId};
 use crate::sync::local::{self, thread_local};
 use std::cell::Cell;
-use std::panic::catch_unwind;
 use std::ptr::{self, NonNull};
-use std::sync::Arc;
 
 /// A thread's place in one pool.
 #[derive(Clone, Copy)]
@@ -304,20 +301,9 @@ impl Drop for Leave {
             table.take_all()
         });
         for seat in seats {
-            if let Some(member) = find_quietly(PoolId::from_raw(seat.id)) {
+            if let Some(member) = roster::find(PoolId::from_raw(seat.id)) {
                 member.leave(seat.index as usize, seat.tenancy);
             }
-        }
-    }
-}
-
-/// A live pool. Looking one up pins the epoch, which may run what others in this process have
-/// deferred; a panic of theirs must not leave a thread's end. Each is run once, so this ends.
-fn find_quietly(id: PoolId) -> Option<Arc<dyn Member>> {
-    loop {
-        match catch_unwind(|| roster::find(id)) {
-            Ok(member) => return member,
-            Err(payload) => dispose(payload),
         }
     }
 }

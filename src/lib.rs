@@ -65,7 +65,7 @@ mod pressure;
 mod recycle;
 mod rental;
 #[cfg(not(loom))]
-#[expect(unsafe_code, reason = "entries are reclaimed through crossbeam-epoch")]
+#[expect(unsafe_code, reason = "who settles in a berth, and leaves it once")]
 mod roster;
 #[cfg(not(loom))]
 mod upkeep;

@@ -100,7 +100,8 @@ impl<T: Send + 'static> Link<T> {
             Ok(_) => unsafe { &*raw },
             Err(theirs) => {
                 if let Some(id) = id {
-                    roster::exit(id);
+                    // SAFETY: entered above, and known to nobody else.
+                    unsafe { roster::exit(id) };
                 }
                 // SAFETY: `raw` was not published.
                 drop(unsafe { Arc::from_raw(raw) });
@@ -148,7 +149,8 @@ impl<T> Link<T> {
         let interior = unsafe { Arc::from_raw(interior) };
         let id = interior.id();
         if id != 0 {
-            roster::exit(PoolId::from_raw(id));
+            // SAFETY: the number that `open` was given; `&mut self` took the interior, so this is once.
+            unsafe { roster::exit(PoolId::from_raw(id)) };
             current::forget(id);
         }
         interior.engine.close();

@@ -8,6 +8,8 @@ use crate::budget::Budget;
 use crate::engine::{Engine, Plan};
 use crate::grave::Grave;
 use crate::object::{Chain, Object};
+use crate::sync::berth::Berth;
+use crate::sync::buckets::Buckets;
 use crate::sync::deque;
 use crate::sync::doze::Doze;
 use crate::worker::{Owner, Tenancy};
@@ -224,6 +226,57 @@ impl<T> Graveyard<T> {
     /// Takes a batch.
     pub fn take(&self) -> Vec<Held<T>> {
         self.0.take().map(Core::held).unwrap_or_default()
+    }
+}
+
+/// Append-only storage, of whose heads one is near.
+#[derive(Debug)]
+pub struct Rows<T>(Buckets<T, 1>);
+
+impl<T> Rows<T> {
+    /// Empty storage.
+    #[expect(clippy::new_without_default, reason = "as the real one")]
+    pub fn new() -> Self {
+        Rows(Buckets::new())
+    }
+
+    /// The entry at `i`, if it was made.
+    pub fn get(&self, i: usize) -> Option<&T> {
+        self.0.get(i)
+    }
+
+    /// The entry at `i`; made if need be.
+    pub fn get_or_grow(&self, i: usize, make: impl Fn() -> T) -> &T {
+        self.0.get_or_grow(i, make).expect("a small number")
+    }
+}
+
+/// A place that is looked at while its content leaves.
+#[derive(Debug)]
+pub struct Place<T>(Berth<T>);
+
+impl<T> Place<T> {
+    /// A vacant one.
+    #[expect(clippy::new_without_default, reason = "as the real one")]
+    pub fn new() -> Self {
+        Place(Berth::new())
+    }
+
+    /// Puts the content in, which must be out again before the next.
+    pub fn settle(&self, content: T) {
+        // SAFETY: a model settles it when it has the last content in hand, and one thread at a time.
+        unsafe { self.0.settle(content) }
+    }
+
+    /// Looks; also gives the content, if it left meanwhile and nobody else looks.
+    pub fn look<R>(&self, f: impl FnOnce(&T) -> R) -> (Option<R>, Option<T>) {
+        self.0.look(f)
+    }
+
+    /// Lets nobody new look; gives the content, if nobody looks.
+    pub fn leave(&self) -> Option<T> {
+        // SAFETY: a model calls it once for each time that it settles it.
+        unsafe { self.0.leave() }
     }
 }
 

@@ -125,7 +125,7 @@ impl<T> Registry<T> {
         // Acquire: pairs with the AcqRel in `join`.
         self.joined
             .load(Acquire)
-            .min(Buckets::<Worker<T>>::CAPACITY)
+            .min(<Buckets<Worker<T>>>::CAPACITY)
     }
 
     /// To be called after an owner has pushed: makes the push known to thieves.

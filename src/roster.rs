@@ -1,8 +1,10 @@
 //! Every live pool of the process, for `collect_all` and for threads that end.
 //!
 //! A pool is named by a number that is never used again: a serial number, with the place in the
-//! roster in its high bits. Places are used again, through a free list. Readers pin an epoch while
-//! they turn an entry into a strong reference, so a pool may leave at any time; nobody waits.
+//! roster in its high bits. Places are used again, through a free list. An entry is a [`Berth`]'s content:
+//! a pool may leave while others turn its entry into a strong reference; nobody waits. No epoch is
+//! pinned: a thread's first pin makes it a member of crossbeam-epoch's collector, which for a thread that
+//! lives for twenty gets costs more than all of them.
 //!
 //! The free list is a Treiber stack over places that are never freed; its head carries a tag that
 //! counts up, so a place that comes and goes between a load and an exchange is noticed.
@@ -10,9 +12,9 @@
 use crate::idle_budget;
 use crate::interior::{Payload, first_of, go_on};
 use crate::stats::{Collected, Stats};
+use crate::sync::berth::Berth;
 use crate::sync::buckets::Buckets;
 use crate::sync::chaos::point;
-use crossbeam_epoch::{self as epoch, Atomic, Owned};
 use std::mem;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
@@ -80,7 +82,7 @@ struct Entry {
 struct Place {
     /// The tenant's number, or 0.
     id: AtomicU64,
-    entry: Atomic<Entry>,
+    entry: Berth<Entry>,
     /// In the free list: the place below, plus one.
     below: AtomicU32,
 }
@@ -89,7 +91,7 @@ impl Place {
     fn new() -> Self {
         Place {
             id: AtomicU64::new(0),
-            entry: Atomic::null(),
+            entry: Berth::new(),
             below: AtomicU32::new(0),
         }
     }
@@ -123,36 +125,29 @@ pub(crate) fn enter(member: Weak<dyn Member>) -> Option<PoolId> {
         ROSTER.release_place(index);
         return None;
     };
-    // Release: pairs with the Acquire in `member_at`; the entry is built.
-    place.entry.store(Owned::new(Entry { id, member }), Release);
+    // SAFETY: the place is ours alone since it came off the free list, or was never used; it went there
+    // after its last entry had been taken out.
+    unsafe { place.entry.settle(Entry { id, member }) };
     // Release: a thread that reads this number finds the entry.
     place.id.store(id.get(), Release);
     Some(id)
 }
 
-/// Removes a pool; to be called once for each [`enter`].
-pub(crate) fn exit(id: PoolId) {
+/// Removes a pool.
+///
+/// # Safety
+///
+/// [`enter`] gave this number, and this is the one call for it.
+pub(crate) unsafe fn exit(id: PoolId) {
     let Some(place) = ROSTER.places.get(id.place()) else {
         return;
     };
     // Release: what comes after in this thread is not for readers of the old number.
     place.id.store(0, Release);
-    let nested = epoch::is_pinned();
-    let guard = epoch::pin();
-    // AcqRel: pairs with the Release in `enter` and the Acquire in `member_at`.
-    let entry = place.entry.swap(epoch::Shared::null(), AcqRel, &guard);
-    if !entry.is_null() {
-        // SAFETY: the entry was just unlinked, by the one call of `exit` for it; who still reads it
-        // has been pinned since before.
-        unsafe { guard.defer_destroy(entry) };
+    // SAFETY: `enter` has settled it, and this is the one call of `exit` since.
+    if unsafe { place.entry.leave() }.is_some() {
+        ROSTER.release_place(id.place());
     }
-    // Pools are dropped rarely: better now than when the thread's bag is full. But not in the middle of
-    // what was deferred: that may be the end of another pool, and each would begin within the last.
-    if !nested {
-        guard.flush();
-    }
-    drop(guard);
-    ROSTER.release_place(id.place());
 }
 
 /// Whether the pool of this number is alive.
@@ -219,15 +214,14 @@ pub(crate) fn members() -> impl Iterator<Item = Arc<dyn Member>> {
 impl Roster {
     fn member_at(&self, index: usize, id: Option<PoolId>) -> Option<Arc<dyn Member>> {
         let place = self.places.get(index)?;
-        let guard = epoch::pin();
-        // Acquire: pairs with the Release in `enter`.
-        let entry = place.entry.load(Acquire, &guard);
-        // SAFETY: an entry that was linked while we are pinned is not freed before we unpin.
-        let entry = unsafe { entry.as_ref() }?;
-        if id.is_some_and(|id| id != entry.id) {
-            return None;
+        let (member, left) = place.entry.look(|entry| {
+            let meant = id.is_none_or(|id| id == entry.id);
+            meant.then(|| entry.member.upgrade()).flatten()
+        });
+        if left.is_some() {
+            self.release_place(index);
         }
-        entry.member.upgrade()
+        member.flatten()
     }
 
     fn free_place(&self) -> Option<usize> {
@@ -249,7 +243,7 @@ impl Roster {
         }
         // AcqRel: pairs with the Acquire in `collect_all`.
         let index = self.used.fetch_add(1, AcqRel);
-        if index >= Buckets::<Place>::CAPACITY {
+        if index >= <Buckets<Place>>::CAPACITY {
             // Relaxed: only undoes the reservation.
             self.used.fetch_sub(1, Relaxed);
             return None;

@@ -6,8 +6,8 @@ use common::{Puppet, in_child, scaled};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::AtomicIsize;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicIsize, AtomicUsize};
 use std::thread;
 use std::time::Duration;
 use stealpool::{Builder, Guard, Policy, Pool, Stats, policy};
@@ -16,6 +16,9 @@ struct Counting;
 
 /// Bytes alive in the process.
 static LIVE: AtomicIsize = AtomicIsize::new(0);
+
+/// Bytes ever allocated in the process.
+static EVER: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     /// Allocations made by this thread.
@@ -27,6 +30,7 @@ unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         MADE.with(|made| made.set(made.get() + 1));
         LIVE.fetch_add(layout.size() as isize, Relaxed);
+        EVER.fetch_add(layout.size(), Relaxed);
         // SAFETY: as our caller promised.
         unsafe { System.alloc(layout) }
     }
@@ -101,6 +105,34 @@ fn warm_loop(settings: Builder, held: usize) -> (usize, Stats) {
     let stats = pool.stats();
     assert_eq!(stats.creates, creates, "{held} held: {stats}");
     (count, stats)
+}
+
+/// A thread that lives for one get has a table of seats made for it, and no more: above all nothing of
+/// crossbeam-epoch's, whose part of a thread is two kilobytes.
+#[test]
+fn a_thread_of_one_get_allocates_little() {
+    in_child("a_thread_of_one_get_allocates_little", || {
+        let pool = Builder::new().collect_manually().build(plain());
+        let threads = |use_it: bool| {
+            let before = EVER.load(Relaxed);
+            for _ in 0..100 {
+                let body = || use_it.then(|| pool.get()[0]);
+                assert_eq!(
+                    thread::scope(|scope| scope.spawn(body).join()).unwrap(),
+                    use_it.then_some(0)
+                );
+            }
+            EVER.load(Relaxed) - before
+        };
+        threads(true);
+        let (idle, used) = (threads(false), threads(true));
+        assert_eq!(pool.stats().creates, 1);
+        assert!(
+            used - idle <= 100 * 300,
+            "{} bytes a thread",
+            (used - idle) / 100
+        );
+    });
 }
 
 /// With one object held at a time and with several; from the private slot and from the deque.

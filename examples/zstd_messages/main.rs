@@ -23,7 +23,7 @@ const PROGRAM: Program = Program {
     name: "zstd_messages",
     about: "\
 Small messages through zstd: contexts in stealpool, one for each message, one for each thread and level,
-and in a list behind a lock. "ample" is stealpool with a bound that has room for two of the large contexts. What is retained is the sum of zstd's own `sizeof` of all contexts.
+and in a list behind a lock. `ample` is stealpool with a bound that has room for two of the large contexts. What is retained is the sum of zstd's own `sizeof` of all contexts.
 ",
     unit: "messages",
     scenarios: &[

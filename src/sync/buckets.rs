@@ -9,6 +9,10 @@
 //! needs no pin and no lock. Doubling every second bucket instead of every one wastes at most a
 //! third of the entries, which counts when thousands of pools meet a hundred threads. The shape is
 //! that of `thread_local` and of seize's `raw/tls`.
+//!
+//! The heads of the first `NEAR` buckets are in the structure, room for 16 entries; those of all others in an
+//! array that is made when one of them is needed, likewise by one compare-exchange. Most pools have few
+//! workers, and would pay for 46 heads in each of six such structures.
 
 use super::atomic::AtomicPtr;
 use super::atomic::Ordering::{AcqRel, Acquire};
@@ -19,9 +23,13 @@ const BUCKETS: usize = 46;
 
 /// An append-only array of `T` that grows without moving.
 #[derive(Debug)]
-pub(crate) struct Buckets<T> {
-    heads: [AtomicPtr<T>; BUCKETS],
+pub(crate) struct Buckets<T, const NEAR: usize = 8> {
+    near: [AtomicPtr<T>; NEAR],
+    /// The heads of the other buckets, each where its number says; null until one is needed.
+    far: AtomicPtr<Far<T>>,
 }
+
+type Far<T> = [AtomicPtr<T>; BUCKETS];
 
 /// Where index `i` lives: its bucket, that bucket's size, and the offset in it.
 fn place(i: usize) -> (usize, usize, usize) {
@@ -39,7 +47,7 @@ fn size(bucket: usize) -> usize {
     1 << (bucket / 2).saturating_sub(1)
 }
 
-impl<T> Buckets<T> {
+impl<T, const NEAR: usize> Buckets<T, NEAR> {
     /// Indices are below this.
     pub(crate) const CAPACITY: usize = 1 << (BUCKETS / 2);
 
@@ -47,7 +55,8 @@ impl<T> Buckets<T> {
     #[cfg(not(loom))]
     pub(crate) const fn new() -> Self {
         Buckets {
-            heads: [const { AtomicPtr::new(ptr::null_mut()) }; BUCKETS],
+            near: [const { AtomicPtr::new(ptr::null_mut()) }; NEAR],
+            far: AtomicPtr::new(ptr::null_mut()),
         }
     }
 
@@ -55,8 +64,39 @@ impl<T> Buckets<T> {
     #[cfg(loom)]
     pub(crate) fn new() -> Self {
         Buckets {
-            heads: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
+            near: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
+            far: AtomicPtr::new(ptr::null_mut()),
         }
+    }
+
+    /// Where the head of a bucket is kept, if there is such a place yet.
+    #[inline]
+    fn head(&self, bucket: usize) -> Option<&AtomicPtr<T>> {
+        if bucket < NEAR {
+            return self.near.get(bucket);
+        }
+        // Acquire: pairs with the Release of the exchange in `head_or_grow`; the heads are null at least.
+        let far = self.far.load(Acquire);
+        // SAFETY: a non-null pointer is a boxed array that is freed in `drop` only, which has `&mut self`.
+        unsafe { far.as_ref() }?.get(bucket)
+    }
+
+    /// Where the head of a bucket is kept; makes room for it first when there is none.
+    fn head_or_grow(&self, bucket: usize) -> Option<&AtomicPtr<T>> {
+        if let Some(head) = self.head(bucket) {
+            return Some(head);
+        }
+        let heads: Far<T> = std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut()));
+        let fresh = Box::into_raw(Box::new(heads));
+        // Release: publishes the heads. Acquire: a loser uses the winner's.
+        let won = self
+            .far
+            .compare_exchange(ptr::null_mut(), fresh, AcqRel, Acquire);
+        if won.is_err() {
+            // SAFETY: `fresh` came from `Box::into_raw` above and was not published.
+            drop(unsafe { Box::from_raw(fresh) });
+        }
+        self.head(bucket)
     }
 
     /// The entry at `i`, if its bucket exists.
@@ -64,7 +104,7 @@ impl<T> Buckets<T> {
     pub(crate) fn get(&self, i: usize) -> Option<&T> {
         let (bucket, _, offset) = place(i);
         // Acquire: pairs with the Release of the exchange in `get_or_grow`; the entries are built.
-        let head = self.heads.get(bucket)?.load(Acquire);
+        let head = self.head(bucket)?.load(Acquire);
         if head.is_null() {
             return None;
         }
@@ -87,15 +127,11 @@ impl<T> Buckets<T> {
             return Some(entry);
         }
         let (bucket, size, _) = place(i);
+        let head = self.head_or_grow(bucket)?;
         let fresh: Box<[T]> = (0..size).map(|_| make()).collect();
         let fresh = Box::into_raw(fresh);
         // Release: publishes the entries to every `get`. Acquire: a loser reads the winner's.
-        let won = self.heads[bucket].compare_exchange(
-            ptr::null_mut(),
-            fresh.cast::<T>(),
-            AcqRel,
-            Acquire,
-        );
+        let won = head.compare_exchange(ptr::null_mut(), fresh.cast::<T>(), AcqRel, Acquire);
         if won.is_err() {
             // SAFETY: `fresh` came from `Box::into_raw` above and was not published.
             drop(unsafe { Box::from_raw(fresh) });
@@ -104,17 +140,38 @@ impl<T> Buckets<T> {
     }
 }
 
-impl<T> Drop for Buckets<T> {
+/// Frees the entries of a bucket, if it was made.
+///
+/// # Safety
+///
+/// Nobody uses them any more, and this is the one call for this bucket.
+unsafe fn free<T>(bucket: usize, head: &AtomicPtr<T>) {
+    // Acquire: pairs with the exchange that published the bucket.
+    let head = head.load(Acquire);
+    if !head.is_null() {
+        let slice = ptr::slice_from_raw_parts_mut(head, size(bucket));
+        // SAFETY: `head` is the start of the boxed slice of this bucket's size that `get_or_grow`
+        // published, and the caller says that nobody reads it any more.
+        drop(unsafe { Box::from_raw(slice) });
+    }
+}
+
+impl<T, const NEAR: usize> Drop for Buckets<T, NEAR> {
     fn drop(&mut self) {
-        for (bucket, head) in self.heads.iter().enumerate() {
-            // Acquire: pairs with the exchange that published the bucket.
-            let head = head.load(Acquire);
-            if !head.is_null() {
-                let slice = ptr::slice_from_raw_parts_mut(head, size(bucket));
-                // SAFETY: `head` is the start of the boxed slice of this bucket's size that
-                // `get_or_grow` published, and `&mut self` means that nobody reads it any more.
-                drop(unsafe { Box::from_raw(slice) });
-            }
+        for (bucket, head) in self.near.iter().enumerate() {
+            // SAFETY: `&mut self` ends all use, and each bucket comes once.
+            unsafe { free(bucket, head) };
+        }
+        // Acquire: pairs with the exchange that published the array.
+        let far = self.far.load(Acquire);
+        if far.is_null() {
+            return;
+        }
+        // SAFETY: a boxed array that `head_or_grow` published; `&mut self` ends all use.
+        let far = unsafe { Box::from_raw(far) };
+        for (bucket, head) in far.iter().enumerate() {
+            // SAFETY: as above; the heads of near buckets are null here.
+            unsafe { free(bucket, head) };
         }
     }
 }
@@ -122,6 +179,8 @@ impl<T> Drop for Buckets<T> {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+    use std::thread;
 
     #[test]
     fn places_are_dense_and_distinct() {
@@ -136,13 +195,13 @@ mod tests {
                 (bucket, offset + 1)
             };
         }
-        let (last, entries, offset) = place(Buckets::<u8>::CAPACITY - 1);
+        let (last, entries, offset) = place(<Buckets<u8>>::CAPACITY - 1);
         assert_eq!((last, offset), (BUCKETS - 1, entries - 1));
     }
 
     #[test]
     fn entries_never_move() {
-        let buckets = Buckets::<u64>::new();
+        let buckets = <Buckets<u64>>::new();
         assert!(buckets.get(0).is_none());
         let first: *const u64 = buckets.get_or_grow(0, || 7).unwrap();
         for i in 1..1000 {
@@ -151,8 +210,33 @@ mod tests {
         assert!(std::ptr::eq(first, buckets.get(0).unwrap()));
         assert!(
             buckets
-                .get_or_grow(Buckets::<u64>::CAPACITY, || 7)
+                .get_or_grow(<Buckets<u64>>::CAPACITY, || 7)
                 .is_none()
         );
+    }
+
+    /// Entries on both sides of the heads' border, from threads that race to make them; each is made by one, and
+    /// all of them end with the whole.
+    #[test]
+    fn buckets_near_and_far() {
+        struct Entry(usize, Arc<()>);
+        let (buckets, alive) = (<Buckets<Entry>>::new(), Arc::new(()));
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for i in 0..200 {
+                        let entry = buckets.get_or_grow(i, || Entry(i, Arc::clone(&alive)));
+                        let entry = entry.expect("below the capacity");
+                        assert!(place(entry.0).0 == place(i).0 && Arc::ptr_eq(&entry.1, &alive));
+                        assert!(ptr::eq(entry, buckets.get(i).unwrap()));
+                    }
+                });
+            }
+        });
+        let made = (0..).map_while(|i| buckets.get(i)).count();
+        assert!(made >= 200);
+        assert_eq!(Arc::strong_count(&alive), made + 1);
+        drop(buckets);
+        assert_eq!(Arc::strong_count(&alive), 1);
     }
 }

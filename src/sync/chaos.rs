@@ -5,7 +5,7 @@
 
 /// Every point, so that a test can visit each of them.
 #[cfg(stealpool_chaos)]
-pub const POINTS: [&str; 28] = [
+pub const POINTS: [&str; 30] = [
     "slot: inside",
     "slot: looked",
     "slot: leaving",
@@ -34,6 +34,8 @@ pub const POINTS: [&str; 28] = [
     "shared: pushed",
     "worker: visiting",
     "roster: entered",
+    "berth: looking",
+    "berth: leaving",
 ];
 
 #[cfg(stealpool_chaos)]

@@ -8,6 +8,7 @@
 //! * memory that one party at a time may touch carries a [`Witness`], which is nothing in a real
 //!   build and an access-checked cell under loom.
 
+pub(crate) mod berth;
 pub(crate) mod buckets;
 pub(crate) mod chaos;
 pub(crate) mod deque;

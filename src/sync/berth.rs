@@ -1,0 +1,112 @@
+//! A place whose content may leave while others look at it: whoever goes last takes it out.
+//!
+//! ```text
+//!               settle                 leave                  the last one out
+//!   vacant ───────────────▶ settled ───────────────▶ leaving ───────────────────▶ vacant
+//! ```
+//!
+//! The state and the number of those who look are one word, so a look is one addition to enter and one
+//! subtraction to go. Nobody waits: who enters a place that is not settled touches nothing and goes again.
+//!
+//! **Invariant.** The content is there while the word says `SETTLED` or `LEAVING`. Only who entered while it
+//! said `SETTLED` looks at it, and is counted for as long; only who turns `LEAVING` without a count into
+//! nothing takes it out, and one exchange decides who that is. Every change of the word is a
+//! read-modify-write, so all of them from `settle` on are one release sequence.
+
+use super::atomic::AtomicUsize;
+use super::atomic::Ordering::{Acquire, Relaxed, Release};
+use super::chaos::point;
+use std::cell::UnsafeCell;
+
+/// Somebody may look.
+const SETTLED: usize = 1;
+/// Nobody new may look.
+const LEAVING: usize = 2;
+/// One who looks.
+const LOOK: usize = 4;
+
+/// Room for one `T`, looked at by many, left to nobody.
+#[derive(Debug)]
+pub(crate) struct Berth<T> {
+    word: AtomicUsize,
+    content: UnsafeCell<Option<T>>,
+}
+
+// SAFETY: looks give `&T` to several threads, and the last one out takes the `T` to another than put it in.
+unsafe impl<T: Send + Sync> Sync for Berth<T> {}
+
+impl<T> Berth<T> {
+    /// A vacant one.
+    pub(crate) fn new() -> Self {
+        Berth {
+            word: AtomicUsize::new(0),
+            content: UnsafeCell::new(None),
+        }
+    }
+
+    /// Puts the content in.
+    ///
+    /// # Safety
+    ///
+    /// The berth is vacant, its last content was taken out by what happens-before this, and no other call of
+    /// `settle` overlaps.
+    pub(crate) unsafe fn settle(&self, content: T) {
+        // SAFETY: nobody looks at a vacant berth's content, and the caller is the only one to settle.
+        unsafe { *self.content.get() = Some(content) };
+        // Release: who finds it settled finds the content.
+        self.word.fetch_add(SETTLED, Release);
+    }
+
+    /// Shows the content to `f`, if there is any. Also gives the content itself, if it left meanwhile and
+    /// this was the last look at it. `f` must not panic: the content would never leave.
+    pub(crate) fn look<R>(&self, f: impl FnOnce(&T) -> R) -> (Option<R>, Option<T>) {
+        // Acquire: pairs with the Release in `settle`.
+        let before = self.word.fetch_add(LOOK, Acquire);
+        point("berth: looking");
+        let seen = if before & SETTLED == 0 {
+            None
+        } else {
+            // SAFETY: entered while it was settled and counted since, so the content stays, and nobody writes.
+            let content = unsafe { &*self.content.get() };
+            content.as_ref().map(f)
+        };
+        // Release: what was looked at is not taken out before.
+        let after = self.word.fetch_sub(LOOK, Release) - LOOK;
+        (
+            seen,
+            if after == LEAVING {
+                self.last_out()
+            } else {
+                None
+            },
+        )
+    }
+
+    /// Lets nobody new look, and takes the content out, unless somebody still looks who will.
+    ///
+    /// # Safety
+    ///
+    /// The berth is settled, and this is the one call of `leave` since.
+    pub(crate) unsafe fn leave(&self) -> Option<T> {
+        // Relaxed: publishes nothing of its own, and passes on what was released before.
+        let before = self.word.fetch_add(LEAVING - SETTLED, Relaxed);
+        point("berth: leaving");
+        if before == SETTLED {
+            self.last_out()
+        } else {
+            None
+        }
+    }
+
+    /// Takes the content out, for one of those who saw that nobody looks any more.
+    fn last_out(&self) -> Option<T> {
+        // Acquire: pairs with the Release of all who looked. Relaxed: somebody came in meanwhile, or another
+        // was faster; both say that it is not for us.
+        self.word
+            .compare_exchange(LEAVING, 0, Acquire, Relaxed)
+            .ok()?;
+        // SAFETY: of all who saw `LEAVING` alone, the exchange chose this one; nobody looks at what is not
+        // settled, and nobody settles before this one has told.
+        unsafe { (*self.content.get()).take() }
+    }
+}
