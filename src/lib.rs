@@ -2,6 +2,7 @@
 //!
 #![cfg_attr(not(loom), doc = include_str!("../docs/crate.md"))]
 #![deny(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     loom,
     allow(dead_code, reason = "the models drive the core, not the whole pool")
@@ -165,6 +166,9 @@ pub mod docs {
             #[doc = "[recipe-levels]: crate::docs::recipes#compression-contexts-by-level"]
             #[doc = "[recipes]: crate::docs::recipes"]
             #[doc = "[ecosystem]: crate::docs::ecosystem"]
+            #[doc = "[policy]: crate::docs::policy"]
+            #[doc = "[contributing]: https://github.com/stealpool/stealpool/blob/HEAD/CONTRIBUTING.md"]
+            #[doc = "[security]: https://github.com/stealpool/stealpool/blob/HEAD/SECURITY.md"]
             #[doc = "[verification]: crate::docs::verification"]
             #[doc = "[workloads]: crate::docs::workloads"]
             #[doc = "[when-not]: crate::docs::when_not_to_pool"]
@@ -188,6 +192,7 @@ pub mod docs {
         faults "../docs/faults.md"
         ageing "../docs/ageing.md"
         benchmarks "../docs/benchmarks.md"
+        policy "../docs/policy.md"
     }
 
     // Its examples need those crates: they are run as those of `examples/workloads`.

@@ -7,8 +7,8 @@ use crate::service::{Figures, PoolFigures};
 use stealpool_workloads::show::{self, whole};
 
 const FOOTNOTE: &str = "
-* The pools hold nothing then. What is freed the allocator may keep for itself; glibc gives large
-  blocks back at once if GLIBC_TUNABLES=glibc.malloc.mmap_threshold=262144 is set.
+* The pools hold nothing then, and glibc was asked for its free pages. It returns whole pages only, and large
+  blocks at once if GLIBC_TUNABLES=glibc.malloc.mmap_threshold=262144 is set.
 ";
 
 /// Everything that was measured.

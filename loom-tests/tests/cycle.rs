@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Bound, Item, assert_conserved, core, explore, touch};
+use common::{Bound, Item, assert_conserved, core, explore, explore_broken, touch};
 use loom::sync::atomic::AtomicBool;
 use loom::sync::atomic::Ordering::{Acquire, Release};
 use loom::thread;
@@ -216,4 +216,27 @@ fn a_bound_is_never_exceeded() {
             assert_conserved(&core, held, 6);
         },
     );
+}
+
+/// A collector that turns the generation once more than it says: what was just put dies in its first cycle,
+/// and that must be seen.
+#[test]
+fn a_turn_too_many_is_seen() {
+    explore_broken("cycle: put, get || a cycle that turns twice", || {
+        let core = core();
+        let me = core.join();
+        put(&me, 0);
+        let other = Arc::clone(&core);
+        let collector = thread::spawn(move || {
+            let mut dead = other.cycle();
+            dead.extend(other.cycle());
+            dead
+        });
+        let mut held: Vec<_> = me.get().into_iter().collect();
+        let dead = collector.join().unwrap();
+        assert!(dead.is_empty(), "put in this very cycle");
+        held.extend(dead);
+        me.leave();
+        assert_conserved(&core, held, 1);
+    });
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Bound, Item, assert_conserved, explore, touch};
+use common::{Bound, Item, assert_conserved, explore, explore_broken, touch};
 use loom::thread;
 use std::sync::Arc;
 use stealpool::model::{Core, Held, Seat};
@@ -231,4 +231,31 @@ fn two_collectors_and_a_worker() {
             );
         },
     );
+}
+
+/// A thief that keeps an object and does not say so: the count at the end must see it.
+#[test]
+fn an_object_kept_in_secret_is_seen() {
+    explore_broken("whole: put, get || steal, forget", || {
+        let forgetful: Part = |core| {
+            work(core, |me| {
+                me.get().into_iter().for_each(std::mem::forget);
+                Vec::new()
+            })
+        };
+        play(
+            Core::new(1, u64::MAX),
+            |core| {
+                work(core, |me| {
+                    let mut held = put(me, 0);
+                    held.extend(put(me, 1));
+                    held
+                })
+            },
+            [forgetful, |core| {
+                work(core, |me| me.get().into_iter().collect())
+            }],
+            2,
+        );
+    });
 }

@@ -183,11 +183,12 @@ impl Service {
         respond(StatusCode::OK, answer.into())
     }
 
-    /// One ageing cycle of each pool.
+    /// One ageing cycle of each pool; what is free then goes back to the system, as a Collector has it.
     pub(crate) fn cycle(&self) {
         self.bodies.collect();
         self.parsers.collect();
         self.answers.collect();
+        process::give_back_free_pages();
     }
 
     /// How many body buffers are lent now.

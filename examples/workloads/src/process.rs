@@ -11,14 +11,19 @@ pub fn resident() -> Option<(u64, u64)> {
     Some((bytes("VmRSS:")?, bytes("VmHWM:")?))
 }
 
-/// The memory resident once the allocator has given back what it keeps for later, where it can be asked to
-/// (glibc). A `stealpool::Collector` asks it likewise.
-pub fn resident_without_free_pages() -> Option<u64> {
+/// Asks the allocator to give back the pages that it keeps for later, where it can be asked to (glibc). A
+/// `stealpool::Collector` does likewise.
+pub fn give_back_free_pages() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: takes an integer, may be called at any time, and touches free memory only.
     unsafe {
         libc::malloc_trim(0);
     }
+}
+
+/// The memory resident once the allocator has given back what it keeps for later.
+pub fn resident_without_free_pages() -> Option<u64> {
+    give_back_free_pages();
     resident().map(|(now, _)| now)
 }
 
