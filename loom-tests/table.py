@@ -10,7 +10,7 @@ import sys
 
 LINE = re.compile(r"([a-z]+: .+?)\s{2,}([\d-]+)\s+([\d-]+)\s+(\d+) executions\s+([\d.]+) s$")
 BEGIN, END = "<!-- models -->\n", "<!-- /models -->"
-ORDER = ["deque", "private", "steal", "cycle", "registry", "exit", "budget", "depth", "background", "lifetime", "panic", "whole", "scripts"]
+ORDER = ["deque", "rows", "berth", "private", "steal", "cycle", "registry", "exit", "budget", "depth", "background", "lifetime", "panic", "whole", "scripts"]
 
 
 def main():
