@@ -108,7 +108,9 @@ pub fn render(
         .collect();
     for (number, line) in lines.iter().enumerate() {
         if markdown {
-            let _infallible = writeln!(text, "| {} |", line.join(" | "));
+            // A page's reader takes `<` for the beginning of a tag.
+            let cells = line.join(" | ").replace('<', "&lt;");
+            let _infallible = writeln!(text, "| {cells} |");
             if number == 0 {
                 let _infallible = writeln!(text, "|---|{}", "---:|".repeat(columns.len()));
             }
@@ -142,7 +144,7 @@ mod tests {
         };
         let columns = [
             ("ours", figures(2000, Some(3))),
-            ("theirs", figures(1000, None)),
+            ("Mutex<Vec>", figures(1000, None)),
         ];
         let text = render(&scenario, "searches", &columns, false);
         assert!(text.contains("searches/s"), "{text}");
@@ -155,5 +157,6 @@ mod tests {
         assert_eq!(line("peak RSS"), None);
         let page = render(&scenario, "searches", &columns, true);
         assert!(page.contains("| searches/s | 2,000 | 1,000 |"), "{page}");
+        assert!(page.contains("| ours | Mutex&lt;Vec> |"), "{page}");
     }
 }
