@@ -38,7 +38,15 @@ use std::fmt;
 
 /// Drops a buffer that has room for more than a limit.
 ///
-/// The [module](self) has an example.
+/// ```
+/// use stealpool::{Pool, admission::DropAbove};
+///
+/// let pool = Pool::new(DropAbove::new(1000, || vec![0u8; 100]));
+/// pool.get().reserve(1 << 20);
+/// assert_eq!(pool.idle(), 0);
+/// drop(pool.get());
+/// assert_eq!(pool.idle(), 1);
+/// ```
 #[derive(Clone, Copy)]
 pub struct DropAbove<C> {
     bytes: usize,
@@ -46,7 +54,14 @@ pub struct DropAbove<C> {
 }
 
 impl<C> DropAbove<C> {
-    /// Keeps buffers of up to `bytes`, made by `create`.
+    /// Keeps buffers of up to `bytes`, made by `create`; at compile time, if need be.
+    ///
+    /// ```
+    /// use stealpool::admission::DropAbove;
+    ///
+    /// const SMALL: DropAbove<fn() -> String> = DropAbove::new(4096, String::new);
+    /// # drop(SMALL);
+    /// ```
     pub const fn new(bytes: usize, create: C) -> Self {
         DropAbove { bytes, create }
     }
@@ -92,7 +107,14 @@ pub struct ShrinkAbove<C> {
 }
 
 impl<C> ShrinkAbove<C> {
-    /// Shrinks buffers to `bytes`; `create` makes them.
+    /// Shrinks buffers to `bytes`; `create` makes them. At compile time, if need be.
+    ///
+    /// ```
+    /// use stealpool::admission::ShrinkAbove;
+    ///
+    /// const MODEST: ShrinkAbove<fn() -> String> = ShrinkAbove::new(4096, String::new);
+    /// # drop(MODEST);
+    /// ```
     pub const fn new(bytes: usize, create: C) -> Self {
         ShrinkAbove { bytes, create }
     }
