@@ -40,6 +40,14 @@ and in a list behind a lock. `ample` is stealpool with a bound that has room for
             about: "2 threads compress at level 6",
         },
         Scenario {
+            name: "small-6",
+            about: "the same with messages of at most 8 KB",
+        },
+        Scenario {
+            name: "small-9",
+            about: "the same at level 9",
+        },
+        Scenario {
             name: "mixed",
             about: "8 threads at levels 1, 3 and 6; one message in 100 is streamed at level 15",
         },

@@ -9,19 +9,26 @@ use stealpool_workloads::{Figures, Job, Load, settle};
 /// One message in so many is streamed at a high level.
 const STREAMED_EVERY: usize = 100;
 
+/// A message of so many bytes is small; more than half of them are.
+const SMALL: usize = 8 << 10;
+
 /// Runs one contender in one scenario.
 pub(crate) fn run(job: &Job<'_>) -> Option<Figures> {
     if job.scenario == "decode" {
         let messages = messages::compressed();
         return keep::<Decompressor>(job, &messages, 2, |_| 0);
     }
-    let messages = messages::plain();
+    let mut messages = messages::plain();
+    if job.scenario.starts_with("small-") {
+        messages.retain(|message| message.len() <= SMALL);
+    }
     let keep =
         |threads, level: fn(usize) -> i32| keep::<Compressor>(job, &messages, threads, level);
     match job.scenario {
         "level-1" => keep(2, |_| 1),
         "level-3" => keep(2, |_| 3),
-        "level-6" => keep(2, |_| 6),
+        "level-6" | "small-6" => keep(2, |_| 6),
+        "small-9" => keep(2, |_| 9),
         "mixed" => keep(8, |number| match number % STREAMED_EVERY {
             0 => STREAMED,
             number => [1, 3, 6][number % 3],
