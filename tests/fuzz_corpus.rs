@@ -1,7 +1,7 @@
 //! The fuzzer's scripts, run once each: what it has found is not forgotten, and its module stays true.
 #![cfg(panic = "unwind")]
 
-#[path = "../fuzz/src/ops.rs"]
+#[path = "fuzz/ops.rs"]
 mod ops;
 
 use std::fs;
@@ -9,7 +9,7 @@ use std::path::Path;
 
 #[test]
 fn every_script_of_the_corpus_is_right() {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/ops");
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus");
     let scripts = fs::read_dir(corpus).expect("the corpus is there");
     let mut count = 0;
     for script in scripts {

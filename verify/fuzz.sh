@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Proves: scripts of bytes (fuzz/src/ops.rs), the committed ones and those that libFuzzer finds from them in
+# Proves: scripts of bytes (tests/fuzz/ops.rs), the committed ones and those that libFuzzer finds from them in
 # SECONDS_OF_FUZZING (60) seconds, agree with the model, under AddressSanitizer, without a leak. What it finds
-# goes to target/fuzz/found; a script that fails belongs into fuzz/corpus/ops when it is mended.
+# goes to target/fuzz/found; a script that fails belongs into tests/fuzz/corpus when it is mended.
 # Cannot: see races, for the two threads of a script take turns; nor say how much was not tried.
 set -euo pipefail
 source "$(dirname "$0")/common.sh"
@@ -17,5 +17,5 @@ cargo build --locked --release --target "$target" --manifest-path fuzz/Cargo.tom
 
 found=$CARGO_TARGET_DIR/found
 mkdir -p "$found"
-"$CARGO_TARGET_DIR/$target/release/ops" "$found" fuzz/corpus/ops -max_total_time="${SECONDS_OF_FUZZING:-60}" \
+"$CARGO_TARGET_DIR/$target/release/ops" "$found" tests/fuzz/corpus -max_total_time="${SECONDS_OF_FUZZING:-60}" \
   -max_len=1024 -len_control=0 -timeout=30 -verbosity=0 -print_final_stats=1 -artifact_prefix="$CARGO_TARGET_DIR/failed-"
