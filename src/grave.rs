@@ -51,22 +51,23 @@ impl<V> Grave<V> {
         if self.top.load(Relaxed).is_null() {
             return None;
         }
-        // Acquire: pairs with the Release in `add`.
-        let top = self.top.swap(ptr::null_mut(), Acquire);
-        let (first, mut rest) = unearth(top)?;
+        let (first, mut rest) = unearth(self.dig())?;
         while let Some((batch, below)) = unearth(rest) {
             self.add(batch);
             rest = below;
         }
         Some(first)
     }
-}
 
-impl<V> Grave<V> {
+    /// Everything, linked as it was; nobody else has it from now on.
+    fn dig(&self) -> *mut Plot<V> {
+        // Acquire: pairs with the Release in `add`.
+        self.top.swap(ptr::null_mut(), Acquire)
+    }
+
     /// Takes all out, the last one first.
     pub(crate) fn take_all(&self) -> Vec<V> {
-        // Acquire: pairs with the Release in `add`.
-        let mut top = self.top.swap(ptr::null_mut(), Acquire);
+        let mut top = self.dig();
         let next = || {
             let (found, below) = unearth(top)?;
             top = below;

@@ -72,14 +72,8 @@ impl<T> Berth<T> {
         };
         // Release: what was looked at is not taken out before.
         let after = self.word.fetch_sub(LOOK, Release) - LOOK;
-        (
-            seen,
-            if after == LEAVING {
-                self.last_out()
-            } else {
-                None
-            },
-        )
+        let left = (after == LEAVING).then(|| self.last_out());
+        (seen, left.flatten())
     }
 
     /// Lets nobody new look, and takes the content out, unless somebody still looks who will.
@@ -91,11 +85,8 @@ impl<T> Berth<T> {
         // Relaxed: publishes nothing of its own, and passes on what was released before.
         let before = self.word.fetch_add(LEAVING - SETTLED, Relaxed);
         point("berth: leaving");
-        if before == SETTLED {
-            self.last_out()
-        } else {
-            None
-        }
+        let left = (before == SETTLED).then(|| self.last_out());
+        left.flatten()
     }
 
     /// Takes the content out, for one of those who saw that nobody looks any more.
