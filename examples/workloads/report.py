@@ -7,6 +7,8 @@ import re
 import subprocess
 import sys
 
+import plot
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/workloads.md"
 PROGRAMS = {
@@ -36,6 +38,7 @@ def main():
         assert count == 1, f"no place for {name}"
         PAGE.write_text(page)
         print(f"{name}: done", flush=True)
+    plot.main()
 
 
 if __name__ == "__main__":
