@@ -84,23 +84,23 @@ fn table(
     text.push('\n');
 }
 
-/// From where on the pool gains at every size.
+/// Where the pool gains a tenth or more, in as few words as may be.
 fn verdict(what: Use, points: &[&Point]) -> String {
     let pays = |point: &&&Point| point.fresh / point.pooled >= WORTH;
-    let lead = points.iter().rev().take_while(pays).count();
-    match points.len() - lead {
-        0 => "pays at every size".to_owned(),
-        losses if lead > 0 => format!("pays from {}", size(what, points[losses].size)),
-        _ => {
-            let some = points
-                .iter()
-                .filter(pays)
-                .map(|point| size(what, point.size));
-            match some.collect::<Vec<_>>() {
-                none if none.is_empty() => "does not pay".to_owned(),
-                some => format!("pays at {} only", some.join(", ")),
-            }
-        }
+    let names = |points: Vec<&&Point>| {
+        let names = points.iter().map(|point| size(what, point.size));
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let (gains, losses): (Vec<_>, Vec<_>) = points.iter().partition(pays);
+    let each = match what {
+        Use::Make => "cost",
+        _ => "size",
+    };
+    match (gains.len(), losses.len()) {
+        (_, 0) => format!("pays at every {each}"),
+        (0, _) => "does not pay".to_owned(),
+        (gain, loss) if gain < loss => format!("pays at {} only", names(gains)),
+        _ => format!("pays, but at {}", names(losses)),
     }
 }
 
@@ -143,7 +143,8 @@ mod tests {
             super::verdict(Use::Touch, &points.iter().collect::<Vec<_>>())
         };
         assert_eq!(verdict([12.0, 20.0, 30.0]), "pays at every size");
-        assert_eq!(verdict([9.0, 10.5, 30.0]), "pays from 1 MiB");
+        assert_eq!(verdict([9.0, 10.5, 30.0]), "pays at 1 MiB only");
+        assert_eq!(verdict([9.0, 11.5, 30.0]), "pays, but at 64 B");
         assert_eq!(verdict([9.0, 30.0, 10.0]), "pays at 1 KiB only");
         assert_eq!(verdict([9.0, 9.0, 9.0]), "does not pay");
     }

@@ -68,7 +68,10 @@ async fn measure(settings: &Compare, requests: &Rc<Requests>) -> io::Result<[Sid
     // A quarter of the time is for the second part.
     let duration = settings.load * 3 / 4 / (3 * ROUNDS);
     for round in 0..ROUNDS {
-        for (side, mode) in sides.iter_mut().zip(NAMES) {
+        for turn in 0..sides.len() {
+            // Each side begins a round as often as the others.
+            let first = (turn + round as usize) % sides.len();
+            let (side, mode) = (&mut sides[first], NAMES[first]);
             let before = side.figures("GET /stats").await?;
             let done = load::round(
                 side.server.address,
@@ -91,12 +94,14 @@ async fn measure(settings: &Compare, requests: &Rc<Requests>) -> io::Result<[Sid
         }
     }
     if settings.slow > 0 {
-        let duration = settings.load / 4 / 3;
-        for (side, mode) in sides.iter_mut().zip(NAMES) {
+        let duration = settings.load / 4 / 9;
+        for turn in 0..9 {
+            let at = (turn + turn / 3) % sides.len();
+            let (side, mode) = (&mut sides[at], NAMES[at]);
             let server = side.server.address;
             let slow = load::slow_readers(server, requests, settings.slow).await?;
-            side.beside_slow =
-                load::round(server, requests, settings.connections, duration).await?;
+            let done = load::round(server, requests, settings.connections, duration).await?;
+            side.beside_slow.add(&done);
             let answers = slow.finish().await?;
             eprintln!(
                 "beside {} slow clients, {mode:10} ({answers} answers)",

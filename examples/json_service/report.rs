@@ -7,8 +7,9 @@ use crate::service::{Figures, PoolFigures};
 use stealpool_workloads::show::{self, whole};
 
 const FOOTNOTE: &str = "
-* The pools hold nothing then, and glibc was asked for its free pages. It returns whole pages only, and large
-  blocks at once if GLIBC_TUNABLES=glibc.malloc.mmap_threshold=262144 is set.
+The change is stealpool against no pool.
+* glibc was asked for its free pages. It returns whole pages only, and large blocks at once if
+  GLIBC_TUNABLES=glibc.malloc.mmap_threshold=262144 is set.
 ";
 
 /// Everything that was measured.

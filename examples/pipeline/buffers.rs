@@ -98,7 +98,7 @@ impl Buffers for Fresh {
     }
 }
 
-/// A list for each thread. Without a bound, so that nothing is thrown away that could be used.
+/// A list for each thread, with a bound.
 pub(crate) struct ThreadLocal;
 
 thread_local! {

@@ -59,7 +59,7 @@ impl PooledRegex {
 
     /// Searches with a cache that is held already.
     pub(crate) fn search(&self, cache: &mut Cache, haystack: &str) {
-        self.regex.search_half_with(cache, &Input::new(haystack));
+        self.regex.search_with(cache, &Input::new(haystack));
     }
 
     /// A cache, for a while.

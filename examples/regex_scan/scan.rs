@@ -131,7 +131,7 @@ impl Clone for ByHand {
 impl ByHand {
     /// Searches with a cache that is held already.
     pub(crate) fn search(&self, cache: &mut Cache, haystack: &str) {
-        self.regex.search_half_with(cache, &Input::new(haystack));
+        self.regex.search_with(cache, &Input::new(haystack));
     }
 
     fn of(regex: meta::Regex) -> Self {
@@ -159,8 +159,7 @@ impl Scan for ByHand {
 
     fn hold(&self, haystack: &str, wait: impl FnOnce()) {
         let mut cache = self.pool.get();
-        self.regex
-            .search_half_with(&mut cache, &Input::new(haystack));
+        self.regex.search_with(&mut cache, &Input::new(haystack));
         wait();
     }
 }
@@ -182,7 +181,7 @@ impl Scan for Fresh {
 
     fn hold(&self, haystack: &str, wait: impl FnOnce()) {
         let mut cache = caches::create(&self.0);
-        self.0.search_half_with(&mut cache, &Input::new(haystack));
+        self.0.search_with(&mut cache, &Input::new(haystack));
         wait();
     }
 }

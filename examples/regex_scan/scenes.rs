@@ -25,6 +25,8 @@ const AT_A_TIME: usize = 8;
 const UNDERWAY: usize = 4;
 /// A clock costs tens of nanoseconds, a search a few hundred.
 const TIMED: u64 = 16;
+/// Short threads time one search in so many, so that every fourth of their first ones is among them.
+const TIMED_SHORT: usize = 4;
 
 /// Runs one contender in one scenario.
 pub(crate) fn run(job: &Job<'_>) -> Option<Figures> {
@@ -134,8 +136,9 @@ fn churn<S: Scan>(
     searches_each: usize,
 ) -> Figures {
     let agents = user_agents();
-    let fleet = Fleet::<S>::new(patterns);
     let mut figures = Figures::default();
+    let fleet = Fleet::<S>::new(patterns);
+    let mut latencies = vec![Histogram::default(); AT_A_TIME];
     let begun = Instant::now();
     let (allocated, faults) = (alloc::allocated(), process::faults());
     let mut started = 0;
@@ -144,13 +147,20 @@ fn churn<S: Scan>(
     let hurry = job.duration < Duration::from_millis(200);
     while started < SHORT_THREADS && !(hurry && begun.elapsed() > job.duration) {
         thread::scope(|scope| {
-            for number in started..started + AT_A_TIME {
+            for (number, latency) in (started..).zip(&mut latencies) {
                 let (agents, fleet) = (&agents, &fleet);
                 scope.spawn(move || {
-                    for regex in &fleet.regexes {
+                    for (place, regex) in fleet.regexes.iter().enumerate() {
                         let regex = regex.for_thread();
                         for turn in 0..searches_each {
-                            black_box(regex.is_match(agents[(number + turn) % agents.len()]));
+                            let agent = agents[(number + turn) % agents.len()];
+                            if (number / AT_A_TIME + place + turn).is_multiple_of(TIMED_SHORT) {
+                                let begun = Instant::now();
+                                black_box(regex.is_match(agent));
+                                latency.record(begun.elapsed());
+                            } else {
+                                black_box(regex.is_match(agent));
+                            }
                         }
                     }
                 });
@@ -161,9 +171,10 @@ fn churn<S: Scan>(
     }
     figures.seconds = begun.elapsed().as_secs_f64();
     figures.operations = searches;
-    let (count, bytes) = alloc::allocated();
-    figures.allocated = Some((count - allocated.0, bytes - allocated.1));
-    figures.faults = process::faults().zip(faults).map(|(now, then)| now - then);
+    for latency in latencies {
+        figures.latency.add(&latency);
+    }
+    figures.used_since(allocated, faults);
     figures.peak_rss = process::resident().map(|(_, peak)| peak);
     figures.retained = fleet.settle(0);
     figures.rss_after = process::resident_without_free_pages();
@@ -173,35 +184,49 @@ fn churn<S: Scan>(
 /// Many threads, each in the middle of a search, for each regex; then nothing.
 fn burst<S: Scan>() -> Figures {
     let agents = user_agents();
+    let mut figures = Figures::default();
+    // A process's first use of whatever pool is another matter.
+    S::compile(CRAWLER).is_match(agents[0]);
     let fleet = Fleet::<S>::new(patterns(FEW));
     let (all, over) = (Barrier::new(HOLDERS), Barrier::new(HOLDERS + 1));
     let (idle, ended) = (Barrier::new(HOLDERS + 1), Barrier::new(HOLDERS + 1));
-    let own = (HOLDERS * FEW * size_of::<Cow<'_, S>>()) as u64;
-    let mut figures = Figures::default();
+    let own = HOLDERS * (FEW * size_of::<Cow<'_, S>>() + Histogram::BYTES);
     thread::scope(|scope| {
-        for number in 0..HOLDERS {
+        let hold = |number: usize| {
             let (agents, fleet) = (&agents, &fleet);
             let (all, over, idle, ended) = (&all, &over, &idle, &ended);
             scope.spawn(move || {
-                over.wait();
                 let regexes: Vec<_> = fleet.regexes.iter().map(S::for_thread).collect();
+                let mut latency = Histogram::default();
+                over.wait();
                 for regex in &regexes {
+                    let begun = Instant::now();
                     regex.hold(agents[number], || {
+                        latency.record(begun.elapsed());
                         all.wait();
                     });
                 }
                 idle.wait();
                 ended.wait();
-            });
-        }
+                latency
+            })
+        };
+        let holders: Vec<_> = (0..HOLDERS).map(hold).collect();
         over.wait();
         let begun = Instant::now();
+        let (allocated, faults) = (alloc::allocated(), process::faults());
         idle.wait();
         figures.seconds = begun.elapsed().as_secs_f64();
+        figures.used_since(allocated, faults);
         figures.peak_rss = process::resident().map(|(_, peak)| peak);
-        figures.retained = fleet.settle(own);
+        figures.retained = fleet.settle(own as u64);
         figures.rss_after = process::resident_without_free_pages();
         ended.wait();
+        for holder in holders {
+            figures
+                .latency
+                .add(&holder.join().expect("a search panicked"));
+        }
     });
     figures.operations = (HOLDERS * FEW) as u64;
     let searches = figures.operations;
@@ -282,13 +307,16 @@ fn pass<S: Scan, G: Send>(
             }
         });
         let begun = Instant::now();
+        let (allocated, faults) = (alloc::allocated(), process::faults());
         figures.latency = taker.join().expect("the taker panicked");
         while back.load(Relaxed) < searches.load(Relaxed) {
             thread::yield_now();
         }
         figures.seconds = begun.elapsed().as_secs_f64();
+        figures.used_since(allocated, faults);
         figures.peak_rss = process::resident().map(|(_, peak)| peak);
-        figures.retained = fleet.settle(0);
+        // The taker's latencies, and our own.
+        figures.retained = fleet.settle(2 * Histogram::BYTES as u64);
         figures.rss_after = process::resident_without_free_pages();
         drop(rested);
         giver.join().expect("the giver panicked");

@@ -66,9 +66,9 @@ impl Bench {
             return Err("not in colours".to_owned());
         }
         if self.pixels.len() < length {
-            // What was there is overwritten anyway.
-            self.pixels.clear();
-            self.pixels.resize(length, 0);
+            // Zeroed by the system where it can be. What was there goes first.
+            self.pixels = Vec::new();
+            self.pixels = vec![0; length];
         }
         let pixels = &mut self.pixels[..length];
         decoder

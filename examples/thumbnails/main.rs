@@ -1,9 +1,9 @@
 //! What does a thumbnail cost beyond the pixels?
 //!
 //! To make one, a JPEG is decoded into a buffer of up to ten megabytes and resized with tables and rows of
-//! its own. Made anew for each picture, that is thousands of page faults; kept by each thread, it is the
-//! largest picture times the threads, for ever. Here all of it is one pooled object, weighed by what it
-//! holds.
+//! its own. Made anew for each picture, it is the allocator's work and, as the allocator is set, the kernel's; kept by
+//! each thread, it is the largest picture times the threads, for ever. Here all of it is one pooled object, weighed by
+//! what it holds.
 //!
 //! `--help` lists the scenarios.
 

@@ -1,7 +1,7 @@
 //! What does a zstd context for each message cost, and what does keeping contexts cost?
 //!
-//! A compression context is memory that zstd sizes by its level: about a megabyte at level 1, tens of
-//! megabytes at level 15 once a stream of unknown length went through it. To make one for each message is
+//! A compression context is memory that zstd sizes by its level: some hundred kilobytes at level 1,
+//! tens of megabytes at level 15 once a stream of unknown length went through it. To make one for each message is
 //! slow (apache/arrow-rs#8405); to keep one for each thread and level keeps the largest for ever
 //! (apache/datafusion-comet#5565). Here contexts are pooled by level under one bound in bytes, and weighed
 //! by zstd's own `sizeof`.
@@ -55,6 +55,10 @@ and in a list behind a lock. `ample` is stealpool with a bound that has room for
             name: "decode",
             about: "2 threads decompress",
         },
+        Scenario {
+            name: "create",
+            about: "1 thread makes and frees contexts; and what zstd asks the processor meanwhile",
+        },
     ],
     contenders: &[
         "stealpool",
@@ -62,6 +66,8 @@ and in a list behind a lock. `ample` is stealpool with a bound that has room for
         "context per message",
         "thread-local",
         "Mutex<Vec>",
+        "decoder only",
+        "CPUID, thrice",
     ],
     run: scenes::run,
 };

@@ -14,6 +14,9 @@ const SMALL: usize = 8 << 10;
 
 /// Runs one contender in one scenario.
 pub(crate) fn run(job: &Job<'_>) -> Option<Figures> {
+    if job.scenario == "create" {
+        return create(job);
+    }
     if job.scenario == "decode" {
         let messages = messages::compressed();
         return keep::<Decompressor>(job, &messages, 2, |_| 0);
@@ -35,6 +38,30 @@ pub(crate) fn run(job: &Job<'_>) -> Option<Figures> {
         }),
         _ => None,
     }
+}
+
+/// What making a context costs. zstd asks the processor three times what it can do, an instruction that a
+/// virtual machine may trap.
+fn create(job: &Job<'_>) -> Option<Figures> {
+    let load = Load {
+        threads: 1,
+        duration: job.duration,
+        time_one_in: 1,
+    };
+    let work: fn() = match job.contender {
+        "context per message" => || drop(black_box(Counted::<Compressor>::new(3))),
+        "decoder only" => || drop(black_box(Counted::<Decompressor>::new(0))),
+        #[cfg(target_arch = "x86_64")]
+        "CPUID, thrice" => || {
+            for leaf in [0, 1, 7] {
+                black_box(std::arch::x86_64::__cpuid_count(leaf, 0));
+            }
+        },
+        _ => return None,
+    };
+    let mut figures = load.drive(|_| work, |_| None);
+    figures.allocated = None;
+    Some(figures)
 }
 
 fn keep<C: Context>(

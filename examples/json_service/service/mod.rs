@@ -28,8 +28,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
 // What may lie idle. One request in a hundred is a hundred times as large as the others, and in
 // time every object would have served one and have its size. `max_object_bytes` would prevent that, but
-// these requests keep coming, and each would pay for fresh buffers: measured, pooling then gains
-// 11 % instead of 28 %. A budget keeps a few large objects, and says how many.
+// these requests keep coming, and each would pay for fresh buffers, with half of the gain gone. A budget keeps a
+// few large objects, and says how many.
 const IDLE_BODIES: usize = 16 << 20;
 const IDLE_PARSERS: usize = 64 << 20;
 const IDLE_ANSWERS: usize = 8 << 20;

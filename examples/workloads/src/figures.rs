@@ -1,6 +1,7 @@
 //! What one run of a contender measured.
 
 use crate::histogram::Histogram;
+use crate::{alloc, process};
 use serde::{Deserialize, Serialize};
 
 /// Bytes that lie idle after the load: at once, after one ageing cycle, after two.
@@ -56,6 +57,13 @@ impl Figures {
             (0, _) => None,
             (gets, created) => Some((1.0 - created as f64 / gets as f64).max(0.0)),
         }
+    }
+
+    /// Notes what was allocated, and which page faults there were, since these were so many.
+    pub fn used_since(&mut self, allocated: (u64, u64), faults: Option<u64>) {
+        let (count, bytes) = alloc::allocated();
+        self.allocated = Some((count - allocated.0, bytes - allocated.1));
+        self.faults = process::faults().zip(faults).map(|(now, then)| now - then);
     }
 
     /// Adds a row of the program's own.

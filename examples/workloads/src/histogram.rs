@@ -24,6 +24,9 @@ impl Default for Histogram {
 }
 
 impl Histogram {
+    /// What one allocates.
+    pub const BYTES: usize = size_of::<[u64; STEPS * 64]>();
+
     /// Counts one.
     pub fn record(&mut self, latency: Duration) {
         let nanos = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX);
