@@ -100,7 +100,7 @@ fn verdict(what: Use, points: &[&Point]) -> String {
         (_, 0) => format!("pays at every {each}"),
         (0, _) => "does not pay".to_owned(),
         (gain, loss) if gain < loss => format!("pays at {} only", names(gains)),
-        _ => format!("pays, but at {}", names(losses)),
+        _ => format!("pays, but not at {}", names(losses)),
     }
 }
 
@@ -144,7 +144,7 @@ mod tests {
         };
         assert_eq!(verdict([12.0, 20.0, 30.0]), "pays at every size");
         assert_eq!(verdict([9.0, 10.5, 30.0]), "pays at 1 MiB only");
-        assert_eq!(verdict([9.0, 11.5, 30.0]), "pays, but at 64 B");
+        assert_eq!(verdict([9.0, 11.5, 30.0]), "pays, but not at 64 B");
         assert_eq!(verdict([9.0, 30.0, 10.0]), "pays at 1 KiB only");
         assert_eq!(verdict([9.0, 9.0, 9.0]), "does not pay");
     }
