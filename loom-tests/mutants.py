@@ -77,6 +77,7 @@ MUTANTS = [
     ("berth settled Relaxed", "src/sync/berth.rs", "fetch_add(SETTLED, Release)", "fetch_add(SETTLED, Relaxed)"),
     ("berth entered Relaxed", "src/sync/berth.rs", "fetch_add(LOOK, Acquire)", "fetch_add(LOOK, Relaxed)"),
     ("berth looked at and left Relaxed", "src/sync/berth.rs", "fetch_sub(LOOK, Release)", "fetch_sub(LOOK, Relaxed)"),
+    ("berth left Relaxed", "src/sync/berth.rs", "fetch_add(LEAVING - SETTLED, Release)", "fetch_add(LEAVING - SETTLED, Relaxed)"),
     ("berth emptied Relaxed", "src/sync/berth.rs", "compare_exchange(LEAVING, 0, Acquire, Relaxed)", "compare_exchange(LEAVING, 0, Relaxed, Relaxed)"),
     ("berth: those who look are forgotten", "src/sync/berth.rs", "let left = (before == SETTLED).then(|| self.last_out());", "self.word.fetch_and(!LEAVING, Acquire); let _ = before; let left = Some(unsafe { (*self.content.get()).take() });"),
     ("berth: who looks last goes", "src/sync/berth.rs", "(after == LEAVING).then(|| self.last_out())", "(after == LEAVING).then(|| None)"),

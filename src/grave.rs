@@ -90,8 +90,6 @@ fn unearth<V>(top: *mut Plot<V>) -> Option<(V, *mut Plot<V>)> {
 
 impl<V> Drop for Grave<V> {
     fn drop(&mut self) {
-        while let Some(batch) = self.take() {
-            drop(batch);
-        }
+        self.take_all().into_iter().for_each(drop);
     }
 }

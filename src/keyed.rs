@@ -211,7 +211,7 @@ where
             (Some(more), Arc::clone(&entry.pool))
         });
         if let Some(forgotten) = forgotten {
-            // Now: the map that it was in is freed when no reader is left.
+            // Now: the map that it was in goes with a later replacement or cycle.
             forgotten.pool.clear();
         }
         pool

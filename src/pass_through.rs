@@ -54,6 +54,18 @@ macro_rules! pass_through {
             fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
                 (**self).seek(to)
             }
+
+            fn rewind(&mut self) -> io::Result<()> {
+                (**self).rewind()
+            }
+
+            fn stream_position(&mut self) -> io::Result<u64> {
+                (**self).stream_position()
+            }
+
+            fn seek_relative(&mut self, by: i64) -> io::Result<()> {
+                Seek::seek_relative(&mut **self, by)
+            }
         }
 
         impl<$($lifetime,)? T: Write + Send + 'static, P: Policy<T>> Write for $guard<$($lifetime,)? T, P> {

@@ -142,8 +142,9 @@ pub(crate) unsafe fn exit(id: PoolId) {
     let Some(place) = ROSTER.places.get(id.place()) else {
         return;
     };
-    // Release: what comes after in this thread is not for readers of the old number.
-    place.id.store(0, Release);
+    // Relaxed: a reader may see the old number for a while. `leave` sees to it that the next tenant's
+    // comes after this.
+    place.id.store(0, Relaxed);
     // SAFETY: `enter` has settled it, and this is the one call of `exit` since.
     if unsafe { place.entry.leave() }.is_some() {
         ROSTER.release_place(id.place());
@@ -241,7 +242,7 @@ impl Roster {
                 Err(now) => head = now,
             }
         }
-        // AcqRel: pairs with the Acquire in `collect_all`.
+        // AcqRel: pairs with the Acquire in `members`.
         let index = self.used.fetch_add(1, AcqRel);
         if index >= <Buckets<Place>>::CAPACITY {
             // Relaxed: only undoes the reservation.

@@ -109,3 +109,20 @@ fn text_and_bytes_are_formatted_into_guards() {
     number(&mut bytes).unwrap();
     assert_eq!(*bytes, b"007");
 }
+
+/// `BufReader` answers without throwing its buffer away; what `Seek` does by itself would not.
+#[test]
+fn a_position_is_asked_without_a_seek() {
+    let create: fn() -> BufReader<Cursor<&'static [u8]>> =
+        || BufReader::new(Cursor::new(b"one\ntwo\nthree\n"));
+    let pool = Pool::new(policy(create).recycle_with(|_| true));
+    let mut reader = pool.get();
+    let mut line = String::new();
+    reader.read_line(&mut line).unwrap();
+    assert_eq!(reader.stream_position().unwrap(), 4);
+    assert_eq!(reader.buffer(), b"two\nthree\n");
+    reader.seek_relative(4).unwrap();
+    assert_eq!(reader.buffer(), b"three\n");
+    reader.rewind().unwrap();
+    assert_eq!(reader.fill_buf().unwrap(), b"one\ntwo\nthree\n");
+}

@@ -51,12 +51,15 @@ fn settings() -> impl Strategy<Value = Settings> {
         Just(Some(Duration::MAX)),
         Just(Some(Duration::from_secs(3600))),
     ];
-    (bound(), bytes(), bytes(), interval).prop_map(
-        |(max_idle, idle_bytes, max_object_bytes, interval)| Settings {
+    // Objects in a slot are out of others' reach: with one each, a miss says most.
+    let depth = prop_oneof![4 => Just(1), 2 => 2usize..6, 1 => Just(64)];
+    (bound(), bytes(), bytes(), interval, depth).prop_map(
+        |(max_idle, idle_bytes, max_object_bytes, interval, depth)| Settings {
             max_idle,
             idle_bytes,
             max_object_bytes,
             interval,
+            depth,
         },
     )
 }

@@ -8,6 +8,8 @@ mod common;
 use common::{explore, explore_broken};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
+use loom::sync::atomic::AtomicUsize;
+use loom::sync::atomic::Ordering::Relaxed;
 use loom::thread;
 use stealpool::model::Place;
 
@@ -97,6 +99,41 @@ fn an_entry_leaves_while_two_look() {
         None,
         50_000,
         || tenancies(2),
+    );
+}
+
+/// *Threads*: a tenant that takes its number off the door and leaves; two who look, of whom one may move in and put
+/// up its own.
+/// *Proves*: the next tenant's number stays, whoever let the last one out.
+/// *Fails if*: leaving does not release.
+#[test]
+fn the_next_tenant_s_number_stays() {
+    explore(
+        "berth: unname, leave || look, name || look, name",
+        None,
+        1_000,
+        || {
+            let (place, number) = (Arc::new(Place::new()), Arc::new(AtomicUsize::new(1)));
+            place.settle(Entry::new(0));
+            let move_in = |place: &Place<Entry>, number: &AtomicUsize, taken: Option<Entry>| {
+                if taken.is_some() {
+                    place.settle(Entry::new(1));
+                    number.store(2, Relaxed);
+                }
+            };
+            let looking: Vec<_> = (0..2)
+                .map(|_| {
+                    let (place, number) = (Arc::clone(&place), Arc::clone(&number));
+                    thread::spawn(move || move_in(&place, &number, place.look(Entry::read).1))
+                })
+                .collect();
+            number.store(0, Relaxed);
+            move_in(&place, &number, place.leave());
+            looking
+                .into_iter()
+                .for_each(|thread| thread.join().unwrap());
+            assert_eq!(number.load(Relaxed), 2, "a live tenant without a number");
+        },
     );
 }
 

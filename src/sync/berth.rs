@@ -57,8 +57,9 @@ impl<T> Berth<T> {
         self.word.fetch_add(SETTLED, Release);
     }
 
-    /// Shows the content to `f`, if there is any. Also gives the content itself, if it left meanwhile and
-    /// this was the last look at it. `f` must not panic: the content would never leave.
+    /// Shows the content to `f`, if there is any. Also gives a content itself, if it left meanwhile and this
+    /// was the last look at it; after a long stop on the way out that may be a later one than was shown. `f`
+    /// must not panic: the content would never leave.
     pub(crate) fn look<R>(&self, f: impl FnOnce(&T) -> R) -> (Option<R>, Option<T>) {
         // Acquire: pairs with the Release in `settle`.
         let before = self.word.fetch_add(LOOK, Acquire);
@@ -82,8 +83,8 @@ impl<T> Berth<T> {
     ///
     /// The berth is settled, and this is the one call of `leave` since.
     pub(crate) unsafe fn leave(&self) -> Option<T> {
-        // Relaxed: publishes nothing of its own, and passes on what was released before.
-        let before = self.word.fetch_add(LEAVING - SETTLED, Relaxed);
+        // Release: what the caller wrote elsewhere for this tenancy comes before what the next tenant writes there.
+        let before = self.word.fetch_add(LEAVING - SETTLED, Release);
         point("berth: leaving");
         let left = (before == SETTLED).then(|| self.last_out());
         left.flatten()

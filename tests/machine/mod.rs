@@ -14,17 +14,31 @@ use stealpool::{Builder, Collected, Guard, OwnedGuard, Pool, Stats};
 type JudgedPool = Pool<Object, Judge>;
 type Lent = OwnedGuard<Object, Judge>;
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) max_idle: Option<usize>,
     pub(crate) idle_bytes: Option<usize>,
     pub(crate) max_object_bytes: Option<usize>,
     pub(crate) interval: Option<Duration>,
+    /// The most objects in a private slot, out of other threads' reach.
+    pub(crate) depth: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            max_idle: None,
+            idle_bytes: None,
+            max_object_bytes: None,
+            interval: None,
+            depth: 1,
+        }
+    }
 }
 
 impl Settings {
     fn builder(&self) -> Builder {
-        let mut builder = Builder::new().collect_manually();
+        let mut builder = Builder::new().collect_manually().private_depth(self.depth);
         if let Some(count) = self.max_idle {
             builder = builder.max_idle(count);
         }
@@ -190,7 +204,7 @@ impl World {
         let hidden = if self.alone() {
             0
         } else {
-            self.pool.stats().workers
+            self.pool.stats().workers * self.site().settings.depth
         };
         let idle = self.site().idle.len();
         assert!(
