@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{explore, explore_broken};
+use common::{Bound, explore, explore_broken};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::sync::atomic::AtomicUsize;
@@ -96,8 +96,8 @@ fn an_entry_leaves_while_it_is_looked_at() {
 fn an_entry_leaves_while_two_look() {
     explore(
         "berth: leave, settle, leave || look || look",
-        None,
-        50_000,
+        Bound::of(Some(3), None),
+        1_000,
         || tenancies(2),
     );
 }
@@ -110,8 +110,8 @@ fn an_entry_leaves_while_two_look() {
 fn the_next_tenant_s_number_stays() {
     explore(
         "berth: unname, leave || look, name || look, name",
-        None,
-        1_000,
+        Bound::of(Some(3), None),
+        200,
         || {
             let (place, number) = (Arc::new(Place::new()), Arc::new(AtomicUsize::new(1)));
             place.settle(Entry::new(0));
