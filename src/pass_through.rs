@@ -48,6 +48,10 @@ macro_rules! pass_through {
             fn read_line(&mut self, into: &mut String) -> io::Result<usize> {
                 (**self).read_line(into)
             }
+
+            fn skip_until(&mut self, end: u8) -> io::Result<usize> {
+                (**self).skip_until(end)
+            }
         }
 
         impl<$($lifetime,)? T: Seek + Send + 'static, P: Policy<T>> Seek for $guard<$($lifetime,)? T, P> {

@@ -139,7 +139,7 @@ fn point(what: Use, size: usize, threads: usize, rounds: u32) -> Point {
                 rounds,
                 threads,
                 || {
-                    black_box(&mut *Box::new(Made::new(turns)));
+                    black_box(&mut Made::new(turns));
                 },
                 || {
                     black_box(&mut *objects.get());

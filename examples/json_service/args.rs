@@ -20,6 +20,7 @@ answers, and prints one table.
   --connections N   keep-alive connections, 1 to 1000 [32]
   --slow N          slow clients in the second part, 0 to 1000 [16]
   --data DIR        directory of the payloads, *.json [examples/data]
+  --quick           a second in all: does it run?
 
   --serve ADDR      only serve, at ADDR such as 127.0.0.1:8080 (port 0: any free port), until Ctrl-C
   --pooling on|off|queue
@@ -109,6 +110,7 @@ pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Command, S
             }
             "--slow" => slow = Some(whole(name, &value()?, 0..=1000)?),
             "--until-eof" => until_eof = true,
+            "--quick" => seconds = Some(1),
             "--record" => record = Some(PathBuf::from(value()?)),
             "--seconds" => seconds = Some(whole(name, &value()?, 1..=3600)?),
             "--connections" => connections = Some(whole(name, &value()?, 1..=1000)?),

@@ -29,6 +29,8 @@ pub(crate) struct Side {
     pub(crate) faults: Option<u64>,
     /// The same load, while slow clients read large answers.
     pub(crate) beside_slow: Outcome,
+    /// Before the first request.
+    pub(crate) before: Option<Figures>,
     /// Right after the last round, after one cycle, after two.
     pub(crate) after: Vec<Figures>,
 }
@@ -63,6 +65,7 @@ async fn measure(settings: &Compare, requests: &Rc<Requests>) -> io::Result<[Sid
         Side::start(Pooling::On)?,
     ];
     for side in &mut sides {
+        side.before = Some(side.figures("GET /stats").await?);
         load::round(side.server.address, requests, settings.connections, WARM_UP).await?;
     }
     // A quarter of the time is for the second part.
@@ -127,6 +130,7 @@ impl Side {
             allocated: (0, 0),
             faults: Some(0),
             beside_slow: Outcome::default(),
+            before: None,
             after: Vec::new(),
         })
     }

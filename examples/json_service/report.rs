@@ -62,6 +62,12 @@ pub(crate) fn table(settings: &Compare, requests: &Requests, sides: &[Side; 3]) 
             .rss
             .map_or(f64::NAN, |now_and_peak| pick(now_and_peak) as f64)
     };
+    let before = |side: &Side| {
+        side.before
+            .as_ref()
+            .map_or(f64::NAN, |it| rss(it, |rss| rss.0))
+    };
+    table.row("RSS at the start", before, bytes);
     table.row("peak RSS", |side| rss(&side.after[0], |rss| rss.1), bytes);
     table.row(
         "RSS after two cycles *",

@@ -69,23 +69,23 @@ enum Refusal {
 impl Service {
     /// A service with empty pools.
     pub(crate) fn new(pooling: Pooling) -> Self {
-        if pooling == Pooling::Queue {
-            return Service {
+        let named = |name, bytes| Builder::new().name(name).idle_bytes(bytes);
+        match pooling {
+            Pooling::On => Service {
+                bodies: Store::pool(named("bodies", IDLE_BODIES), Vec::new),
+                parsers: Store::pool(named("parsers", IDLE_PARSERS), Parser::new),
+                answers: Store::pool(named("answers", IDLE_ANSWERS), Vec::new),
+            },
+            Pooling::Queue => Service {
                 bodies: Store::queue(Vec::new),
                 parsers: Store::queue(Parser::new),
                 answers: Store::queue(Vec::new),
-            };
-        }
-        let settings = match pooling {
-            Pooling::On => Builder::new(),
-            // The same code runs, but nothing is kept.
-            _ => Builder::new().max_idle(0),
-        };
-        let named = |name, bytes| settings.name(name).idle_bytes(bytes);
-        Service {
-            bodies: Store::pool(named("bodies", IDLE_BODIES), Vec::new),
-            parsers: Store::pool(named("parsers", IDLE_PARSERS), Parser::new),
-            answers: Store::pool(named("answers", IDLE_ANSWERS), Vec::new),
+            },
+            Pooling::Off => Service {
+                bodies: Store::none(Vec::new),
+                parsers: Store::none(Parser::new),
+                answers: Store::none(Vec::new),
+            },
         }
     }
 

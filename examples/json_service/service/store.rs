@@ -1,5 +1,5 @@
-//! Where a service's objects wait between two requests: in stealpool, or in the kind of pool that many such
-//! services have, a bounded queue.
+//! Where a service's objects wait between two requests: in stealpool, in the kind of pool that many such
+//! services have, a bounded queue, or nowhere.
 
 use super::PoolFigures;
 use crossbeam_queue::ArrayQueue;
@@ -10,9 +10,9 @@ use stealpool::{Builder, OwnedGuard, Pool, Recycle};
 
 /// Objects of one kind.
 pub(crate) enum Store<T: Recycle + Send + 'static> {
-    /// A pool. With `max_idle(0)`, no pool.
+    /// A pool.
     Pool(Arc<Pool<T>>),
-    /// A queue.
+    /// A queue, or what is made for each request and dropped.
     Queue(Arc<Queue<T>>),
 }
 
@@ -21,7 +21,8 @@ const PLACES: usize = 128;
 
 /// A queue of idle objects; what does not fit is dropped.
 pub(crate) struct Queue<T> {
-    idle: ArrayQueue<T>,
+    /// `None`: nothing is kept.
+    idle: Option<ArrayQueue<T>>,
     create: fn() -> T,
     gets: AtomicU64,
     creates: AtomicU64,
@@ -45,8 +46,17 @@ impl<T: Recycle + Send + 'static> Store<T> {
 
     /// An empty queue.
     pub(crate) fn queue(create: fn() -> T) -> Self {
+        Self::waiting_in(Some(ArrayQueue::new(PLACES)), create)
+    }
+
+    /// No pool.
+    pub(crate) fn none(create: fn() -> T) -> Self {
+        Self::waiting_in(None, create)
+    }
+
+    fn waiting_in(idle: Option<ArrayQueue<T>>, create: fn() -> T) -> Self {
         Store::Queue(Arc::new(Queue {
-            idle: ArrayQueue::new(PLACES),
+            idle,
             create,
             gets: AtomicU64::new(0),
             creates: AtomicU64::new(0),
@@ -96,7 +106,7 @@ impl<T: Recycle + Send + 'static> Store<T> {
                     discarded: 0,
                     overflowed: queue.overflowed.load(Relaxed),
                     aged_out: 0,
-                    idle: queue.idle.len() as u64,
+                    idle: queue.idle.as_ref().map_or(0, ArrayQueue::len) as u64,
                     idle_bytes: queue.idle_bytes.load(Relaxed),
                     cycles: 0,
                 }
@@ -109,7 +119,7 @@ impl<T: Recycle> Queue<T> {
     fn get(&self) -> T {
         // Relaxed, all: figures.
         self.gets.fetch_add(1, Relaxed);
-        let Some(object) = self.idle.pop() else {
+        let Some(object) = self.idle.as_ref().and_then(ArrayQueue::pop) else {
             self.creates.fetch_add(1, Relaxed);
             return (self.create)();
         };
@@ -119,11 +129,14 @@ impl<T: Recycle> Queue<T> {
     }
 
     fn put(&self, mut object: T) {
+        let Some(idle) = &self.idle else {
+            return;
+        };
         object.recycle();
         let bytes = object.footprint() as u64;
         // Relaxed, all: figures. Counted before it can be taken, so that the sum never wraps.
         self.idle_bytes.fetch_add(bytes, Relaxed);
-        if self.idle.push(object).is_err() {
+        if idle.push(object).is_err() {
             self.idle_bytes.fetch_sub(bytes, Relaxed);
             self.overflowed.fetch_add(1, Relaxed);
         }
