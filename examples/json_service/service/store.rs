@@ -130,6 +130,8 @@ impl<T: Recycle> Queue<T> {
 
     fn put(&self, mut object: T) {
         let Some(idle) = &self.idle else {
+            // Relaxed: a figure.
+            self.overflowed.fetch_add(1, Relaxed);
             return;
         };
         object.recycle();
