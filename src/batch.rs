@@ -5,6 +5,7 @@
 use crate::object::{Chain, Node, Object};
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem;
 use std::ptr::{self, NonNull};
 
 /// A stack of objects of any height.
@@ -12,6 +13,7 @@ pub(crate) struct Batch<T> {
     /// Made by [`Object::link`], or null; the links below are, too.
     top: *mut Node<T>,
     count: usize,
+    bytes: u64,
     owns: PhantomData<T>,
 }
 
@@ -26,6 +28,7 @@ impl<T> Batch<T> {
         Batch {
             top: ptr::null_mut(),
             count: 0,
+            bytes: 0,
             owns: PhantomData,
         }
     }
@@ -42,15 +45,45 @@ impl<T> Batch<T> {
         self.count
     }
 
+    /// What they weigh, in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Adds every object of `chain`.
     pub(crate) fn add(&mut self, chain: Chain<T>) {
         let mut rest = Some(chain);
         while let Some(chain) = rest {
             let (object, next) = chain.split();
-            self.top = object.link(self.top).as_ptr();
-            self.count += 1;
+            self.push(object);
             rest = next;
         }
+    }
+
+    fn push(&mut self, object: Object<T>) {
+        self.bytes = self.bytes.saturating_add(object.weight());
+        self.top = object.link(self.top).as_ptr();
+        self.count += 1;
+    }
+
+    /// Adds every object of `other`. Takes time in proportion to the smaller of the two.
+    pub(crate) fn append(&mut self, mut other: Self) {
+        if self.count < other.count {
+            mem::swap(self, &mut other);
+        }
+        while let Some(object) = other.pop() {
+            self.push(object);
+        }
+    }
+
+    /// Takes at most `count` objects out.
+    pub(crate) fn split(&mut self, count: usize) -> Self {
+        let mut taken = Batch::new();
+        while taken.count < count {
+            let Some(object) = self.pop() else { break };
+            taken.push(object);
+        }
+        taken
     }
 
     /// Takes one object out.
@@ -60,6 +93,7 @@ impl<T> Batch<T> {
         let (object, below) = unsafe { Object::unlink(top) };
         self.top = below;
         self.count -= 1;
+        self.bytes = self.bytes.saturating_sub(object.weight());
         Some(object)
     }
 }
@@ -93,5 +127,36 @@ mod tests {
         assert_eq!((batch.len(), Rc::strong_count(&token)), (2, 3));
         drop(batch);
         assert_eq!(Rc::strong_count(&token), 1);
+    }
+
+    #[test]
+    fn batches_are_joined_and_split_and_know_what_they_weigh() {
+        let of = |weights: &[u64]| {
+            let mut batch = Batch::new();
+            for &weight in weights {
+                batch.add(Chain::of(Object::new(weight).weighing(weight)));
+            }
+            batch
+        };
+        let weigh = |mut batch: Batch<u64>| {
+            let mut values: Vec<u64> =
+                std::iter::from_fn(|| batch.pop().map(Object::into_value)).collect();
+            values.sort_unstable();
+            assert_eq!((batch.len(), batch.bytes()), (0, 0));
+            values
+        };
+        for (one, other) in [(&[1, 2][..], &[4, 8, 16][..]), (&[1, 2, 4], &[8, 16])] {
+            let mut batch = of(one);
+            batch.append(of(other));
+            assert_eq!((batch.len(), batch.bytes()), (5, 31));
+            let two = batch.split(2);
+            assert_eq!((two.len(), batch.len()), (2, 3));
+            assert_eq!(two.bytes() + batch.bytes(), 31);
+            let mut all = weigh(two);
+            all.extend(weigh(batch.split(9)));
+            all.sort_unstable();
+            assert_eq!(all, [1, 2, 4, 8, 16]);
+            assert_eq!((batch.len(), batch.bytes()), (0, 0));
+        }
     }
 }

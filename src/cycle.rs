@@ -39,7 +39,6 @@ impl<T> Engine<T> {
     /// Runs one cycle and adds what must die to `dead`.
     pub(crate) fn cycle(&self, dead: &mut Batch<T>) {
         let _before_anything_is_taken = deque::pin();
-        let before = dead.len();
         let cycle = self.generation.cycle();
         let victims = Generation::victim_of(cycle);
         self.empty(victims, Some(cycle), &mut Quota::unlimited(), dead);
@@ -47,7 +46,6 @@ impl<T> Engine<T> {
         self.generation.turn(cycle);
         point("cycle: turned");
         self.call_in(Reach::Idle { now: cycle + 1 }, dead);
-        self.ledger.aged_out.add((dead.len() - before) as u64);
         if self.is_closed() {
             self.take_all(dead);
         }
@@ -57,7 +55,7 @@ impl<T> Engine<T> {
     /// turns the generation when there are no more. Nothing if that cycle is over. Any number of
     /// threads may take steps; what one leaves undone another does.
     pub(crate) fn step(&self, cycle: u64, objects: usize, dead: &mut Batch<T>) {
-        let before = dead.len();
+        let _before_anything_is_taken = deque::pin();
         let mut quota = Quota {
             objects,
             bytes: u64::MAX,
@@ -67,7 +65,6 @@ impl<T> Engine<T> {
         if empty && self.generation.turn(cycle) {
             self.call_in(Reach::Idle { now: cycle + 1 }, dead);
         }
-        self.ledger.aged_out.add((dead.len() - before) as u64);
     }
 
     /// Takes idle objects of about so many bytes, those first that were not used for longest: victims,

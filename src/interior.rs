@@ -9,8 +9,8 @@ use crate::batch::Batch;
 use crate::budget::Budget;
 use crate::engine::{Engine, Plan};
 use crate::export;
-use crate::grave::Grave;
 use crate::object::{Chain, Object};
+use crate::remains::Remains;
 use crate::rental::Rental;
 use crate::roster::{Member, PoolId};
 use crate::stats::{Collected, Stats};
@@ -53,7 +53,7 @@ pub(crate) struct Interior<T> {
     /// The cycle that users' threads work at, step by step; over if it is not the next one.
     due: AtomicU64,
     /// What their steps took and did not drop yet.
-    grave: Grave<Batch<T>>,
+    remains: Remains<T>,
     /// Gets by the last look at the budget of the process.
     noted_gets: AtomicU64,
     relief: Option<Arc<dyn Relief>>,
@@ -70,7 +70,7 @@ impl<T> Interior<T> {
             relief: setup.relief,
             clock: Clock::new(setup.interval),
             due: AtomicU64::new(0),
-            grave: Grave::new(),
+            remains: Remains::new(),
             noted_gets: AtomicU64::new(0),
             name: setup.name,
             rental: Rental::new(),
@@ -90,24 +90,46 @@ impl<T> Interior<T> {
         self.id.store(id.map_or(0, PoolId::get), Relaxed);
     }
 
-    /// Runs one cycle and drops what it took. The panic, if any, is the first.
+    /// Sums everything up.
+    pub(crate) fn stats(&self) -> Stats {
+        let mut stats = self.engine.stats();
+        stats.idle += self.remains.objects();
+        stats.idle_bytes = stats
+            .idle_bytes
+            .saturating_add(self.remains.bytes() as usize);
+        stats
+    }
+
+    /// Runs one cycle and drops what it took, and what cycles on use have left. The panic, if any, is the
+    /// first.
     pub(crate) fn cycle(&self) -> Result<Collected, Payload> {
         let mut dead = Batch::new();
         self.engine.cycle(&mut dead);
+        self.take_remains(&mut dead);
         let dropped = dead.len();
-        let aged = self.engine.stats().idle;
-        first_of(bury(dead), self.bury_all())?;
-        export::cycle_ended(self.name, || self.engine.stats(), dropped);
+        let aged = self.stats().idle;
+        self.bury_aged(dead)?;
+        export::cycle_ended(self.name, || self.stats(), dropped);
         Ok(Collected { aged, dropped })
     }
 
-    /// Drops what cycles on use have left.
-    fn bury_all(&self) -> Result<(), Payload> {
-        let mut first = Ok(());
-        while let Some(batch) = self.grave.take() {
-            first = first_of(first, bury(batch));
+    fn take_remains(&self, dead: &mut Batch<T>) {
+        while let Some(batch) = self.take_some_remains() {
+            dead.append(batch);
         }
-        first
+    }
+
+    fn take_some_remains(&self) -> Option<Batch<T>> {
+        let batch = self.remains.take()?;
+        let (objects, bytes) = (batch.len() as u64, batch.bytes());
+        self.engine.budget.refund(objects, bytes);
+        Some(batch)
+    }
+
+    /// Drops what cycles took.
+    fn bury_aged(&self, dead: Batch<T>) -> Result<(), Payload> {
+        self.engine.ledger.aged_out.add(dead.len() as u64);
+        bury(dead)
     }
 
     /// Works at a cycle if the clock says so: takes and drops a bounded number of objects, and leaves the
@@ -132,27 +154,37 @@ impl<T> Interior<T> {
         let cycle = self.engine.generation.cycle();
         // Relaxed: a wish.
         let is_due = self.due.load(Relaxed) == cycle + 1;
-        let mut dead = match self.grave.take() {
-            Some(batch) => batch,
-            None if is_due => Batch::new(),
-            None => return Ok(()),
-        };
-        if is_due && dead.len() < objects {
-            let before = dead.len();
-            self.engine.step(cycle, objects - before, &mut dead);
-            if self.engine.generation.cycle() != cycle {
-                export::cycle_ended(self.name, || self.engine.stats(), dead.len() - before);
-            }
+        let waiting = self.remains.objects();
+        let mut dead = Batch::new();
+        let steps = is_due && waiting < objects;
+        if steps {
+            self.engine.step(cycle, objects - waiting, &mut dead);
         }
-        let mut first = Ok(());
-        for _ in 0..objects {
-            let Some(object) = dead.pop() else { break };
-            first = first_of(first, bury_one(object));
+        let taken = dead.len();
+        if waiting > 0 {
+            dead.append(self.take_some_remains().unwrap_or_else(Batch::new));
         }
-        if dead.len() > 0 {
-            self.grave.add(dead);
+        let end = self.bury_some(objects, dead);
+        if steps && self.engine.generation.cycle() != cycle {
+            export::cycle_ended(self.name, || self.stats(), taken);
         }
-        first
+        end
+    }
+
+    /// Drops about so many of what cycles took, and leaves the rest.
+    fn bury_some(&self, objects: usize, mut dead: Batch<T>) -> Result<(), Payload> {
+        if dead.len() == 0 {
+            return Ok(());
+        }
+        let mut now = dead.split(objects);
+        // What waits is idle, and the bounds are for all that is. Where others have taken the room
+        // meanwhile, nothing waits.
+        if self.engine.budget.charge(dead.len() as u64, dead.bytes()) {
+            self.remains.leave(dead);
+        } else {
+            now.append(dead);
+        }
+        self.bury_aged(now)
     }
 
     /// Gives what found no room another try, once others that share the budget have made some. What still
@@ -173,22 +205,32 @@ impl<T> Interior<T> {
 
     /// Drops every idle object, and those that wait to be dropped.
     pub(crate) fn clear(&self) -> Result<usize, Payload> {
+        self.drop_cleared(self.take_all())
+    }
+
+    /// Takes out every idle object, and those that wait to be dropped.
+    pub(crate) fn take_all(&self) -> Batch<T> {
         let mut taken = Batch::new();
         self.engine.take_all(&mut taken);
-        self.drop_cleared(taken)
+        self.take_remains(&mut taken);
+        taken
     }
 
     /// Drops idle objects of about so many bytes, the least used first.
     fn shrink(&self, bytes: u64) -> Result<usize, Payload> {
+        let bytes = bytes.saturating_sub(self.remains.bytes());
         let mut taken = Batch::new();
-        self.engine.take_bytes(bytes, &mut taken);
+        if bytes > 0 {
+            self.engine.take_bytes(bytes, &mut taken);
+        }
+        self.take_remains(&mut taken);
         self.drop_cleared(taken)
     }
 
     fn drop_cleared(&self, taken: Batch<T>) -> Result<usize, Payload> {
         let count = taken.len();
         self.engine.ledger.cleared.add(count as u64);
-        first_of(bury(taken), self.bury_all())?;
+        bury(taken)?;
         Ok(count)
     }
 }
@@ -199,7 +241,7 @@ impl<T: Send> Member for Interior<T> {
     }
 
     fn stats(&self) -> Stats {
-        self.engine.stats()
+        Interior::stats(self)
     }
 
     fn uses_since(&self, gets: u64) -> u64 {
@@ -231,11 +273,7 @@ impl<T> Drop for Interior<T> {
     /// Whoever lets go last, be it a collector or a thread that ends while the pool is dropped, may
     /// find what a claim kept from the pool's own drop. No destructor's panic escapes from here.
     fn drop(&mut self) {
-        let sweep = || {
-            let mut left = Batch::new();
-            self.engine.take_all(&mut left);
-            first_of(bury(left), self.bury_all())
-        };
+        let sweep = || bury(self.take_all());
         if let Err(payload) = catch_unwind(AssertUnwindSafe(sweep)).and_then(|end| end) {
             dispose(payload);
         }

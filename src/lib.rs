@@ -90,6 +90,8 @@ mod object;
 #[expect(unsafe_code, reason = "the hand-off itself")]
 mod private;
 mod registry;
+#[cfg(not(loom))]
+mod remains;
 #[expect(unsafe_code, reason = "queues behind atomic pointers")]
 mod shared;
 mod stats;

@@ -238,7 +238,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     pub fn stats(&self) -> Stats {
         self.link
             .interior()
-            .map(|interior| interior.engine.stats())
+            .map(|interior| interior.stats())
             .unwrap_or_default()
     }
 
@@ -282,7 +282,7 @@ impl<T, P> Drop for Pool<T, P> {
 
 impl<T, P> fmt::Debug for Pool<T, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let stats = self.link.interior().map(|interior| interior.engine.stats());
+        let stats = self.link.interior().map(|interior| interior.stats());
         f.debug_struct("Pool")
             .field("name", &self.settings.name)
             .field("stats", &stats.unwrap_or_default())

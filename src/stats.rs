@@ -41,6 +41,7 @@ pub(crate) struct Ledger {
     pub(crate) drained: Count,
     /// Of the overflowed, those that a worker had counted as descended.
     pub(crate) refused_by_workers: Count,
+    /// Objects that cycles took and dropped.
     pub(crate) aged_out: Count,
     pub(crate) fence_failures: Count,
 }
@@ -82,7 +83,8 @@ pub struct Stats {
     pub drops: Drops,
     /// Objects that belong to the pool now: lent and idle.
     pub live: usize,
-    /// Objects idle now.
+    /// Objects idle now, with those that a cycle on use has taken and not dropped yet: a call drops a
+    /// bounded number, and leaves the others to later calls.
     pub idle: usize,
     /// Bytes they keep alive, by the policy's `footprint` when each was given.
     pub idle_bytes: usize,

@@ -124,10 +124,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     }
 
     fn take_all(&self) -> Batch<T> {
-        let mut taken = Batch::new();
-        if let Some(interior) = self.link.interior() {
-            interior.engine.take_all(&mut taken);
-        }
-        taken
+        let interior = self.link.interior();
+        interior.map_or_else(Batch::new, Interior::take_all)
     }
 }

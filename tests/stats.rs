@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Census, CountedPool, Puppet, Random, hits, scaled};
+use common::{Census, CountedPool, Puppet, Random, hits, private_slots, scaled};
 use std::sync::Arc;
 use std::thread;
 use stealpool::{Builder, Guard, OwnedGuard, Pool, Stats, policy};
@@ -396,6 +396,50 @@ fn the_books_balance_after_any_script() {
         assert!(pool.stats().workers <= 3);
         puppets.into_iter().for_each(Puppet::end);
     }
+}
+
+/// What a cycle has taken is the pool's until its destructor has run: a count that says otherwise would
+/// hide memory from those who look for it.
+#[test]
+fn what_waits_to_be_dropped_is_idle() {
+    if !private_slots() {
+        return;
+    }
+    let of = || {
+        let census = Census::new();
+        let pool = census.pool_with_remains(Builder::new());
+        let (stats, alive) = (pool.stats(), census.alive());
+        assert!(alive > 0, "all was dropped at once: {stats}");
+        assert_eq!((stats.live, stats.idle), (alive, alive), "{stats}");
+        assert_eq!(stats.idle_bytes, 10 * alive, "{stats}");
+        // Two were taken out.
+        let aged = census.dropped() as u64 - 2;
+        assert_eq!((stats.aged_out, stats.drops.aged), (aged, aged), "{stats}");
+        (census, pool, alive, aged)
+    };
+    let empty = |census: &Census, pool: &CountedPool| {
+        let stats = pool.stats();
+        assert_eq!((stats.live, stats.idle, stats.idle_bytes), (0, 0, 0));
+        assert_eq!(census.alive(), 0);
+        assert_eq!(stats.drops.total(), stats.aged_out + stats.cleared);
+        (stats.aged_out, stats.cleared)
+    };
+
+    let (census, pool, alive, aged) = of();
+    assert_eq!(pool.drain().count(), alive);
+    assert_eq!(empty(&census, &pool), (aged, 0));
+
+    let (census, pool, alive, aged) = of();
+    assert_eq!(pool.clear(), alive);
+    assert_eq!(empty(&census, &pool), (aged, alive as u64));
+
+    let (census, pool, alive, aged) = of();
+    assert_eq!(pool.collect().dropped, alive);
+    assert_eq!(empty(&census, &pool), (aged + alive as u64, 0));
+
+    let (census, pool, _, _) = of();
+    drop(pool);
+    assert_eq!(census.alive(), 0);
 }
 
 /// Many threads, then quiet: the sums are exact, not approximate.

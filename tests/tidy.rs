@@ -32,7 +32,7 @@ const ABOVE: [&str; 24] = [
 ];
 
 /// The modules below it, which move objects and know nothing of policies.
-const BELOW: [&str; 15] = [
+const BELOW: [&str; 16] = [
     "allowance",
     "batch",
     "budget",
@@ -44,6 +44,7 @@ const BELOW: [&str; 15] = [
     "moved",
     "private",
     "registry",
+    "remains",
     "shared",
     "sync",
     "tally",

@@ -183,6 +183,33 @@ impl Census {
     pub(crate) fn pool_with(&self, settings: stealpool::Builder) -> Arc<CountedPool> {
         Arc::new(settings.build(self.maker()))
     }
+
+    /// A pool whose last cycle on use took more than one call drops. Nothing else is idle, and nothing
+    /// lent. Each object weighs 10. Needs [`private_slots`].
+    pub(crate) fn pool_with_remains(&self, settings: stealpool::Builder) -> Arc<CountedPool> {
+        let pool = self.pool_with(settings.collect_every(Duration::ZERO));
+        let puppet = Puppet::new();
+        let (same, census) = (Arc::clone(&pool), self.clone());
+        puppet.run(move || {
+            (0..100).for_each(|_| same.put(census.weighing(10)));
+            // Bursts deepen its slot, of which a cycle takes all but the newest at once.
+            for _ in 0..6 {
+                drop((0..100).map(|_| same.get()).collect::<Vec<_>>());
+            }
+        });
+        for _ in 0..20_000 {
+            drop(pool.get());
+            if self.dropped() > 0 {
+                break;
+            }
+        }
+        let take_out = |pool: &CountedPool| drop(pool.try_get().map(stealpool::Guard::into_inner));
+        take_out(&pool);
+        let same = Arc::clone(&pool);
+        puppet.run(move || take_out(&same));
+        puppet.end();
+        pool
+    }
 }
 
 /// Whether private slots are in use: not where the kernel refuses `membarrier` (`tests/refused.rs`).

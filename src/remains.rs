@@ -1,0 +1,57 @@
+//! What cycles on use have taken and not dropped yet.
+//!
+//! A call that works at a cycle drops a bounded number of objects; what is left waits here for a later
+//! call. Nobody can be lent it any more, but its memory is the pool's: until a call drops it, it is idle.
+//! Otherwise a pool would look empty that is not, and a collector would sleep beside it.
+//!
+//! A batch is counted before it is here and until it is taken out, so the counts are never too small.
+
+use crate::batch::Batch;
+use crate::grave::Grave;
+use crate::tally::Count;
+
+/// Batches that wait to be dropped, and what they come to.
+#[derive(Debug)]
+pub(crate) struct Remains<T> {
+    batches: Grave<Batch<T>>,
+    objects: Count,
+    bytes: Count,
+}
+
+impl<T> Remains<T> {
+    pub(crate) fn new() -> Self {
+        Remains {
+            batches: Grave::new(),
+            objects: Count::default(),
+            bytes: Count::default(),
+        }
+    }
+
+    /// How many objects.
+    pub(crate) fn objects(&self) -> usize {
+        self.objects.get() as usize
+    }
+
+    /// What they weigh, in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.get()
+    }
+
+    /// Leaves objects for later, if any. Allocates a link.
+    pub(crate) fn leave(&self, batch: Batch<T>) {
+        if batch.len() == 0 {
+            return;
+        }
+        self.objects.add(batch.len() as u64);
+        self.bytes.add(batch.bytes());
+        self.batches.add(batch);
+    }
+
+    /// Takes a batch out.
+    pub(crate) fn take(&self) -> Option<Batch<T>> {
+        let batch = self.batches.take()?;
+        self.objects.subtract(batch.len() as u64);
+        self.bytes.subtract(batch.bytes());
+        Some(batch)
+    }
+}
