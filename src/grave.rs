@@ -7,6 +7,7 @@
 
 use crate::sync::atomic::AtomicPtr;
 use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::marker::PhantomData;
 use std::ptr;
 
 /// One thing and what lies below it.
@@ -20,12 +21,20 @@ struct Plot<V> {
 #[derive(Debug)]
 pub(crate) struct Grave<V> {
     top: AtomicPtr<Plot<V>>,
+    /// Neither `Send` nor `Sync` by itself, as the pointer is for any `V`.
+    owns: PhantomData<*mut V>,
 }
+
+// SAFETY: what lies there goes with the whole, as a `Vec`'s entries.
+unsafe impl<V: Send> Send for Grave<V> {}
+// SAFETY: who shares it may put a `V` in and take another's out; no `&V` is ever given out.
+unsafe impl<V: Send> Sync for Grave<V> {}
 
 impl<V> Grave<V> {
     pub(crate) fn new() -> Self {
         Grave {
             top: AtomicPtr::new(ptr::null_mut()),
+            owns: PhantomData,
         }
     }
 

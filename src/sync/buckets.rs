@@ -16,6 +16,7 @@
 
 use super::atomic::AtomicPtr;
 use super::atomic::Ordering::{AcqRel, Acquire};
+use std::marker::PhantomData;
 use std::ptr;
 
 /// How many buckets there are: room for 2^23 entries.
@@ -27,7 +28,14 @@ pub(crate) struct Buckets<T, const NEAR: usize = 8> {
     near: [AtomicPtr<T>; NEAR],
     /// The heads of the other buckets, each where its number says; null until one is needed.
     far: AtomicPtr<Far<T>>,
+    /// Neither `Send` nor `Sync` by itself, as the pointers are for any `T`.
+    owns: PhantomData<*mut T>,
 }
+
+// SAFETY: the entries go with the whole, as a `Vec`'s.
+unsafe impl<T: Send, const NEAR: usize> Send for Buckets<T, NEAR> {}
+// SAFETY: a shared one gives out `&T`, and takes in a `T` that another thread may drop.
+unsafe impl<T: Send + Sync, const NEAR: usize> Sync for Buckets<T, NEAR> {}
 
 type Far<T> = [AtomicPtr<T>; BUCKETS];
 
@@ -57,6 +65,7 @@ impl<T, const NEAR: usize> Buckets<T, NEAR> {
         Buckets {
             near: [const { AtomicPtr::new(ptr::null_mut()) }; NEAR],
             far: AtomicPtr::new(ptr::null_mut()),
+            owns: PhantomData,
         }
     }
 
@@ -66,6 +75,7 @@ impl<T, const NEAR: usize> Buckets<T, NEAR> {
         Buckets {
             near: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
             far: AtomicPtr::new(ptr::null_mut()),
+            owns: PhantomData,
         }
     }
 
