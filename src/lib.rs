@@ -17,10 +17,6 @@ mod builder;
 #[cfg(not(loom))]
 mod collector;
 #[cfg(not(loom))]
-#[expect(
-    unsafe_code,
-    reason = "the seat table is a raw slice, so that finding a worker is one load"
-)]
 mod current;
 #[cfg(not(loom))]
 mod drain;
