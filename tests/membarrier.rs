@@ -8,7 +8,7 @@ mod common;
 mod seccomp;
 
 use common::{Census, CountedPool, Puppet, in_child};
-use seccomp::refuse_membarrier;
+use seccomp::{refuse_membarrier, refuse_to_register};
 use std::sync::Arc;
 use std::thread;
 
@@ -72,5 +72,41 @@ fn refused_after_the_first_use() {
         pool.collect();
         pool.collect();
         assert_eq!((pool.idle(), later.alive()), (0, 0));
+    });
+}
+
+/// To register takes the kernel some milliseconds once there are threads, so it is left to the first that needs
+/// it: a collector. Until then the slots are in use; a refusal then is like any later one.
+#[test]
+fn nothing_is_registered_before_the_first_cycle() {
+    in_child("nothing_is_registered_before_the_first_cycle", || {
+        let census = Census::new();
+        let pool = census.pool();
+        let idler = Puppet::new();
+        refuse_to_register();
+        let theirs = Arc::clone(&pool);
+        idler.run(move || drop(theirs.get()));
+        for _ in 0..1_000 {
+            drop(pool.get());
+        }
+        assert!(pool.stats().private_hits >= 999, "{}", pool.stats());
+        let later = Census::new();
+        let before = later.pool();
+        drop(before.get());
+        drop(before.get());
+        assert_eq!(before.stats().private_hits, 1, "still on offer");
+
+        pool.collect();
+        pool.collect();
+        assert_eq!(pool.idle(), census.alive());
+        assert!(pool.idle() <= 2, "{}", pool.stats());
+        let after = later.pool();
+        drop(after.get());
+        drop(after.get());
+        assert_eq!(after.stats().private_hits, 0, "refused by now");
+        after.collect();
+        after.collect();
+        assert_eq!(after.idle(), 0);
+        idler.end();
     });
 }

@@ -14,6 +14,12 @@
 //! `light` fence of the process as if both were `fence(SeqCst)`. The full-fence build is that
 //! model, which is why what loom explores there carries over.
 //!
+//! A process must register for `membarrier`, which takes the kernel some 10 ms once there are several
+//! threads: it waits until every processor has passed through the scheduler. So that is left to the first
+//! heavy fence; a process that ends before never waits. Only `heavy` needs it. What owners have done
+//! behind light fences before is ordered too: a thread that does not run just then went through the
+//! scheduler, and one that does is interrupted.
+//!
 //! A kernel may refuse `membarrier` (too old, or a seccomp filter). [`available`] says so before
 //! the first worker exists; private slots are then never filled, and every object goes through
 //! the deques, which a collector can empty without any fence of ours. A later refusal makes
@@ -29,30 +35,44 @@ mod imp {
     use std::sync::atomic::{AtomicU8, compiler_fence};
 
     const UNKNOWN: u8 = 0;
-    const YES: u8 = 1;
-    const NO: u8 = 2;
+    const NO: u8 = 1;
+    /// The kernel has expedited barriers.
+    const OFFERED: u8 = 2;
+    /// And this process is registered for them.
+    const REGISTERED: u8 = 3;
 
-    /// Whether this process is registered for expedited barriers. Decided once.
+    /// What is known about expedited barriers. Goes up, but for a refusal.
     static STATE: AtomicU8 = AtomicU8::new(UNKNOWN);
 
-    fn membarrier(command: libc::c_int) -> bool {
+    fn membarrier(command: libc::c_int) -> libc::c_long {
         // SAFETY: `membarrier` takes three integers, touches no memory of ours, and reports
         // failure by its result; an unknown number answers ENOSYS.
-        let result = unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) };
-        result == 0
+        unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) }
     }
 
     pub(crate) fn available() -> bool {
-        // Relaxed: registering twice is harmless, and every thread comes to the same answer.
-        match STATE.load(Relaxed) {
-            UNKNOWN => {
-                let yes = membarrier(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
-                // Relaxed: as above.
-                STATE.store(if yes { YES } else { NO }, Relaxed);
-                yes
-            }
-            state => state == YES,
+        // Relaxed: asking twice is harmless, and every thread gets the same answer.
+        let state = STATE.load(Relaxed);
+        if state != UNKNOWN {
+            return state != NO;
         }
+        let both = libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED
+            | libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
+        let both = libc::c_long::from(both);
+        let commands = membarrier(libc::MEMBARRIER_CMD_QUERY);
+        let offered = commands > 0 && commands & both == both;
+        let known = if offered { OFFERED } else { NO };
+        // Relaxed: as above. If another thread knows more already, that stays.
+        _ = STATE.compare_exchange(UNKNOWN, known, Relaxed, Relaxed);
+        offered
+    }
+
+    fn register() {
+        let done = membarrier(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0;
+        let known = if done { REGISTERED } else { NO };
+        // Relaxed: registering twice is harmless; without it the kernel refuses, whatever we believe. A refusal
+        // is not taken back; engines made from now on fill no slot.
+        _ = STATE.fetch_update(Relaxed, Relaxed, |state| (state != NO).then_some(known));
     }
 
     #[inline(always)]
@@ -62,16 +82,16 @@ mod imp {
     }
 
     pub(crate) fn heavy() -> bool {
-        // Relaxed: as above. The kernel refuses who has not registered, and that would be for good.
-        if STATE.load(Relaxed) == UNKNOWN {
-            available();
+        // Relaxed: as in `register`.
+        if STATE.load(Relaxed) != REGISTERED {
+            register();
         }
         // SeqCst: keeps the compiler from moving our own accesses across the system call.
         compiler_fence(SeqCst);
-        let done = membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+        let done = membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0;
         compiler_fence(SeqCst);
         if !done {
-            // Relaxed: a refusal is not taken back; engines made from now on fill no slot.
+            // Relaxed: as in `register`.
             STATE.store(NO, Relaxed);
         }
         done
@@ -103,7 +123,7 @@ mod imp {
     }
 }
 
-/// Whether [`heavy`] works here. Registers the process with the kernel on the first call.
+/// Whether [`heavy`] is there, as far as the system says. Cheap.
 pub(crate) fn available() -> bool {
     imp::available()
 }

@@ -2,15 +2,36 @@
 
 /// Makes every `membarrier` of this thread, and of those it starts from now on, fail.
 pub(crate) fn refuse_membarrier() {
-    // The filter of seccomp(2): load the number of the system call; if it is `membarrier`, answer
-    // EPERM, else allow.
+    refuse(None);
+    // SAFETY: asks which commands there are; takes integers only.
+    let refused = unsafe { libc::syscall(libc::SYS_membarrier, 0, 0, 0) };
+    assert_eq!(refused, -1);
+}
+
+/// The same for the command that registers a process, and no other.
+#[allow(dead_code, reason = "each test file uses its part")]
+pub(crate) fn refuse_to_register() {
+    refuse(Some(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED as u32));
+}
+
+fn refuse(command: Option<u32>) {
+    // The filter of seccomp(2): load the number of the system call; if it is `membarrier`, with this
+    // command if one is given (the lower half of the first argument), answer EPERM, else allow.
+    const NUMBER: u32 = 0;
+    const FIRST_ARGUMENT: u32 = 16;
+    const AT_LEAST: u16 = 0x35;
     const LOAD_WORD: u16 = 0x20;
     const JUMP_IF_EQUAL: u16 = 0x15;
     const RETURN: u16 = 0x06;
     let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
     let mut filter = [
-        step(LOAD_WORD, 0, 0, 0),
-        step(JUMP_IF_EQUAL, 0, 1, libc::SYS_membarrier as u32),
+        step(LOAD_WORD, 0, 0, NUMBER),
+        step(JUMP_IF_EQUAL, 0, 3, libc::SYS_membarrier as u32),
+        step(LOAD_WORD, 0, 0, FIRST_ARGUMENT),
+        match command {
+            Some(command) => step(JUMP_IF_EQUAL, 0, 1, command),
+            None => step(AT_LEAST, 0, 1, 0),
+        },
         step(RETURN, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
         step(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
     ];
@@ -25,7 +46,4 @@ pub(crate) fn refuse_membarrier() {
     // SAFETY: `program` and its filter live through the call, which copies them.
     let set = unsafe { libc::syscall(libc::SYS_seccomp, mode, 0, &raw const program) };
     assert_eq!(set, 0, "{}", std::io::Error::last_os_error());
-    // SAFETY: asks which commands there are; takes integers only.
-    let refused = unsafe { libc::syscall(libc::SYS_membarrier, 0, 0, 0) };
-    assert_eq!(refused, -1);
 }
