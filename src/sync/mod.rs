@@ -33,6 +33,10 @@ pub(crate) struct Witness {
     cell: loom::cell::UnsafeCell<()>,
 }
 
+// SAFETY: loom sees to it that only one thread is inside at a time; that is what the cell is for.
+#[cfg(loom)]
+unsafe impl Sync for Witness {}
+
 impl Witness {
     /// Runs `f` as an exclusive stretch.
     #[inline(always)]
