@@ -54,10 +54,15 @@ impl<V> Grave<V> {
         }
     }
 
+    /// Whether there is nothing, at a glance.
+    pub(crate) fn is_empty(&self) -> bool {
+        // Relaxed: a look, to spare an exchange; what is missed waits.
+        self.top.load(Relaxed).is_null()
+    }
+
     /// Takes one out; the others go back.
     pub(crate) fn take(&self) -> Option<V> {
-        // Relaxed: a look, to spare an exchange; what is missed waits.
-        if self.top.load(Relaxed).is_null() {
+        if self.is_empty() {
             return None;
         }
         let (first, mut rest) = unearth(self.dig())?;

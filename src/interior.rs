@@ -14,6 +14,7 @@ use crate::remains::Remains;
 use crate::rental::Rental;
 use crate::roster::{Member, PoolId};
 use crate::stats::{Collected, Stats};
+use crate::sync::deque;
 use std::any::Any;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -114,16 +115,17 @@ impl<T> Interior<T> {
     }
 
     fn take_remains(&self, dead: &mut Batch<T>) {
-        while let Some(batch) = self.take_some_remains() {
+        while let Some(batch) = self.remains.take() {
+            self.let_go(&batch);
             dead.append(batch);
         }
     }
 
-    fn take_some_remains(&self) -> Option<Batch<T>> {
-        let batch = self.remains.take()?;
+    /// What waited is about to be dropped, or goes its own way.
+    fn let_go(&self, batch: &Batch<T>) {
+        self.remains.forget(batch);
         let (objects, bytes) = (batch.len() as u64, batch.bytes());
         self.engine.budget.refund(objects, bytes);
-        Some(batch)
     }
 
     /// Drops what cycles took.
@@ -154,53 +156,65 @@ impl<T> Interior<T> {
         let cycle = self.engine.generation.cycle();
         // Relaxed: a wish.
         let is_due = self.due.load(Relaxed) == cycle + 1;
-        let waiting = self.remains.objects();
-        let mut dead = Batch::new();
-        let steps = is_due && waiting < objects;
+        if !is_due && self.remains.is_empty() {
+            return Ok(());
+        }
+        let before_anything_is_taken = deque::pin();
+        let mut waiting = self.remains.take().unwrap_or_else(Batch::new);
+        let mut taken = Batch::new();
+        let steps = is_due && waiting.len() < objects;
         if steps {
-            self.engine.step(cycle, objects - waiting, &mut dead);
+            let room = objects - waiting.len();
+            self.engine.step(cycle, room, &mut taken);
         }
-        let taken = dead.len();
-        if waiting > 0 {
-            dead.append(self.take_some_remains().unwrap_or_else(Batch::new));
+        drop(before_anything_is_taken);
+        let stepped = taken.len();
+        let mut now = waiting.split(objects);
+        self.let_go(&now);
+        now.append(taken.split(objects - now.len()));
+        // What waits is idle, and the bounds are for all that is: where others have taken the room
+        // meanwhile, it cannot wait.
+        let (count, bytes) = (taken.len() as u64, taken.bytes());
+        if self.engine.budget.charge(count, bytes) {
+            self.remains.count(&taken);
+            waiting.append(taken);
+        } else {
+            now.append(taken);
         }
-        let end = self.bury_some(objects, dead);
+        // Destructors that use the pool do not find what waits, so that they do not drop each other in turn.
+        let end = self.bury_aged(now);
+        self.remains.leave(waiting);
         if steps && self.engine.generation.cycle() != cycle {
-            export::cycle_ended(self.name, || self.stats(), taken);
+            export::cycle_ended(self.name, || self.stats(), stepped);
         }
         end
     }
 
-    /// Drops about so many of what cycles took, and leaves the rest.
-    fn bury_some(&self, objects: usize, mut dead: Batch<T>) -> Result<(), Payload> {
-        if dead.len() == 0 {
-            return Ok(());
+    /// Gives what found no room another try, once some of what waits is gone, and again when others that share
+    /// the budget have made some. What still
+    /// finds none comes back, and a destructor's panic.
+    pub(crate) fn make_room(&self, refused: Batch<T>) -> (Batch<T>, Result<(), Payload>) {
+        let (mut left, mut end) = (refused, Ok(()));
+        if !self.remains.is_empty() {
+            end = self.advance(STEP);
+            left = self.give_again(left);
         }
-        let mut now = dead.split(objects);
-        // What waits is idle, and the bounds are for all that is. Where others have taken the room
-        // meanwhile, nothing waits.
-        if self.engine.budget.charge(dead.len() as u64, dead.bytes()) {
-            self.remains.leave(dead);
-        } else {
-            now.append(dead);
+        if let Some(relief) = self.relief.as_ref().filter(|_| left.len() > 0) {
+            end = first_of(end, relief.make_room());
+            left = self.give_again(left);
         }
-        self.bury_aged(now)
+        (left, end)
     }
 
-    /// Gives what found no room another try, once others that share the budget have made some. What still
-    /// finds none comes back, and a destructor's panic.
-    pub(crate) fn make_room(&self, mut refused: Batch<T>) -> (Batch<T>, Result<(), Payload>) {
-        let Some(relief) = &self.relief else {
-            return (refused, Ok(()));
-        };
-        let end = relief.make_room();
+    /// Gives what was refused once more; what still finds no room.
+    fn give_again(&self, mut refused: Batch<T>) -> Batch<T> {
         let mut left = Batch::new();
         while let Some(object) = refused.pop() {
             if let Err(object) = self.engine.give_ownerless(object) {
                 left.add(Chain::of(object));
             }
         }
-        (left, end)
+        left
     }
 
     /// Drops every idle object, and those that wait to be dropped.

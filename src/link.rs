@@ -140,10 +140,9 @@ impl<T: Send + 'static> Link<T> {
 impl<T> Link<T> {
     /// Leaves the roster and takes every idle object out.
     pub(crate) fn close(&mut self) -> Batch<T> {
-        let mut taken = Batch::new();
         let interior = mem::replace(self.interior.get_mut(), ptr::null_mut());
         if interior.is_null() {
-            return taken;
+            return Batch::new();
         }
         // SAFETY: the pointer came from `Arc::into_raw` in `open`, and was just cleared.
         let interior = unsafe { Arc::from_raw(interior) };
@@ -154,8 +153,7 @@ impl<T> Link<T> {
             current::forget(id);
         }
         interior.engine.close();
-        interior.engine.take_all(&mut taken);
-        taken
+        interior.take_all()
     }
 }
 

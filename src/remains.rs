@@ -4,7 +4,8 @@
 //! call. Nobody can be lent it any more, but its memory is the pool's: until a call drops it, it is idle.
 //! Otherwise a pool would look empty that is not, and a collector would sleep beside it.
 //!
-//! A batch is counted before it is here and until it is taken out, so the counts are never too small.
+//! A batch is counted before it is here, and until it is dropped or goes its own way: the counts are never
+//! too small, and nobody's part in them hides anything from anyone.
 
 use crate::batch::Batch;
 use crate::grave::Grave;
@@ -37,21 +38,32 @@ impl<T> Remains<T> {
         self.bytes.get()
     }
 
-    /// Leaves objects for later, if any. Allocates a link.
-    pub(crate) fn leave(&self, batch: Batch<T>) {
-        if batch.len() == 0 {
-            return;
-        }
-        self.objects.add(batch.len() as u64);
-        self.bytes.add(batch.bytes());
-        self.batches.add(batch);
+    /// Whether there is nothing to take, at a glance.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.batches.is_empty()
     }
 
-    /// Takes a batch out.
-    pub(crate) fn take(&self) -> Option<Batch<T>> {
-        let batch = self.batches.take()?;
+    /// Counts objects that are about to be [left](Self::leave).
+    pub(crate) fn count(&self, batch: &Batch<T>) {
+        self.objects.add(batch.len() as u64);
+        self.bytes.add(batch.bytes());
+    }
+
+    /// Counts objects no more that were [taken](Self::take).
+    pub(crate) fn forget(&self, batch: &Batch<T>) {
         self.objects.subtract(batch.len() as u64);
         self.bytes.subtract(batch.bytes());
-        Some(batch)
+    }
+
+    /// Leaves objects for later, if any, that are counted. Allocates a link.
+    pub(crate) fn leave(&self, batch: Batch<T>) {
+        if batch.len() > 0 {
+            self.batches.add(batch);
+        }
+    }
+
+    /// Takes a batch out, which stays counted.
+    pub(crate) fn take(&self) -> Option<Batch<T>> {
+        self.batches.take()
     }
 }

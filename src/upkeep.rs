@@ -109,7 +109,9 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         if self.settings.max_idle == 0 {
             return;
         }
-        for _ in self.idle()..count {
+        // What waits to be dropped is idle, but nobody can be lent it.
+        let ready = self.interior().engine.stats().idle;
+        for _ in ready..count {
             let object = Object::new(self.policy.create());
             let bytes = self.policy.footprint(object.value());
             self.interior().engine.ledger.reserved.add(1);

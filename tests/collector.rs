@@ -330,8 +330,6 @@ fn it_sleeps_while_there_is_nothing_to_collect() {
     });
 }
 
-/// A collector that lies down before there is any pool: the system's barrier must be asked for first, or
-/// all pools would do without private slots.
 /// A call drops a bounded number of what a cycle on use took. The rest may be all that a pool has.
 #[test]
 fn what_cycles_on_use_have_left_is_something_to_collect() {
@@ -352,6 +350,8 @@ fn what_cycles_on_use_have_left_is_something_to_collect() {
     );
 }
 
+/// A collector that lies down before there is any pool: the system's barrier must be asked for first, or
+/// all pools would do without private slots.
 #[test]
 fn a_collector_before_any_pool() {
     in_child("a_collector_before_any_pool", || {

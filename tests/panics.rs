@@ -474,6 +474,38 @@ fn destructors_may_panic_in_a_cycle_on_use() {
     }
 }
 
+/// What a cycle on use has left to later calls goes with the pool, like all that is idle.
+#[test]
+fn what_waits_to_be_dropped_panics_out_of_the_pools_drop() {
+    if !private_slots() {
+        return;
+    }
+    let pool = Arc::new(pool_with(Builder::new().collect_every(Duration::ZERO)));
+    let census = pool.policy().census.clone();
+    let puppet = common::Puppet::new();
+    let same = Arc::clone(&pool);
+    puppet.run(move || {
+        (0..100).for_each(|_| same.put(same.policy().bomb(true)));
+        // Bursts deepen its slot, of which a cycle takes all but the newest at once.
+        for _ in 0..6 {
+            drop((0..100).map(|_| same.get()).collect::<Vec<_>>());
+        }
+    });
+    while catch_unwind(AssertUnwindSafe(|| drop(pool.get()))).is_ok() {}
+    let take_out = |pool: &Pool<Bomb, Fragile>| {
+        let last = pool.try_get().map(Guard::into_inner);
+        last.into_iter().for_each(|mut bomb| bomb.armed = false);
+    };
+    take_out(&pool);
+    let same = Arc::clone(&pool);
+    puppet.run(move || take_out(&same));
+    puppet.end();
+    assert!(census.alive() > 0 && pool.idle() == census.alive());
+    let pool = Arc::into_inner(pool).expect("the only one");
+    caught::<usize, _>(|| drop(pool));
+    assert_eq!(census.alive(), 0);
+}
+
 /// The same, once, with every count known: a miss at the very operation that runs the cycle.
 #[test]
 fn counts_stay_right_when_a_cycle_on_use_panics() {

@@ -4,11 +4,12 @@
 mod common;
 
 use common::{Census, Counted, in_child};
+use std::cell::Cell;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
-use std::time::Duration;
-use stealpool::{Builder, Guard, OwnedGuard, Policy, Pool};
+use std::time::{Duration, Instant};
+use stealpool::{Builder, Guard, OwnedGuard, Policy, Pool, Recycle};
 
 const MANUAL: Builder = Builder::new().collect_manually();
 
@@ -417,4 +418,93 @@ fn the_last_handle_may_go_in_any_callback() {
             "{from:?}"
         );
     }
+}
+
+thread_local! {
+    /// Destructors that run now, one within the other; the most there have been; and how many ran at all.
+    static NESTED: Cell<(usize, usize, usize)> = const { Cell::new((0, 0, 0)) };
+}
+
+/// Puts two others into the pool when it is dropped, if it is told to.
+struct Hydra {
+    heads: bool,
+    pool: Weak<HydraPool>,
+}
+type HydraPool = Pool<Hydra, Box<dyn Fn() -> Hydra + Send + Sync>>;
+
+impl Recycle for Hydra {
+    fn recycle(&mut self) {}
+}
+
+impl Drop for Hydra {
+    fn drop(&mut self) {
+        let (now, most, all) = NESTED.get();
+        NESTED.set((now + 1, most.max(now + 1), all + 1));
+        if let (true, Some(pool)) = (self.heads, self.pool.upgrade()) {
+            for _ in 0..2 {
+                let pool_again = Weak::clone(&self.pool);
+                pool.put(Hydra {
+                    heads: false,
+                    pool: pool_again,
+                });
+            }
+        }
+        let (now, most, all) = NESTED.get();
+        NESTED.set((now - 1, most, all));
+    }
+}
+
+/// Objects whose destructors use the pool wait by the thousand for a cycle on use to drop them: each call drops a
+/// few, and none of them runs within the destructor of another to no end.
+#[test]
+fn destructors_that_put_do_not_drop_each_other_in_turn() {
+    const MANY: usize = 3_000;
+    if !common::private_slots() {
+        return;
+    }
+    let pool: Arc<HydraPool> = Arc::new_cyclic(|weak| {
+        let weak = Weak::clone(weak);
+        let make = move || Hydra {
+            heads: true,
+            pool: Weak::clone(&weak),
+        };
+        let make: Box<dyn Fn() -> Hydra + Send + Sync> = Box::new(make);
+        let settings = Builder::new().private_depth(4096);
+        settings
+            .collect_every(Duration::from_millis(200))
+            .build(make)
+    });
+    let puppet = common::Puppet::new();
+    let same = Arc::clone(&pool);
+    puppet.run(move || {
+        // Bursts deepen the slot, of which a cycle takes all but the newest at once.
+        for _ in 0..14 {
+            drop((0..MANY).map(|_| same.get()).collect::<Vec<_>>());
+        }
+    });
+    let begun = Instant::now();
+    while NESTED.get().2 == 0 {
+        drop(pool.get());
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "{}",
+            pool.stats()
+        );
+    }
+    let (mut most_at_once, mut all) = (0, 0);
+    while all < MANY / 2 {
+        let before = all;
+        drop(pool.get());
+        all = NESTED.get().2;
+        most_at_once = most_at_once.max(all - before);
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "{}",
+            pool.stats()
+        );
+    }
+    let (_, deepest, _) = NESTED.get();
+    assert!(most_at_once <= 4 * 64, "{most_at_once} for one get");
+    assert!(deepest <= 4, "{deepest} destructors, one within the other");
+    puppet.end();
 }

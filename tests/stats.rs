@@ -437,9 +437,19 @@ fn what_waits_to_be_dropped_is_idle() {
     assert_eq!(pool.collect().dropped, alive);
     assert_eq!(empty(&census, &pool), (aged + alive as u64, 0));
 
-    let (census, pool, _, _) = of();
+    let (_, pool, alive, _) = of();
+    pool.reserve(alive);
+    let held: Vec<_> = (0..alive).map_while(|_| pool.try_get()).collect();
+    assert_eq!(held.len(), alive, "what nobody can get is no reserve");
+    drop(held);
+
+    let census = Census::new();
+    let pool = census.pool_with_remains(Builder::new().name("remains"));
+    let mut listed = stealpool::registry().filter(|pool| pool.name() == "remains");
+    let named = listed.next().expect("it is alive");
+    assert!(census.alive() > 0 && named.stats().idle > 0);
     drop(pool);
-    assert_eq!(census.alive(), 0);
+    assert_eq!(census.alive(), 0, "whoever else knows the pool");
 }
 
 /// Many threads, then quiet: the sums are exact, not approximate.

@@ -203,6 +203,7 @@ impl Census {
                 break;
             }
         }
+        assert!(self.dropped() > 0, "no cycle on use: {}", pool.stats());
         let take_out = |pool: &CountedPool| drop(pool.try_get().map(stealpool::Guard::into_inner));
         take_out(&pool);
         let same = Arc::clone(&pool);
