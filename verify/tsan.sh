@@ -14,6 +14,12 @@ unstable -Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer
 export TSAN_OPTIONS=suppressions=$PWD/verify/tsan.supp:halt_on_error=1
 export STEALPOOL_TSAN_ROUNDS=${ROUNDS:-20}
 
+# The planted copy's artefacts have the names of the project's, and cargo tells them apart by time alone.
+afresh() {
+  cargo clean --quiet -p stealpool --target "$target"
+}
+
+afresh
 cargo test -p stealpool --target "$target" --test tsan
 
 # Runs the workload, which must end in a report of a race.
@@ -43,4 +49,5 @@ sed -i 's/self\.inside\.store(0, Release)/self.inside.store(0, Relaxed)/' "$copy
   exit 1
 }
 cd "$copy"
+afresh
 must_race "a slot left without a release" cargo test -p stealpool --target "$target" --test tsan
