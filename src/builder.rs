@@ -1,7 +1,7 @@
 //! Settings, all `const fn`; none of them can be wrong.
 
-use crate::budget::Budget;
-use crate::object::HEAVIEST;
+use crate::engine::budget::Budget;
+use crate::engine::object::HEAVIEST;
 use crate::policy::Policy;
 use crate::pool::Pool;
 use std::time::Duration;

@@ -2,10 +2,21 @@
 //!
 //! The thread sleeps for an interval, runs a cycle on each pool, and sleeps again; when memory is short
 //! it drops everything idle at once. While no pool has an object it sleeps without end, and whoever
-//! makes the first one wakes it (see `sync/doze.rs`). It holds a pool only while it works at it, so pools may
+//! makes the first one wakes it (see `sys/doze.rs`). It holds a pool only while it works at it, so pools may
 //! be made and dropped at any time; it runs destructors, so they may panic, and it goes on.
 
+pub(crate) mod background;
+pub(crate) mod export;
+pub(crate) mod idle_budget;
+pub(crate) mod listing;
+#[cfg_attr(
+    target_os = "linux",
+    expect(unsafe_code, reason = "the system call `poll`")
+)]
+pub(crate) mod pressure;
 mod report;
+#[expect(unsafe_code, reason = "who settles in a slot, and leaves it once")]
+pub(crate) mod roster;
 mod thread;
 #[cfg_attr(
     all(target_os = "linux", target_env = "gnu"),
@@ -15,10 +26,8 @@ mod trim;
 
 pub use report::{CycleReport, DestructorPanic};
 
-use crate::background::{self, Wake};
-use crate::idle_budget;
-use crate::pressure::{self, PressureSource, PressureStatus, Signals};
-use crate::roster;
+use background::Wake;
+use pressure::{PressureSource, PressureStatus, Signals};
 use crate::stats::Collected;
 use report::{Hook, Hooks};
 use std::fmt;

@@ -6,10 +6,10 @@
 
 mod published;
 
-use crate::budget::Budget;
+use crate::engine::budget::Budget;
 use crate::builder::Builder;
 use crate::guard::OwnedGuard;
-use crate::interior::{Payload, Relief, first_of, go_on};
+use crate::pool::state::{Payload, Relief, first_of, go_on};
 use crate::policy::Policy;
 use crate::pool::Pool;
 use crate::stats::{Collected, Stats};

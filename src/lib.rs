@@ -8,20 +8,13 @@
     allow(dead_code, reason = "the models drive the core, not the whole pool")
 )]
 
+// What users see; user code runs here and nowhere below.
 #[cfg(not(loom))]
 pub mod admission;
-#[cfg(not(loom))]
-mod background;
 #[cfg(not(loom))]
 mod builder;
 #[cfg(not(loom))]
 mod collector;
-#[cfg(not(loom))]
-mod current;
-#[cfg(not(loom))]
-mod drain;
-#[cfg(not(loom))]
-mod export;
 #[cfg(not(loom))]
 #[expect(
     unsafe_code,
@@ -29,84 +22,43 @@ mod export;
 )]
 mod guard;
 #[cfg(not(loom))]
-mod idle_budget;
-#[cfg(not(loom))]
-#[expect(unsafe_code, reason = "ends the tenancies of a thread that ends")]
-mod interior;
-#[cfg(not(loom))]
 #[expect(unsafe_code, reason = "maps are reclaimed through crossbeam-epoch")]
 mod keyed;
-#[cfg(not(loom))]
-#[expect(
-    unsafe_code,
-    reason = "an `Arc` behind an atomic pointer; the one place that makes owners"
-)]
-mod link;
-#[cfg(not(loom))]
-mod listing;
-#[cfg(not(loom))]
-mod loan;
 #[cfg(not(loom))]
 mod pass_through;
 #[cfg(not(loom))]
 mod policy;
 #[cfg(not(loom))]
+#[expect(
+    unsafe_code,
+    reason = "an `Arc` behind an atomic pointer; the fast path's sequences"
+)]
 mod pool;
 #[cfg(not(loom))]
-#[cfg_attr(
-    target_os = "linux",
-    expect(unsafe_code, reason = "the system call `poll`")
-)]
-mod pressure;
-#[cfg(not(loom))]
 mod recycle;
-mod rental;
-#[cfg(not(loom))]
-#[expect(unsafe_code, reason = "who settles in a berth, and leaves it once")]
-mod roster;
-#[cfg(not(loom))]
-mod upkeep;
-
-mod allowance;
-#[expect(unsafe_code, reason = "a stack that hangs on its objects' links")]
-mod batch;
-mod budget;
-#[expect(unsafe_code, reason = "the collector's side of the hand-off")]
-mod cycle;
-mod engine;
-mod generation;
-#[expect(unsafe_code, reason = "a stack of boxes behind an atomic pointer")]
-mod grave;
-#[cfg(loom)]
-#[expect(unsafe_code, reason = "makes owners for the models' logical threads")]
-pub mod model;
-mod moved;
-#[expect(unsafe_code, reason = "box to pointer and back")]
-mod object;
-#[expect(unsafe_code, reason = "the hand-off itself")]
-mod private;
-mod registry;
-#[cfg(not(loom))]
-mod remains;
-#[expect(unsafe_code, reason = "queues behind atomic pointers")]
-mod shared;
 mod stats;
+
+// What moves objects, and knows no policy.
 #[expect(
     unsafe_code,
-    reason = "system calls, append-only buckets, the owner's end of a deque"
+    reason = "objects are pointers; workers behind atomic pointers; who holds one"
 )]
-mod sync;
-mod tally;
+mod engine;
+#[cfg(loom)]
+#[expect(unsafe_code, reason = "breaks contracts for the canaries")]
+pub mod model;
+
+// What knows the platform.
 #[expect(
     unsafe_code,
-    reason = "the owner's token; deques behind atomic pointers"
+    reason = "restartable sequences, system calls, pointers that are published once"
 )]
-mod worker;
+mod sys;
 
 #[cfg(stealpool_chaos)]
 #[doc(hidden)]
 pub mod chaos {
-    pub use crate::sync::chaos::{POINTS, set};
+    pub use crate::sys::chaos::{POINTS, set};
 }
 
 #[cfg(not(loom))]
@@ -114,27 +66,27 @@ pub use builder::Builder;
 #[cfg(not(loom))]
 pub use collector::{Collector, CollectorBuilder, CycleReport, DestructorPanic};
 #[cfg(not(loom))]
-pub use drain::Drain;
+pub use pool::drain::Drain;
 #[cfg(all(feature = "metrics", not(loom)))]
-pub use export::record_metrics;
+pub use collector::export::record_metrics;
 #[cfg(not(loom))]
 pub use guard::{Guard, OwnedGuard};
 #[cfg(not(loom))]
-pub use idle_budget::set_idle_budget;
+pub use collector::idle_budget::set_idle_budget;
 #[cfg(not(loom))]
 pub use keyed::KeyedPool;
 #[cfg(not(loom))]
-pub use listing::{NamedPool, registry};
+pub use collector::listing::{NamedPool, registry};
 #[cfg(not(loom))]
 pub use policy::{ByType, Closures, Policy, policy};
 #[cfg(not(loom))]
 pub use pool::Pool;
 #[cfg(not(loom))]
-pub use pressure::{PressureSource, PressureStatus, PressureSwitch, Sleep};
+pub use collector::pressure::{PressureSource, PressureStatus, PressureSwitch, Sleep};
 #[cfg(not(loom))]
 pub use recycle::Recycle;
 #[cfg(not(loom))]
-pub use roster::collect_all;
+pub use collector::roster::collect_all;
 #[cfg(not(loom))]
 pub use stats::{Collected, Drops, Stats};
 

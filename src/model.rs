@@ -3,15 +3,15 @@
 //! Compiled under `cfg(loom)` only. Objects travel as [`Held`], which keeps its box: a box that is
 //! freed may come back at the same address, and a stale pointer would then go unnoticed.
 
-use crate::batch::Batch;
-use crate::budget::Budget;
+use crate::engine::batch::Batch;
+use crate::engine::budget::Budget;
 use crate::engine::{Engine, Plan};
-use crate::grave::Grave;
-use crate::object::{Chain, Object};
-use crate::sync::berth::Berth;
-use crate::sync::buckets::Buckets;
-use crate::sync::deque;
-use crate::sync::doze::Doze;
+use crate::sys::stack::Grave;
+use crate::engine::object::{Chain, Object};
+use crate::sys::berth::Berth;
+use crate::sys::buckets::Buckets;
+use crate::sys::deque;
+use crate::sys::doze::Doze;
 use crate::worker::{Owner, Tenancy};
 
 /// An object out of the pool.

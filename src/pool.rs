@@ -1,14 +1,21 @@
 //! The public face: lend, take back, age, and say what there is.
 
-use crate::budget::Budget;
+pub(crate) mod drain;
+mod lend;
+mod link;
+mod maintain;
+pub(crate) mod state;
+
 use crate::builder::Builder;
 use crate::engine::Plan;
+use crate::engine::budget::Budget;
+use crate::engine::object::Object;
+use crate::engine::workers::Entry;
 use crate::guard::{Guard, OwnedGuard};
-use crate::interior::{Interior, Relief, Setup, bury, cores, go_on};
-use crate::link::Link;
-use crate::object::Object;
 use crate::policy::Policy;
 use crate::stats::Stats;
+use link::Link;
+use state::{Interior, Relief, Setup, bury, go_on, processors};
 use std::fmt;
 use std::sync::Arc;
 
@@ -263,9 +270,12 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     }
 
     fn setup(&self, budget: Budget, relief: Option<Arc<dyn Relief>>) -> Setup {
-        let (cores, deepest) = (cores(), self.settings.deepest);
         Setup {
-            plan: Plan { cores, deepest },
+            plan: Plan {
+                entry: Entry::of_this_process(),
+                processors: processors(),
+                capacity: usize::from(self.settings.deepest),
+            },
             interval: self.settings.interval(),
             name: self.settings.name,
             budget,

@@ -1,50 +1,6 @@
-//! Counts, read by summing workers; costs nothing to keep.
-//!
-//! A hit counts nothing. What comes into a private slot is counted there, and everything that leaves
-//! the fast path is counted where it does. With, summed over the workers,
-//!
-//! * `arrivals` = puts, and `others`: chains that came up from below, and gets that found nothing,
-//! * `descended` = objects that went from the private slots below, less those that came up again,
-//! * `held` = objects in private slots now, `called_in` = those that collectors took from there,
-//!
-//! each put adds one object to a private slot (one that is turned away there goes below at once), each
-//! that descends, is called in, or is a private hit takes one out. Hence `puts = arrivals - others`,
-//! and `private hits = puts - descended - held - called_in`.
-//!
-//! The sums are exact when no other thread uses the pool, and close otherwise: they are read one
-//! after the other.
+//! What a pool says of itself.
 
-use crate::engine::Engine;
-use crate::tally::{Count, Fate, SharedFates};
 use std::fmt;
-
-/// What is counted for the whole pool, not for a worker.
-#[derive(Debug, Default)]
-pub(crate) struct Ledger {
-    /// Objects that collectors took from private slots.
-    pub(crate) called_in: Count,
-    /// Objects that collectors moved from private slots below.
-    pub(crate) sunk: Count,
-    /// Objects that collectors took from below the private slots.
-    pub(crate) taken_below: Count,
-    /// Bytes that went below the private slots otherwise than through a worker, less those taken.
-    pub(crate) deep_bytes: Count,
-    pub(crate) ownerless_hits: Count,
-    pub(crate) ownerless_puts: Count,
-    pub(crate) ownerless_created: Count,
-    pub(crate) reserved: Count,
-    /// What has become of objects in hands without a worker.
-    pub(crate) fates: SharedFates,
-    /// Objects that `clear` and memory pressure dropped.
-    pub(crate) cleared: Count,
-    /// Objects that `drain` took out.
-    pub(crate) drained: Count,
-    /// Of the overflowed, those that a worker had counted as descended.
-    pub(crate) refused_by_workers: Count,
-    /// Objects that cycles took and dropped.
-    pub(crate) aged_out: Count,
-    pub(crate) fence_failures: Count,
-}
 
 /// A snapshot of what a pool has done and what it holds.
 ///
@@ -57,11 +13,11 @@ pub(crate) struct Ledger {
 pub struct Stats {
     /// Objects handed out, found or created: the hits below and the misses.
     pub gets: u64,
-    /// Found in the thread's private slot.
+    /// Found in the magazine of the thread's processor.
     pub private_hits: u64,
-    /// Found in the thread's own deque.
+    /// Found in the deque of the thread's processor.
     pub local_hits: u64,
-    /// Taken from another worker or from the shared store.
+    /// Taken from another processor's deque or from the shared store.
     pub steals: u64,
     /// Found among the victims, one cycle away from being dropped.
     pub victim_hits: u64,
@@ -88,7 +44,7 @@ pub struct Stats {
     pub idle: usize,
     /// Bytes they keep alive, by the policy's `footprint` when each was given.
     pub idle_bytes: usize,
-    /// Workers: the peak number of threads that used the pool at the same time.
+    /// Workers: processors on which the pool was used.
     pub workers: usize,
     /// Cycles completed.
     pub cycles: u64,
@@ -243,81 +199,5 @@ impl std::ops::AddAssign for Collected {
     fn add_assign(&mut self, other: Self) {
         self.aged += other.aged;
         self.dropped += other.dropped;
-    }
-}
-
-impl<T> Engine<T> {
-    /// How often a fate has befallen objects of this engine.
-    fn fate(&self, fate: Fate) -> u64 {
-        let workers = 0..self.registry.len();
-        let theirs = workers.filter_map(|index| self.fates.get(index));
-        self.ledger.fates.get(fate) + theirs.map(|fates| fates.get(fate)).sum::<u64>()
-    }
-
-    fn drops(&self) -> Drops {
-        Drops {
-            refused: self.fate(Fate::Refused),
-            too_big: self.fate(Fate::TooBig),
-            by_hand: self.fate(Fate::Discarded),
-            panicked: self.fate(Fate::Panicked),
-            disabled: self.fate(Fate::Disabled),
-            over_budget: self.fate(Fate::Overflowed),
-            aged: self.ledger.aged_out.get(),
-            cleared: self.ledger.cleared.get(),
-        }
-    }
-
-    /// Sums everything up.
-    pub(crate) fn stats(&self) -> Stats {
-        let ledger = &self.ledger;
-        let mut sum = crate::worker::Tallies::default();
-        let (mut held, mut held_bytes) = (0, 0);
-        for worker in self.registry.iter() {
-            sum += worker.tallies();
-            let (objects, bytes) = worker.census();
-            held += objects;
-            held_bytes += bytes;
-        }
-        // Signed, and never below zero: read while others work, the parts may not fit together.
-        let difference = |plus: u64, minus: u64| (plus.wrapping_sub(minus) as i64).max(0) as u64;
-        let descended = sum.descended.wrapping_add(ledger.sunk.get());
-        let given = difference(sum.arrivals, sum.others);
-        let left = descended.wrapping_add(held + ledger.called_in.get());
-        let private_hits = difference(given, left);
-        let steals = sum.stolen + ledger.ownerless_hits.get();
-        let misses = sum.created + ledger.ownerless_created.get();
-        let creates = misses + ledger.reserved.get();
-        let drops = self.drops();
-        let gone = drops.total() + self.fate(Fate::Released) + ledger.drained.get();
-        let went_below = descended.wrapping_add(ledger.ownerless_puts.get());
-        let left_below = sum.local_hits + steals + sum.victim_hits + ledger.taken_below.get();
-        let below_bytes = sum.deep_bytes.wrapping_add(ledger.deep_bytes.get());
-        Stats {
-            gets: private_hits + sum.local_hits + steals + sum.victim_hits + misses,
-            private_hits,
-            local_hits: sum.local_hits,
-            steals,
-            victim_hits: sum.victim_hits,
-            creates,
-            puts: difference(
-                given + ledger.ownerless_puts.get(),
-                ledger.refused_by_workers.get(),
-            ),
-            discarded: drops.refused
-                + drops.too_big
-                + drops.by_hand
-                + drops.panicked
-                + drops.disabled,
-            overflowed: drops.over_budget,
-            aged_out: drops.aged,
-            cleared: drops.cleared,
-            drops,
-            live: difference(creates + self.fate(Fate::Adopted), gone) as usize,
-            idle: (held + difference(went_below, left_below + ledger.refused_by_workers.get()))
-                as usize,
-            idle_bytes: held_bytes.saturating_add(difference(below_bytes, 0)) as usize,
-            workers: self.registry.len(),
-            cycles: self.generation.cycle(),
-        }
     }
 }

@@ -2,11 +2,11 @@
 
 use super::report::CycleReport;
 use super::{Shared, longest_sleep, nothing_lives, trim};
-use crate::background;
-use crate::idle_budget;
-use crate::interior::{Payload, dispose};
-use crate::pressure::{PressureSource, PressureStatus, Sleep};
-use crate::roster::{self, Member};
+use crate::collector::background;
+use crate::collector::idle_budget;
+use crate::pool::state::{Payload, dispose};
+use crate::collector::pressure::{PressureSource, PressureStatus, Sleep};
+use crate::collector::roster::{self, Member};
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -171,7 +171,7 @@ pub(super) fn cycle(shared: &Shared) -> CycleReport {
         report.over_budget = keep_to_budget(shared);
         report.idle = report.idle.saturating_sub(report.over_budget);
         #[cfg(feature = "metrics")]
-        crate::export::record_metrics();
+        crate::collector::export::record_metrics();
     })
 }
 

@@ -5,7 +5,7 @@
 //! the middle of anything, even of itself, without end once a thread's locals are gone. So what is deferred
 //! here only says that the value may go; the next replacement, or a sweep, drops it.
 
-use crate::grave::Grave;
+use crate::sys::stack::Stack;
 use crossbeam_epoch::{self as epoch, Atomic, Owned, Shared as Pointer};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 /// The value, and those before it that readers may still look at.
 pub(super) struct Published<V> {
     value: Atomic<V>,
-    replaced: Grave<Replaced<V>>,
+    replaced: Stack<Replaced<V>>,
     /// How many more are to be replaced before the next sweep.
     waiting: AtomicUsize,
 }
@@ -23,7 +23,7 @@ impl<V: Send + Sync> Published<V> {
     pub(super) fn new(value: V) -> Self {
         Published {
             value: Atomic::new(value),
-            replaced: Grave::new(),
+            replaced: Stack::new(),
             waiting: AtomicUsize::new(0),
         }
     }

@@ -1,0 +1,116 @@
+//! One bound on the idle bytes of all pools together.
+//!
+//! Kept by whoever runs cycles: the collector, `collect_all`, and `set_idle_budget` itself. Nothing is
+//! counted in between, so that the pools share no counter; what a burst leaves behind may be over the
+//! budget until the next look.
+
+use crate::pool::state::{Payload, first_of, go_on};
+use crate::collector::roster::{self, Member};
+use std::mem;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+
+static BUDGET: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+/// Bounds the idle bytes of all pools of the process together; `usize::MAX` is no bound, as at first.
+///
+/// Acts at once, and from then on once a second while a [`Collector`](crate::Collector) runs, else with
+/// each [`collect_all`](crate::collect_all). Between two looks, the sum may be over the budget. A pool's
+/// own [`idle_bytes`](crate::Builder::idle_bytes) holds at every moment, and is the better choice where
+/// one pool is meant.
+///
+/// If the sum is over the budget, the pools with the least use for each idle byte give first: those with
+/// the fewest gets since the last look, divided by what they keep idle. Within a pool, what was not used
+/// for longest goes first.
+///
+/// # Panics
+///
+/// If a destructor does, once all is dropped.
+///
+/// ```
+/// use stealpool::Pool;
+///
+/// let busy: Pool<Vec<u8>> = Pool::new(|| vec![0; 1000]);
+/// let idle: Pool<Vec<u8>> = Pool::new(|| vec![0; 1000]);
+/// drop((busy.get(), idle.get()));
+/// (0..100).for_each(|_| drop(busy.get()));
+///
+/// stealpool::set_idle_budget(1500);
+/// assert_eq!((busy.idle(), idle.idle()), (1, 0));
+/// # stealpool::set_idle_budget(usize::MAX);
+/// ```
+pub fn set_idle_budget(bytes: usize) {
+    // Relaxed: a setting.
+    BUDGET.store(bytes, Relaxed);
+    let mut first = Ok(());
+    enforce(|_, payload| {
+        first = first_of(mem::replace(&mut first, Ok(())), Err(payload));
+    });
+    first.unwrap_or_else(go_on);
+}
+
+/// Whether there is a bound.
+pub(crate) fn is_set() -> bool {
+    // Relaxed: a setting.
+    BUDGET.load(Relaxed) != usize::MAX
+}
+
+/// A pool and what it must have done for its bytes.
+struct Claim {
+    member: Arc<dyn Member>,
+    idle_bytes: usize,
+    uses: u64,
+}
+
+impl Claim {
+    /// Whether this one has less use for each byte.
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        let share = |uses: u64, bytes: usize| uses as u128 * bytes as u128;
+        let (mine, theirs) = (
+            share(self.uses, other.idle_bytes),
+            share(other.uses, self.idle_bytes),
+        );
+        // Of equals, the larger gives first: fewer objects are touched.
+        mine.cmp(&theirs)
+            .then(other.idle_bytes.cmp(&self.idle_bytes))
+    }
+}
+
+/// Drops idle objects until the sum is within the budget; how many. Panics of destructors go to `panicked`.
+pub(crate) fn enforce(mut panicked: impl FnMut(Option<&'static str>, Payload)) -> usize {
+    // Relaxed: a setting.
+    let budget = BUDGET.load(Relaxed);
+    if budget == usize::MAX {
+        return 0;
+    }
+    let claim = |member: Arc<dyn Member>| {
+        let stats = member.stats();
+        Claim {
+            uses: member.uses_since(stats.gets),
+            idle_bytes: stats.idle_bytes,
+            member,
+        }
+    };
+    let mut claims: Vec<Claim> = roster::members().map(claim).collect();
+    let sum = claims.iter().map(|claim| claim.idle_bytes).sum::<usize>();
+    let mut excess = sum.saturating_sub(budget);
+    claims.sort_by(Claim::cmp);
+    let mut dropped = 0;
+    for claim in claims {
+        if excess == 0 {
+            break;
+        }
+        let wanted = excess.min(claim.idle_bytes);
+        if wanted == 0 {
+            continue;
+        }
+        match claim.member.shrink(wanted as u64) {
+            Ok(count) => dropped += count,
+            Err(payload) => panicked(claim.member.name(), payload),
+        }
+        let left = claim.member.stats().idle_bytes;
+        excess = excess.saturating_sub(claim.idle_bytes.saturating_sub(left));
+    }
+    dropped
+}

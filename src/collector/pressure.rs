@@ -1,0 +1,203 @@
+//! What tells the collector that memory is short.
+//!
+//! A [`PressureSource`] sleeps for the collector, and wakes it early when memory is short. Linux has
+//! three that need no configuration; see [`find`]. Everywhere, a program may bring its own, or use a
+//! [`PressureSwitch`].
+
+use crate::collector::background;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{AcqRel, Release};
+use std::thread;
+use std::time::{Duration, Instant};
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+mod place;
+mod signals;
+
+pub(crate) use signals::Signals;
+
+/// Watches whether memory is short.
+///
+/// One source belongs to one collector and is used by its thread alone. An error of
+/// [`wait`](Self::wait) takes the source out of use; the collector goes on without, and
+/// [`Collector::pressure_source`](crate::Collector::pressure_source) says why.
+///
+/// ```
+/// use std::{io, time::Duration};
+/// use stealpool::{Collector, PressureSource, Sleep};
+///
+/// /// Looks every second whether a file has appeared.
+/// struct Sentinel(std::path::PathBuf);
+///
+/// impl PressureSource for Sentinel {
+///     fn name(&self) -> String {
+///         format!("sentinel {}", self.0.display())
+///     }
+///     fn wait(&mut self, sleep: &Sleep) -> io::Result<bool> {
+///         while !sleep.is_over() {
+///             if self.0.try_exists()? {
+///                 std::fs::remove_file(&self.0)?;
+///                 return Ok(true);
+///             }
+///             sleep.park_for(Duration::from_secs(1));
+///         }
+///         Ok(false)
+///     }
+/// }
+///
+/// let sentinel = Sentinel(std::env::temp_dir().join("short-of-memory"));
+/// let collector = Collector::builder().pressure(sentinel).spawn()?;
+/// assert!(collector.pressure_source().to_string().starts_with("sentinel"));
+/// # io::Result::Ok(())
+/// ```
+pub trait PressureSource: Send {
+    /// What is watched, for people.
+    fn name(&self) -> String;
+
+    /// Waits until memory is short (`true`), or the sleep is over (`false`). One that waits longer holds
+    /// up the collector, also when it is to stop.
+    ///
+    /// # Errors
+    ///
+    /// What keeps the source from working from now on.
+    fn wait(&mut self, sleep: &Sleep) -> io::Result<bool>;
+}
+
+/// What the collector watches for memory pressure, or why nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PressureStatus {
+    /// A source of this name is watched.
+    Watching(String),
+    /// Nothing is watched, for this reason.
+    Off(String),
+}
+
+impl fmt::Display for PressureStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PressureStatus::Watching(name) => f.write_str(name),
+            PressureStatus::Off(reason) => write!(f, "off: {reason}"),
+        }
+    }
+}
+
+/// The sleep of a collector: until a time, or until something wakes it.
+#[derive(Debug)]
+pub struct Sleep {
+    /// `None`: without end.
+    until: Option<Instant>,
+    signals: Arc<Signals>,
+}
+
+impl Sleep {
+    pub(crate) fn new(until: Option<Instant>, signals: Arc<Signals>) -> Self {
+        Sleep { until, signals }
+    }
+
+    /// Whether the time has come, or the collector was called.
+    pub fn is_over(&self) -> bool {
+        self.signals.is_roused() || self.until.is_some_and(|until| until <= Instant::now())
+    }
+
+    /// The time left; `None` for a sleep without end.
+    pub fn remaining(&self) -> Option<Duration> {
+        if self.is_over() {
+            return Some(Duration::ZERO);
+        }
+        let left = |until: Instant| until.saturating_duration_since(Instant::now());
+        self.until.map(left)
+    }
+
+    /// Sleeps until it is over or something happens: look again then, it may be nothing.
+    pub fn park(&self) {
+        match self.remaining() {
+            Some(Duration::ZERO) => {}
+            Some(left) => thread::park_timeout(left),
+            None => thread::park(),
+        }
+    }
+
+    /// Like [`park`](Self::park), for no longer than `most`.
+    pub fn park_for(&self, most: Duration) {
+        let left = self.remaining().map_or(most, |left| left.min(most));
+        if !left.is_zero() {
+            thread::park_timeout(left);
+        }
+    }
+}
+
+/// A pressure source that is raised by hand: by a test, or by whatever tells a program on this system
+/// that memory is short.
+///
+/// Clones are the same switch. Raised while no collector runs, it counts when one starts with it.
+///
+/// ```
+/// use stealpool::{Collector, Pool, PressureSwitch};
+///
+/// static POOL: Pool<Vec<u8>> = Pool::new(|| vec![0; 1 << 16]);
+///
+/// let switch = PressureSwitch::new();
+/// let collector = Collector::builder().pressure(switch.clone()).spawn()?;
+/// drop(POOL.get());
+/// switch.raise();
+/// while POOL.idle() > 0 {
+///     std::thread::yield_now();
+/// }
+/// # std::io::Result::Ok(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct PressureSwitch {
+    raised: Arc<AtomicBool>,
+}
+
+impl PressureSwitch {
+    /// A switch that is not raised.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Memory is short now: the collector drops everything idle, once.
+    pub fn raise(&self) {
+        // Release: pairs with the swap in `wait`; what was put before is seen by the collector.
+        self.raised.store(true, Release);
+        background::wake();
+    }
+}
+
+impl PressureSource for PressureSwitch {
+    fn name(&self) -> String {
+        String::from("switch")
+    }
+
+    fn wait(&mut self, sleep: &Sleep) -> io::Result<bool> {
+        loop {
+            // AcqRel: takes the signal; pairs with the Release in `raise`.
+            if self.raised.swap(false, AcqRel) {
+                return Ok(true);
+            }
+            if sleep.is_over() {
+                return Ok(false);
+            }
+            sleep.park();
+        }
+    }
+}
+
+/// The system's source, if there is one: on Linux what systemd names in `$MEMORY_PRESSURE_WATCH`, else
+/// the pressure file of the process's own control group, else that of the whole system.
+#[cfg(target_os = "linux")]
+pub(crate) fn find() -> Result<Box<dyn PressureSource>, String> {
+    linux::find()
+}
+
+/// The system's source: none is known here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn find() -> Result<Box<dyn PressureSource>, String> {
+    Err(String::from("no source is known for this system"))
+}

@@ -1,0 +1,231 @@
+//! What may stay idle: a bound on the number of objects and one on their bytes.
+//!
+//! Both bounds hold at every moment. An object below the magazines is charged when it goes there and
+//! refunded when it leaves. A magazine is charged as a whole: its [`Share`] is reserved when an object
+//! first comes into it, and kept while objects come and go, so that the fast path touches nothing shared.
+//! Shares are arithmetic: half of each bound, divided by the processors. What is reserved never exceeds
+//! that half; the other half is there for whoever gives back more than it takes. A cycle takes the share
+//! of an idle magazine back, and so does its processor before anything of its own is refused.
+//!
+//! A pool without bounds skips all of this. Several pools may share one budget (`keyed.rs`).
+
+use crate::sys::atomic::AtomicU64;
+use crate::sys::atomic::Ordering::Relaxed;
+use crate::sys::magazine::{CAPACITY, MOST_BYTES};
+use std::sync::Arc;
+
+/// What one magazine may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Share {
+    /// 0: none may stay in a magazine.
+    pub(crate) objects: u64,
+    /// Together.
+    pub(crate) bytes: u64,
+}
+
+/// The bounds of one pool, or of several together: clones keep one sum. `None`: no bound.
+#[derive(Clone, Debug)]
+pub(crate) struct Budget(Option<Arc<Books>>);
+
+/// What is charged against which bounds.
+#[derive(Debug)]
+struct Books {
+    objects: Account,
+    bytes: Account,
+    reserved_objects: Account,
+    reserved_bytes: Account,
+}
+
+impl Budget {
+    /// Bounds on idle objects and on their bytes; `u64::MAX` is none.
+    pub(crate) fn new(objects: u64, bytes: u64) -> Self {
+        if objects == u64::MAX && bytes == u64::MAX {
+            return Budget(None);
+        }
+        Budget(Some(Arc::new(Books {
+            objects: Account::new(objects),
+            bytes: Account::new(bytes),
+            reserved_objects: Account::new(half(objects)),
+            reserved_bytes: Account::new(half(bytes)),
+        })))
+    }
+
+    /// Objects and bytes charged now, reserved shares included.
+    #[allow(dead_code, reason = "asked by models and tests")]
+    pub(crate) fn charged(&self) -> (u64, u64) {
+        let charged = |books: &Arc<Books>| (books.objects.charged(), books.bytes.charged());
+        self.0.as_ref().map_or((0, 0), charged)
+    }
+
+    /// Whether there is no bound at all.
+    pub(crate) fn is_unbounded(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// The share of one of so many magazines, each of at most `capacity` objects.
+    pub(crate) fn share(&self, processors: usize, capacity: usize) -> Share {
+        let of = |account: &Account, most: u64| match account.bound {
+            u64::MAX => most,
+            bound => (half(bound) / processors.max(1) as u64).min(most),
+        };
+        let capacity = capacity.min(CAPACITY) as u64;
+        let Some(books) = &self.0 else {
+            return Share {
+                objects: capacity,
+                bytes: MOST_BYTES,
+            };
+        };
+        Share {
+            objects: of(&books.objects, capacity),
+            bytes: of(&books.bytes, MOST_BYTES),
+        }
+    }
+
+    /// Charges for objects that go below the magazines. `false`: no room, nothing charged.
+    pub(crate) fn charge(&self, objects: u64, bytes: u64) -> bool {
+        let Some(books) = &self.0 else { return true };
+        charge_both((&books.objects, objects), (&books.bytes, bytes))
+    }
+
+    /// Undoes a [`charge`](Self::charge).
+    pub(crate) fn refund(&self, objects: u64, bytes: u64) {
+        if let Some(books) = &self.0 {
+            books.objects.refund(objects);
+            books.bytes.refund(bytes);
+        }
+    }
+
+    /// Charges for a magazine. `false`: no room, nothing charged.
+    pub(crate) fn reserve(&self, share: Share) -> bool {
+        let Some(books) = &self.0 else { return true };
+        let (objects, bytes) = (&books.reserved_objects, &books.reserved_bytes);
+        if !charge_both((objects, share.objects), (bytes, share.bytes)) {
+            return false;
+        }
+        if self.charge(share.objects, share.bytes) {
+            return true;
+        }
+        objects.refund(share.objects);
+        bytes.refund(share.bytes);
+        false
+    }
+
+    /// Undoes a [`reserve`](Self::reserve), but for what the magazine held: so much stays charged.
+    pub(crate) fn release(&self, share: Share, objects: u64, bytes: u64) {
+        let Some(books) = &self.0 else { return };
+        debug_assert!(objects <= share.objects && bytes <= share.bytes);
+        books.reserved_objects.refund(share.objects);
+        books.reserved_bytes.refund(share.bytes);
+        self.refund(
+            share.objects.saturating_sub(objects),
+            share.bytes.saturating_sub(bytes),
+        );
+    }
+}
+
+fn half(bound: u64) -> u64 {
+    if bound == u64::MAX { bound } else { bound / 2 }
+}
+
+/// Charges two accounts, or none.
+fn charge_both(one: (&Account, u64), other: (&Account, u64)) -> bool {
+    if !one.0.charge(one.1) {
+        return false;
+    }
+    let both = other.0.charge(other.1);
+    if !both {
+        one.0.refund(one.1);
+    }
+    both
+}
+
+/// A sum that never exceeds its bound.
+#[derive(Debug)]
+struct Account {
+    bound: u64,
+    used: AtomicU64,
+}
+
+impl Account {
+    fn new(bound: u64) -> Self {
+        Account {
+            bound,
+            used: AtomicU64::new(0),
+        }
+    }
+
+    fn charge(&self, amount: u64) -> bool {
+        if self.bound == u64::MAX {
+            return true;
+        }
+        let within = |used: u64| used.checked_add(amount).filter(|sum| *sum <= self.bound);
+        // Relaxed: a sum kept exact by the exchange; it publishes nothing.
+        self.used.fetch_update(Relaxed, Relaxed, within).is_ok()
+    }
+
+    fn charged(&self) -> u64 {
+        // Relaxed: a figure.
+        self.used.load(Relaxed)
+    }
+
+    fn refund(&self, amount: u64) {
+        if self.bound != u64::MAX {
+            // Relaxed: as in `charge`.
+            self.used.fetch_sub(amount, Relaxed);
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_charge_beyond_either_bound_changes_nothing() {
+        let budget = Budget::new(2, 100);
+        assert!(budget.charge(1, 60));
+        assert!(!budget.charge(1, 41), "bytes");
+        assert!(budget.charge(1, 40));
+        assert!(!budget.charge(1, 0), "objects");
+        budget.refund(2, 100);
+        assert!(budget.charge(2, 100));
+    }
+
+    #[test]
+    fn shares_are_at_most_half_of_each_bound() {
+        let share = |budget: Budget, processors| {
+            let share = budget.share(processors, 14);
+            (share.objects, share.bytes)
+        };
+        assert_eq!(share(Budget::new(u64::MAX, u64::MAX), 64), (14, MOST_BYTES));
+        assert_eq!(share(Budget::new(64, u64::MAX), 4), (8, MOST_BYTES));
+        assert_eq!(share(Budget::new(64, u64::MAX), 1), (14, MOST_BYTES));
+        assert_eq!(share(Budget::new(u64::MAX, 1000), 4), (14, 125));
+        assert_eq!(share(Budget::new(7, u64::MAX), 4), (0, MOST_BYTES), "none");
+    }
+
+    #[test]
+    fn magazines_are_lent_at_most_half() {
+        let budget = Budget::new(8, 100);
+        let share = budget.share(2, 14);
+        assert!(budget.reserve(share) && budget.reserve(share));
+        assert!(!budget.reserve(share), "more than half");
+        assert!(budget.charge(4, 50), "the other half");
+        assert!(!budget.charge(1, 0));
+        budget.release(share, 1, 15);
+        assert_eq!(budget.charged(), (7, 90), "what it held stays charged");
+        assert!(!budget.reserve(share), "the room is taken");
+        budget.release(share, 0, 0);
+        budget.refund(5, 65);
+        assert_eq!(budget.charged(), (0, 0));
+        assert!(budget.reserve(share), "all of it came back");
+    }
+
+    #[test]
+    fn no_bound_means_no_arithmetic() {
+        let budget = Budget::new(u64::MAX, u64::MAX);
+        assert!(budget.is_unbounded() && !Budget::new(u64::MAX, 1).is_unbounded());
+        assert!(budget.charge(u64::MAX, u64::MAX));
+        budget.refund(1, 1);
+    }
+}

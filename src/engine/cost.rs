@@ -1,0 +1,110 @@
+//! Is an object so dear to make that no processor may keep one to itself?
+//!
+//! An object in a magazine is found by its own processor only. Where making one takes far longer than
+//! stealing one, an object goes past the magazine instead, and a get on any processor finds it.
+//!
+//! The cost is measured: the first two creations are timed, and now and then a later one, for a look at the
+//! clock costs as much as a cheap constructor. A sample that is too long (the thread was not running) is
+//! forgotten soon: a shorter one counts at once, a longer one by an eighth. One sample decides nothing.
+
+use crate::sys::atomic::AtomicU64;
+use crate::sys::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+/// From how many nanoseconds on an object is dear.
+///
+/// Past the magazine, a get and a put cost some 20 ns more (docs/benchmarks.md). A thousandth of the price of
+/// a new one is spent on not making one.
+const DEAR: u64 = 500_000;
+
+/// One in so many creations is timed.
+const SAMPLE: u64 = 16;
+
+/// What creations cost in one pool.
+#[derive(Debug)]
+pub(crate) struct Cost {
+    /// Nanoseconds of a creation; 0 before the second sample.
+    creation: AtomicU64,
+    /// The first sample, by itself.
+    first: AtomicU64,
+}
+
+impl Cost {
+    pub(crate) fn new() -> Self {
+        Cost {
+            creation: AtomicU64::new(0),
+            first: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether to time a creation, of which there were so many on this worker before.
+    pub(crate) fn is_sampled(&self, before: u64) -> bool {
+        // Relaxed: a figure.
+        self.creation.load(Relaxed) == 0 || before % SAMPLE == 0
+    }
+
+    /// Whether an object is dear.
+    #[inline]
+    pub(crate) fn is_dear(&self) -> bool {
+        // Relaxed: a figure to decide by.
+        self.creation.load(Relaxed) >= DEAR
+    }
+
+    /// Notes what a creation took.
+    pub(crate) fn created(&self, took: Duration) {
+        let new = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX).max(1);
+        // Relaxed, all: a lost update is a lost sample.
+        let (first, old) = (self.first.load(Relaxed), self.creation.load(Relaxed));
+        let next = match (first, old) {
+            (0, _) => return self.first.store(new, Relaxed),
+            (first, 0) => new.min(first),
+            (_, old) if new < old => new,
+            (_, old) => old + (new - old).min(old) / 8,
+        };
+        self.creation.store(next, Relaxed);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    const CHEAP: Duration = Duration::from_nanos(100);
+    const LONG: Duration = Duration::from_millis(2);
+
+    fn cost(samples: &[Duration]) -> Cost {
+        let cost = Cost::new();
+        samples.iter().for_each(|&took| cost.created(took));
+        cost
+    }
+
+    #[test]
+    fn two_samples_decide() {
+        assert!(!cost(&[]).is_dear() && !cost(&[LONG]).is_dear());
+        assert!(cost(&[LONG, LONG]).is_dear());
+        assert!(!cost(&[LONG, CHEAP]).is_dear() && !cost(&[CHEAP, LONG]).is_dear());
+    }
+
+    #[test]
+    fn a_sample_that_is_too_long_is_soon_forgotten() {
+        let cost = cost(&[LONG, LONG, CHEAP]);
+        assert!(!cost.is_dear());
+        cost.created(Duration::from_secs(1));
+        assert!(!cost.is_dear(), "a longer one counts by an eighth");
+    }
+
+    #[test]
+    fn what_gets_dearer_is_noticed() {
+        let cost = cost(&[CHEAP, CHEAP]);
+        for _ in 0..200 {
+            cost.created(LONG);
+        }
+        assert!(cost.is_dear());
+    }
+
+    #[test]
+    fn the_first_creations_are_timed_and_few_later_ones() {
+        let timed = |cost: &Cost| (1..=160).filter(|&before| cost.is_sampled(before)).count();
+        assert_eq!((timed(&cost(&[CHEAP])), timed(&cost(&[CHEAP, CHEAP]))), (160, 10));
+    }
+}

@@ -1,0 +1,210 @@
+//! Counts, read by summing workers; they cost the fast path nothing.
+//!
+//! A hit counts nothing. A put is counted by the store that moves the object, in the magazine's header, and
+//! everything that leaves the fast path is counted where it does. With, summed over the workers,
+//!
+//! * `puts` = objects given, wherever they went,
+//! * `descended` = objects that went from the magazines below, less those that came up again,
+//! * `held` = objects in magazines now, `called_in` = those that collectors took from there,
+//!
+//! each put adds one object to a magazine (one that goes past it descends at once), each that descends, is
+//! called in, or is a hit takes one out. Hence `hits = puts - descended - held - called_in`.
+//!
+//! The sums are exact when no other thread uses the pool, and close otherwise: they are read one
+//! after the other.
+//!
+//! A [`Tally`] is written with plain stores by who holds the worker; a [`Count`] by any thread, with a
+//! read-modify-write, off the fast path. [`Fates`] is a block of counts for what happens seldom in most pools
+//! (an object is dropped, adopted, released): a worker gets one when it first needs one.
+
+use super::Engine;
+use super::worker::Tallies;
+use crate::stats::{Drops, Stats};
+use crate::sys::atomic::AtomicU64;
+use crate::sys::atomic::Ordering::Relaxed;
+
+/// A count that one thread at a time writes, with plain stores, and any thread reads.
+#[derive(Debug, Default)]
+pub(crate) struct Tally(AtomicU64);
+
+impl Tally {
+    #[inline]
+    pub(crate) fn get(&self) -> u64 {
+        // Relaxed: a figure.
+        self.0.load(Relaxed)
+    }
+
+    /// Adds to the count; wraps, so that a difference of tallies stays right. For the
+    /// holder only: what two threads add at once is lost in part.
+    #[inline]
+    pub(crate) fn add(&self, n: u64) {
+        // Relaxed: only the holder writes, and nobody concludes anything from the order.
+        self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
+    }
+}
+
+/// A count that any thread may change. Off the hot path only.
+#[derive(Debug, Default)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    pub(crate) fn get(&self) -> u64 {
+        // Relaxed: a figure.
+        self.0.load(Relaxed)
+    }
+    /// Adds; the sum.
+    pub(crate) fn add(&self, n: u64) -> u64 {
+        // Relaxed: a figure.
+        self.0.fetch_add(n, Relaxed).wrapping_add(n)
+    }
+    pub(crate) fn subtract(&self, n: u64) {
+        // Relaxed: a figure. Wraps; only sums of several counts are meaningful then.
+        self.0.fetch_sub(n, Relaxed);
+    }
+}
+
+/// How an object came to a pool or left it, otherwise than by creation, a hit, a put that kept it, or
+/// a collector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Came from outside, by `put` or `wrap`.
+    Adopted,
+    /// Went outside, by `into_inner`.
+    Released,
+    /// Dropped: the policy said so.
+    Refused,
+    /// Dropped: over `max_object_bytes`.
+    TooBig,
+    /// Dropped by hand.
+    Discarded,
+    /// Dropped: the thread was panicking, or the policy panicked.
+    Panicked,
+    /// Dropped: pooling is off.
+    Disabled,
+    /// Dropped: no room by `max_idle` or `idle_bytes`.
+    Overflowed,
+}
+
+/// How many fates there are.
+const FATES: usize = Fate::Overflowed as usize + 1;
+
+/// How often each fate has befallen objects: a cache line.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub(crate) struct Fates([Count; FATES]);
+
+impl Fates {
+    pub(crate) fn add(&self, fate: Fate, n: u64) {
+        self.0[fate as usize].add(n);
+    }
+
+    fn get(&self, fate: Fate) -> u64 {
+        self.0[fate as usize].get()
+    }
+}
+
+/// What is counted for the whole pool, not for a worker.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    /// Objects that collectors took from magazines.
+    pub(crate) called_in: Count,
+    /// Objects that collectors moved from magazines below.
+    pub(crate) sunk: Count,
+    /// Objects that collectors took from below the magazines.
+    pub(crate) taken_below: Count,
+    /// Bytes that went below the magazines otherwise than through a worker, less those taken.
+    pub(crate) deep_bytes: Count,
+    /// What threads without a worker found, gave and made.
+    pub(crate) shared_hits: Count,
+    pub(crate) shared_puts: Count,
+    pub(crate) shared_created: Count,
+    /// Created ahead, by `reserve`.
+    pub(crate) reserved: Count,
+    /// What has become of objects in the hands of threads without a worker.
+    pub(crate) fates: Fates,
+    /// Objects that `clear` and memory pressure dropped.
+    pub(crate) cleared: Count,
+    /// Objects that `drain` took out.
+    pub(crate) drained: Count,
+    /// Of the overflowed, those that a worker had counted as descended.
+    pub(crate) refused_by_workers: Count,
+    /// Objects that cycles took and dropped.
+    pub(crate) aged_out: Count,
+    /// Barriers that the system refused to collectors.
+    pub(crate) barrier_failures: Count,
+}
+
+impl<T> Engine<T> {
+    /// How often a fate has befallen objects of this engine.
+    fn fate(&self, fate: Fate) -> u64 {
+        let theirs = self.workers.iter().filter_map(|worker| worker.fates.get());
+        self.ledger.fates.get(fate) + theirs.map(|fates| fates.get(fate)).sum::<u64>()
+    }
+
+    fn drops(&self) -> Drops {
+        Drops {
+            refused: self.fate(Fate::Refused),
+            too_big: self.fate(Fate::TooBig),
+            by_hand: self.fate(Fate::Discarded),
+            panicked: self.fate(Fate::Panicked),
+            disabled: self.fate(Fate::Disabled),
+            over_budget: self.fate(Fate::Overflowed),
+            aged: self.ledger.aged_out.get(),
+            cleared: self.ledger.cleared.get(),
+        }
+    }
+
+    /// Sums everything up.
+    pub(crate) fn stats(&self) -> Stats {
+        let ledger = &self.ledger;
+        let mut sum = Tallies::default();
+        let (mut held, mut held_bytes, mut workers) = (0, 0, 0);
+        for worker in self.workers.iter() {
+            sum += worker.tallies();
+            let (objects, bytes) = worker.census();
+            held += objects;
+            held_bytes += bytes;
+            workers += 1;
+        }
+        // Signed, and never below zero: read while others work, the parts may not fit together.
+        let difference = |plus: u64, minus: u64| (plus.wrapping_sub(minus) as i64).max(0) as u64;
+        let descended = sum.descended.wrapping_add(ledger.sunk.get());
+        let left = descended.wrapping_add(held + ledger.called_in.get());
+        let private_hits = difference(sum.puts, left);
+        let steals = sum.stolen + ledger.shared_hits.get();
+        let misses = sum.created + ledger.shared_created.get();
+        let creates = misses + ledger.reserved.get();
+        let drops = self.drops();
+        let gone = drops.total() + self.fate(Fate::Released) + ledger.drained.get();
+        let went_below = descended.wrapping_add(ledger.shared_puts.get());
+        let left_below = sum.local_hits + steals + sum.victim_hits + ledger.taken_below.get();
+        let below_bytes = sum.deep_bytes.wrapping_add(ledger.deep_bytes.get());
+        Stats {
+            gets: private_hits + sum.local_hits + steals + sum.victim_hits + misses,
+            private_hits,
+            local_hits: sum.local_hits,
+            steals,
+            victim_hits: sum.victim_hits,
+            creates,
+            puts: difference(
+                sum.puts + ledger.shared_puts.get(),
+                ledger.refused_by_workers.get(),
+            ),
+            discarded: drops.refused
+                + drops.too_big
+                + drops.by_hand
+                + drops.panicked
+                + drops.disabled,
+            overflowed: drops.over_budget,
+            aged_out: drops.aged,
+            cleared: drops.cleared,
+            drops,
+            live: difference(creates + self.fate(Fate::Adopted), gone) as usize,
+            idle: (held + difference(went_below, left_below + ledger.refused_by_workers.get()))
+                as usize,
+            idle_bytes: held_bytes.saturating_add(difference(below_bytes, 0)) as usize,
+            workers: workers,
+            cycles: self.generation.cycle(),
+        }
+    }
+}

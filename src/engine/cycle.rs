@@ -1,0 +1,305 @@
+//! One ageing step, and the other ways in which a collector takes idle objects.
+//!
+//! A cycle (1) takes what is left in the victims, (2) turns the generation, so that primaries become
+//! victims where they stand, and (3) calls in the magazines that no put has come to since the last cycle. What
+//! it takes must die; the caller drops it, after the cycle. Where puts have come, (3) makes victims of what is
+//! below the newest object: work on top of a magazine must not keep the rest from ageing.
+//!
+//! So an object that nobody uses is gone after two cycles: the first makes it a victim (or notes
+//! where its magazine stands), the second takes it. It survives the first: a collector takes only where
+//! nothing has come since what it read when it stopped the magazine. One that is late may not know this below
+//! the magazines: it looks at the cycle, and what it steals then may have come after that cycle's end (another
+//! collector's). So with several collectors at once, an object that has gone below may die early; never one
+//! that is lent.
+//!
+//! **Several collectors** may run at once, and none waits. One of them turns the generation; all
+//! empty the same victims before, and look at the magazines after, so that each has seen a
+//! whole cycle through when it returns. A collector that stands still half-way holds up nobody: the
+//! next cycle passes it, and only the magazines it has stopped stay with it.
+
+use super::Engine;
+use super::batch::Batch;
+use super::generation::{Generation, Side};
+use super::object::Chain;
+use super::worker::{Held, Worker};
+use super::workers::Entry;
+use crate::sys::atomic::Ordering::{Acquire, Relaxed};
+use crate::sys::chaos::point;
+use crate::sys::scale::REAL;
+use crate::sys::{deque, membarrier};
+
+/// How many magazines a collector stops at a time.
+const BLOCK: usize = if REAL { 64 } else { 2 };
+
+impl<T> Engine<T> {
+    /// Runs one cycle and adds what must die to `dead`.
+    pub(crate) fn cycle(&self, dead: &mut Batch<T>) {
+        let _before_anything_is_taken = deque::pin();
+        let cycle = self.generation.cycle();
+        let victims = Generation::victim_of(cycle);
+        self.empty(victims, Some(cycle), &mut Quota::unlimited(), dead);
+        point("cycle: turning");
+        self.generation.turn(cycle);
+        point("cycle: turned");
+        self.call_in(Reach::Idle { now: cycle + 1 }, dead);
+        if self.is_closed() {
+            self.take_all(dead);
+        }
+    }
+
+    /// A part of the cycle that ends `cycle`, for a user's thread: takes about `objects` victims, and
+    /// turns the generation when there are no more. Nothing if that cycle is over. Any number of
+    /// threads may take steps; what one leaves undone another does.
+    pub(crate) fn step(&self, cycle: u64, objects: usize, dead: &mut Batch<T>) {
+        let _before_anything_is_taken = deque::pin();
+        let mut quota = Quota {
+            objects,
+            bytes: u64::MAX,
+        };
+        let victims = Generation::victim_of(cycle);
+        let empty = self.empty(victims, Some(cycle), &mut quota, dead);
+        if empty && self.generation.turn(cycle) {
+            self.call_in(Reach::Idle { now: cycle + 1 }, dead);
+        }
+    }
+
+    /// Takes idle objects of about so many bytes, those first that were not used for longest: victims,
+    /// then the far ends of the deques, then what is in magazines.
+    pub(crate) fn take_bytes(&self, bytes: u64, taken: &mut Batch<T>) {
+        let primary = self.generation.primary();
+        let objects = usize::MAX;
+        let mut quota = Quota { objects, bytes };
+        if !self.empty(primary.other(), None, &mut quota, taken)
+            || !self.empty(primary, None, &mut quota, taken)
+        {
+            return;
+        }
+        let mut at_hand = Batch::new();
+        self.call_in(Reach::All, &mut at_hand);
+        while let Some(object) = at_hand.pop() {
+            let chain = Chain::of(object);
+            if quota.is_left() || !self.budget.charge(1, chain.weight()) {
+                quota.take(&chain);
+                taken.add(chain);
+            } else {
+                self.put_back(chain);
+            }
+        }
+    }
+
+    /// Puts below what was called in and charged anew.
+    fn put_back(&self, chain: Chain<T>) {
+        self.ledger.called_in.subtract(chain.len());
+        self.ledger.sunk.add(chain.len());
+        self.ledger.deep_bytes.add(chain.weight());
+        self.shared.push(self.generation.primary(), 0, chain);
+    }
+
+    /// Takes every idle object, whatever its age. In the direction in which objects move: what a put
+    /// pushes down meanwhile is found further down.
+    pub(crate) fn take_all(&self, taken: &mut Batch<T>) {
+        // A pin may run what others have deferred, and panic: not while objects are in hand that would be
+        // dropped then.
+        let _before_anything_is_taken = deque::pin();
+        self.call_in(Reach::All, taken);
+        self.empty(Side::Even, None, &mut Quota::unlimited(), taken);
+        self.empty(Side::Odd, None, &mut Quota::unlimited(), taken);
+    }
+
+    /// Empties one side of every worker and of the shared store; stops early when the quota is used up (a
+    /// chain may go beyond it), or when `during` is given and that cycle is over, because the side is not a
+    /// victim any more. Whether it has come to the end.
+    fn empty(
+        &self,
+        side: Side,
+        during: Option<u64>,
+        quota: &mut Quota,
+        taken: &mut Batch<T>,
+    ) -> bool {
+        let _one_pin_for_all = deque::pin();
+        let deques = self.workers.iter().filter_map(|worker| worker.deque(side));
+        let mut stolen = deques.flat_map(|deque| std::iter::from_fn(|| deque.steal()));
+        while quota.is_left() && during.is_none_or(|cycle| self.generation.cycle() == cycle) {
+            let found = stolen.next().or_else(|| self.shared.steal(side, 0));
+            let Some(chain) = found else { return true };
+            point("cycle: emptying");
+            quota.take(&chain);
+            self.take_below_from(chain, taken);
+        }
+        false
+    }
+
+    /// Books a chain out that a collector took from below the magazines.
+    fn take_below_from(&self, chain: Chain<T>, taken: &mut Batch<T>) {
+        self.budget.refund(chain.len(), chain.weight());
+        self.ledger.taken_below.add(chain.len());
+        self.ledger.deep_bytes.subtract(chain.weight());
+        taken.add(chain);
+    }
+
+    /// Empties magazines, a block of workers at a time: one barrier for each.
+    fn call_in(&self, reach: Reach, taken: &mut Batch<T>) {
+        let mut wanted = self.workers.iter().filter_map(|worker| {
+            let want = self.wants(reach, worker)?;
+            Some((worker.stop()?, want))
+        });
+        loop {
+            let mut stops = [const { None }; BLOCK];
+            let stopped = stops.iter_mut().zip(&mut wanted);
+            let count = stopped.map(|(place, stop)| *place = Some(stop)).count();
+            if count == 0 {
+                return;
+            }
+            let restarted = self.barrier();
+            for (stop, want) in stops.into_iter().flatten() {
+                if !restarted {
+                    stop.undo();
+                    continue;
+                }
+                // SAFETY: stopped above, before the barrier.
+                let Some(mut held) = (unsafe { stop.held() }) else {
+                    continue;
+                };
+                match want {
+                    Want::Everything { still } => self.seize(still, &mut held, taken),
+                    Want::Tail { now } => self.sink_tail(now, &mut held),
+                }
+            }
+        }
+    }
+
+    /// Sees to it that no sequence is under way that began before this. `false`: refused, and counted.
+    fn barrier(&self) -> bool {
+        // Acquire: pairs with the Release in `close`; the last user's last sequence is over.
+        let idle = self.workers.entry() == Entry::Exchange || self.closed.load(Acquire);
+        let restarted = idle || membarrier::restart();
+        if !restarted {
+            self.ledger.barrier_failures.add(1);
+        }
+        restarted
+    }
+
+    /// Takes what a magazine holds, if nothing has come since there were so many puts.
+    fn seize(&self, still: Option<u32>, held: &mut Held<'_, T>, taken: &mut Batch<T>) {
+        if still.is_some_and(|still| still != held.worker().puts() as u32) {
+            return;
+        }
+        if let Some(chain) = self.take_out(held, false) {
+            self.ledger.called_in.add(chain.len());
+            taken.add(chain);
+        }
+    }
+
+    /// Makes victims of what lies below the newest object of a magazine. With bounds, of the newest too: what
+    /// goes is charged by itself then, and the magazine's share is free for others.
+    fn sink_tail(&self, now: u64, held: &mut Held<'_, T>) {
+        let tail = if self.budget.is_unbounded() {
+            held.take_oldest(held.len().saturating_sub(1))
+        } else {
+            self.take_out(held, true)
+        };
+        if let Some(tail) = tail {
+            self.ledger.sunk.add(tail.len());
+            self.ledger.deep_bytes.add(tail.weight());
+            let victim = Generation::victim_of(now);
+            self.shared.push(victim, held.worker().index(), tail);
+        }
+    }
+
+    /// What a collector wants of a worker's magazine. For an idle one, also notes where it stands.
+    fn wants(&self, reach: Reach, worker: &Worker<T>) -> Option<Want> {
+        let (held, _) = worker.census();
+        let reserved = !self.budget.is_unbounded() && worker.capacity() != Some(0);
+        let holds = held > 0 || reserved;
+        let Reach::Idle { now } = reach else {
+            return holds.then_some(Want::Everything { still: None });
+        };
+        let seen = Seen::load(worker);
+        let stands = Seen {
+            cycle: now as u32,
+            puts: worker.puts() as u32,
+        };
+        if (stands.cycle.wrapping_sub(seen.cycle) as i32) <= 0 {
+            // Another collector of this cycle, or of a later one, was here.
+            return None;
+        }
+        stands.store(worker);
+        point("cycle: noted");
+        if holds && seen.puts == stands.puts {
+            let still = Some(stands.puts);
+            Some(Want::Everything { still })
+        } else {
+            (held > 1).then_some(Want::Tail { now })
+        }
+    }
+}
+
+/// How much a collector may still take.
+#[derive(Clone, Copy, Debug)]
+struct Quota {
+    objects: usize,
+    bytes: u64,
+}
+
+impl Quota {
+    fn unlimited() -> Self {
+        Quota {
+            objects: usize::MAX,
+            bytes: u64::MAX,
+        }
+    }
+
+    fn is_left(&self) -> bool {
+        self.objects > 0 && self.bytes > 0
+    }
+
+    fn take<T>(&mut self, chain: &Chain<T>) {
+        self.objects = self.objects.saturating_sub(chain.len() as usize);
+        self.bytes = self.bytes.saturating_sub(chain.weight());
+    }
+}
+
+/// Which magazines a collector means.
+#[derive(Clone, Copy, Debug)]
+enum Reach {
+    /// Those that nothing came to since a collector looked, at least one cycle before `now`.
+    Idle { now: u64 },
+    /// All that hold something.
+    All,
+}
+
+/// What a collector stops a magazine for.
+#[derive(Clone, Copy, Debug)]
+enum Want {
+    /// If given, unless something has come since there were so many puts.
+    Everything { still: Option<u32> },
+    /// All but the newest object: victims of the cycle that began the cycle `now`.
+    Tail { now: u64 },
+}
+
+/// When a collector last looked at a worker, and how many puts there were by then.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    cycle: u32,
+    puts: u32,
+}
+
+impl Seen {
+    fn load<T>(worker: &Worker<T>) -> Self {
+        // Relaxed: a note among collectors; what it leads to is checked again after the barrier.
+        let word = worker.seen.load(Relaxed);
+        Seen {
+            cycle: (word >> 32) as u32,
+            puts: word as u32,
+        }
+    }
+
+    fn store<T>(self, worker: &Worker<T>) {
+        // Relaxed: as in `load`. A later note that this one replaces was as good: what has come since this
+        // one is young.
+        worker.seen.store(
+            u64::from(self.cycle) << 32 | u64::from(self.puts),
+            Relaxed,
+        );
+    }
+}

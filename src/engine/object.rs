@@ -1,0 +1,219 @@
+//! A boxed `T` that exists exactly once, and a line of several.
+//!
+//! ```text
+//!   Object ──► ┌──────┬─────────┬───┐      Chain ──► ┌──────┬───┐   ┌──────┬───┐
+//!              │ link │ measure │ T │                │ link ┼───┼─► │ null │   │
+//!              └──────┴─────────┴───┘                └──────┴───┘   └──────┴───┘
+//! ```
+//!
+//! A pool boxes each object once, when it is created; from then on one pointer moves, whatever the
+//! size of `T`. The box carries one link word, so that objects can stand in line without any other
+//! allocation, one word that says how much the line weighs from here on, and one, which the picture
+//! leaves out, that helps the processor along:
+//!
+//! * [`Object`]: one object, in somebody's hands. Its link is null.
+//! * [`Chain`]: one object or more, the unit that a deque moves. Its length (at most [`Chain::LONGEST`])
+//!   and weight are known at the head.
+//!
+//! In a magazine an object is a bare pointer, and the second word says what it adds to the header there
+//! (see [`magazine`](crate::sys::magazine)).
+//!
+//! Both own what they point to. Dropping one drops its objects.
+
+mod chain;
+
+pub(crate) use chain::Chain;
+
+use crate::sys::magazine::Head;
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem;
+use std::ptr::{self, NonNull};
+
+/// What the allocation behind an [`Object`] looks like.
+#[repr(C)]
+pub(crate) struct Node<T> {
+    link: *mut Node<T>,
+    measure: Measure,
+    /// A node that will be wanted soon, or null. Never followed: it may be gone.
+    ahead: *mut Node<T>,
+    value: T,
+}
+
+// A magazine knows the first two words.
+const _: () = assert!(
+    mem::offset_of!(Node<u128>, link) == mem::offset_of!(Head, link)
+        && mem::offset_of!(Node<u128>, measure) == mem::offset_of!(Head, share)
+);
+
+/// The heaviest object there can be, in bytes: 2^48 - 1, or what an address can reach.
+pub(crate) const HEAVIEST: usize = if usize::BITS > 48 {
+    (1usize << (usize::BITS - 16)) - 1
+} else {
+    usize::MAX
+};
+
+/// Weight (48 bits, in bytes) and length (16 bits) of the line that starts at a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Measure(u64);
+
+impl Measure {
+    /// More than a process can address. The sum of a chain counts as that much if it is more.
+    const MAX_WEIGHT: u64 = HEAVIEST as u64;
+
+    #[inline]
+    pub(crate) fn new(weight: u64, length: u64) -> Self {
+        debug_assert!(length <= Chain::<()>::LONGEST);
+        Measure(weight << 16 | length)
+    }
+    /// In bytes.
+    pub(crate) fn weight(self) -> u64 {
+        self.0 >> 16
+    }
+    /// In objects.
+    pub(crate) fn length(self) -> u64 {
+        self.0 & 0xffff
+    }
+    #[inline]
+    pub(crate) const fn to_bits(self) -> u64 {
+        self.0
+    }
+    #[inline]
+    pub(crate) const fn from_bits(bits: u64) -> Self {
+        Measure(bits)
+    }
+}
+
+/// One object, owned.
+pub(crate) struct Object<T> {
+    node: NonNull<Node<T>>,
+    owns: PhantomData<T>,
+}
+
+// SAFETY: an `Object` is the only way to its node, as a `Box` would be; sending it sends the `T`.
+unsafe impl<T: Send> Send for Object<T> {}
+// SAFETY: a shared `Object` gives out `&T` and nothing else.
+unsafe impl<T: Sync> Sync for Object<T> {}
+
+impl<T> Object<T> {
+    /// Boxes `value`. The only allocation an object ever causes.
+    pub(crate) fn new(value: T) -> Self {
+        let node = Box::new(Node {
+            link: ptr::null_mut(),
+            measure: Measure::new(0, 1),
+            ahead: ptr::null_mut(),
+            value,
+        });
+        Object {
+            node: NonNull::from(Box::leak(node)),
+            owns: PhantomData,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn value(&self) -> &T {
+        // SAFETY: the node is alive while its one `Object` is.
+        let node = unsafe { self.node.as_ref() };
+        &node.value
+    }
+
+    #[inline]
+    pub(crate) fn value_mut(&mut self) -> &mut T {
+        // SAFETY: the node is alive while its one `Object` is, and `&mut self` makes this the only
+        // access.
+        let node = unsafe { self.node.as_mut() };
+        &mut node.value
+    }
+
+    /// Takes the value out and frees the box.
+    pub(crate) fn into_value(self) -> T {
+        let node = mem::ManuallyDrop::new(self).node;
+        // SAFETY: the node came from `Box::leak` in `new`; its `Object` was just given up.
+        let node = unsafe { Box::from_raw(node.as_ptr()) };
+        node.value
+    }
+
+    /// What the pool charged for the object when it was last put.
+    #[inline]
+    pub(crate) fn weight(&self) -> u64 {
+        // SAFETY: as in `value`.
+        let node = unsafe { self.node.as_ref() };
+        node.measure.weight()
+    }
+
+    /// The object, with what the pool charges for it, in bytes, at most [`HEAVIEST`].
+    #[inline]
+    pub(crate) fn weighing(mut self, bytes: u64) -> Self {
+        // SAFETY: as in `value_mut`.
+        let node = unsafe { self.node.as_mut() };
+        node.measure = Measure::new(bytes, 1);
+        self
+    }
+
+    /// Gives up ownership to a magazine, whose header the object adds this to; the other half is
+    /// [`from_head`](Self::from_head).
+    #[inline(always)]
+    pub(crate) fn into_head(mut self, share: u64) -> *mut Head {
+        // SAFETY: as in `value_mut`.
+        let node = unsafe { self.node.as_mut() };
+        node.measure = Measure::from_bits(share);
+        mem::ManuallyDrop::new(self).node.as_ptr().cast()
+    }
+
+    /// Takes ownership back, and what the object adds to the header. What it weighs must be
+    /// [said](Self::weighing) before anyone asks.
+    ///
+    /// # Safety
+    ///
+    /// `head` came from [`into_head`](Self::into_head), and this is the only call for it.
+    #[inline(always)]
+    pub(crate) unsafe fn from_head(head: *mut Head) -> (Self, u64) {
+        let object = Object {
+            // SAFETY: `into_head` gave a pointer to a node.
+            node: unsafe { NonNull::new_unchecked(head.cast::<Node<T>>()) },
+            owns: PhantomData,
+        };
+        // SAFETY: the node is alive while its one `Object` is.
+        let node = unsafe { object.node.as_ref() };
+        (object, node.measure.to_bits())
+    }
+
+    /// Gives up ownership, with the link set; the other half is [`unlink`](Self::unlink).
+    pub(crate) fn link(mut self, to: *mut Node<T>) -> NonNull<Node<T>> {
+        // SAFETY: as in `value_mut`.
+        let node = unsafe { self.node.as_mut() };
+        node.link = to;
+        mem::ManuallyDrop::new(self).node
+    }
+
+    /// Takes ownership back, and what the link was.
+    ///
+    /// # Safety
+    ///
+    /// `raw` came from [`link`](Self::link), and this is the only call for it.
+    pub(crate) unsafe fn unlink(raw: NonNull<Node<T>>) -> (Self, *mut Node<T>) {
+        let mut object = Object {
+            node: raw,
+            owns: PhantomData,
+        };
+        // SAFETY: `object` owns its node by the caller's promise.
+        let node = unsafe { object.node.as_mut() };
+        let link = mem::replace(&mut node.link, ptr::null_mut());
+        (object, link)
+    }
+}
+
+impl<T> Drop for Object<T> {
+    fn drop(&mut self) {
+        // SAFETY: the node came from `Box::leak` in `new`, and nothing else points to it.
+        drop(unsafe { Box::from_raw(self.node.as_ptr()) });
+    }
+}
+
+impl<T> fmt::Debug for Object<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Object")
+            .field("weight", &self.weight())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,249 @@
+//! Objects in line: the unit that a deque moves.
+//!
+//! A chain is made by one thread and often taken apart by another, object by object, each in a cache
+//! line that the first one has written. Following the links would wait for these lines one after the
+//! other, so a chain that goes to a deque is given shortcuts: each node names one that stands some
+//! places further on, to be fetched while the objects before it are handed out.
+
+use super::{Measure, Node, Object};
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem;
+use std::ptr::{self, NonNull};
+
+/// How many nodes of a chain are fetched at once: as many as hide a transfer between two cores behind
+/// the handing out of an object.
+const AHEAD: usize = 8;
+
+/// Asks for a node's cache line. Harmless for any address.
+#[inline(always)]
+fn prefetch<T>(node: *const Node<T>) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: an instruction of every x86-64 processor, which never faults.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(node.cast()) };
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _no_stable_intrinsic = node;
+}
+
+/// One object or more, in line; one word wide.
+#[repr(transparent)]
+pub(crate) struct Chain<T> {
+    head: Object<T>,
+}
+
+impl<T> Chain<T> {
+    /// The longest chain.
+    pub(crate) const LONGEST: u64 = 0xffff;
+
+    /// A chain of one.
+    #[inline]
+    pub(crate) fn of(object: Object<T>) -> Self {
+        Chain { head: object }
+    }
+
+    #[inline]
+    fn node(&self) -> &Node<T> {
+        // SAFETY: the head node is alive while the chain is.
+        unsafe { self.head.node.as_ref() }
+    }
+
+    /// How many objects.
+    pub(crate) fn len(&self) -> u64 {
+        self.node().measure.length()
+    }
+
+    /// The weight of all of them, in bytes.
+    #[inline]
+    pub(crate) fn weight(&self) -> u64 {
+        self.node().measure.weight()
+    }
+
+    /// The chain, with what its head does not know yet.
+    #[inline]
+    fn measuring(mut self, measure: Measure) -> Self {
+        // SAFETY: the chain is ours alone, so its head is too.
+        let node = unsafe { self.head.node.as_mut() };
+        node.measure = measure;
+        self
+    }
+
+    /// The first object, and what is left. Leaves the object's weight as it stands in its box,
+    /// where nobody needs it while the object is on loan.
+    #[inline(always)]
+    fn pop_front(self) -> (Object<T>, Option<Chain<T>>) {
+        let mut head = self.into_object();
+        // SAFETY: the head is ours alone, so its node is too.
+        let node = unsafe { head.node.as_mut() };
+        let Some(rest) = NonNull::new(node.link) else {
+            return (head, None);
+        };
+        node.link = ptr::null_mut();
+        prefetch(mem::replace(&mut node.ahead, ptr::null_mut()).cast_const());
+        // SAFETY: a non-null link owns the rest of the line, and was just cleared.
+        (head, Some(unsafe { Chain::from_raw(rest) }))
+    }
+
+    /// The chain `object, self...`, whose head does not know its measure yet.
+    #[inline]
+    fn below(self, mut object: Object<T>) -> Self {
+        // SAFETY: `object` is ours alone, so its node is too.
+        let node = unsafe { object.node.as_mut() };
+        node.link = self.into_raw().as_ptr();
+        Chain { head: object }
+    }
+
+    /// The chain `object, self...`.
+    pub(crate) fn preceded_by(self, object: Object<T>) -> Self {
+        let weight = (object.weight() + self.weight()).min(Measure::MAX_WEIGHT);
+        let measure = Measure::new(weight, self.len() + 1);
+        self.below(object).measuring(measure)
+    }
+
+    /// Notes in each node the one that stands [`AHEAD`] further on. Who takes the chain on another
+    /// processor has so many on their way to its cache at once, instead of following link by link.
+    pub(crate) fn look_ahead(&mut self) {
+        let mut at = self.head.node.as_ptr();
+        let mut last = [ptr::null_mut::<Node<T>>(); AHEAD];
+        for place in (0..AHEAD).cycle() {
+            if at.is_null() {
+                return;
+            }
+            let before = mem::replace(&mut last[place], at);
+            if !before.is_null() {
+                // SAFETY: a node of this chain, which is ours alone.
+                unsafe { (*before).ahead = at };
+            }
+            // SAFETY: as above.
+            at = unsafe { (*at).link };
+        }
+    }
+
+    /// The first object, and what is left.
+    #[inline]
+    pub(crate) fn split(self) -> (Object<T>, Option<Chain<T>>) {
+        let (head, rest) = self.pop_front();
+        let Some(rest) = rest else {
+            return (head, None);
+        };
+        let weight = head.weight() - rest.weight();
+        (head.weighing(weight), Some(rest))
+    }
+
+    /// Gives up ownership; the other half is [`from_raw`](Self::from_raw).
+    #[inline]
+    fn into_raw(self) -> NonNull<Node<T>> {
+        mem::ManuallyDrop::new(self).head.node
+    }
+
+    /// Takes ownership back.
+    ///
+    /// # Safety
+    ///
+    /// `raw` came from [`into_raw`](Self::into_raw), and this is the only call for it.
+    #[inline]
+    unsafe fn from_raw(raw: NonNull<Node<T>>) -> Self {
+        Chain {
+            head: Object {
+                node: raw,
+                owns: PhantomData,
+            },
+        }
+    }
+
+    /// The head as an object, whatever hangs on its link.
+    #[inline]
+    fn into_object(self) -> Object<T> {
+        let node = self.into_raw();
+        Object {
+            node,
+            owns: PhantomData,
+        }
+    }
+}
+
+impl<T> Drop for Chain<T> {
+    fn drop(&mut self) {
+        // SAFETY: the head is alive until `self.head` is dropped right after this.
+        let node = unsafe { self.head.node.as_mut() };
+        let mut link = mem::replace(&mut node.link, ptr::null_mut());
+        while let Some(raw) = NonNull::new(link) {
+            let mut object = Object {
+                node: raw,
+                owns: PhantomData,
+            };
+            // SAFETY: a non-null link owns its node; `object` holds it now.
+            let node = unsafe { object.node.as_mut() };
+            link = mem::replace(&mut node.link, ptr::null_mut());
+        }
+    }
+}
+
+impl<T> fmt::Debug for Chain<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chain")
+            .field("len", &self.len())
+            .field("weight", &self.weight())
+            .finish()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::engine::object::HEAVIEST;
+    use std::rc::Rc;
+
+    fn weighing<T>(value: T, bytes: usize) -> Object<T> {
+        Object::new(value).weighing(bytes as u64)
+    }
+
+    #[test]
+    fn a_chain_knows_its_length_and_weight_at_every_step() {
+        let chain = Chain::of(weighing('c', 1)).preceded_by(weighing('b', 10));
+        let chain = chain.preceded_by(weighing('a', 100));
+        assert_eq!((chain.len(), chain.weight()), (3, 111));
+        let (a, rest) = chain.split();
+        let rest = rest.expect("two more");
+        assert_eq!((*a.value(), a.weight()), ('a', 100));
+        assert_eq!((rest.len(), rest.weight()), (2, 11));
+        let (b, rest) = rest.split();
+        assert_eq!((*b.value(), b.weight()), ('b', 10));
+        let (c, rest) = rest.expect("one more").split();
+        assert_eq!((*c.value(), c.weight()), ('c', 1));
+        assert!(rest.is_none());
+    }
+
+    #[test]
+    fn dropping_a_chain_drops_every_object_once() {
+        let token = Rc::new(());
+        let object = || Object::new(Rc::clone(&token));
+        drop(
+            Chain::of(object())
+                .preceded_by(object())
+                .preceded_by(object()),
+        );
+        assert_eq!(Rc::strong_count(&token), 1);
+    }
+
+    #[test]
+    fn a_weight_beyond_the_address_space_saturates() {
+        let object = weighing((), HEAVIEST);
+        assert_eq!(object.weight(), Measure::MAX_WEIGHT);
+        let chain = Chain::of(object).preceded_by(weighing((), HEAVIEST));
+        assert_eq!((chain.weight(), chain.len()), (Measure::MAX_WEIGHT, 2));
+        drop(chain.split());
+    }
+
+    #[test]
+    fn over_aligned_and_zero_sized_values_keep_their_shape() {
+        #[repr(align(4096))]
+        struct Page(u8);
+        let page = Object::new(Page(7));
+        assert_eq!(std::ptr::from_ref(page.value()).addr() % 4096, 0);
+        assert_eq!(page.into_value().0, 7);
+        Object::new(()).into_value();
+    }
+}

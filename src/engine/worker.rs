@@ -1,0 +1,468 @@
+//! One processor's storage: a magazine and two deques, and who may move what is in them.
+//!
+//! While the gate of the magazine is open, restartable sequences of its processor move objects in and out.
+//! Everything else is done by whoever has closed the gate, and shows a [`Held`] for it: the header and the
+//! objects of the magazine, the owner's ends of the deques, and the tallies are that one's alone. Nobody
+//! waits for an open gate; who finds it closed goes further down.
+//!
+//! **Fields.** `magazine`: see [`magazine`](crate::sys::magazine). `claim`: collectors, from 0 to 1 by
+//! compare-exchange, and back by the one that did it. `seen`: the collector that has the claim. `deques`:
+//! written once by the holder, read by all. Tallies: written by the holder, read by all. `created`: anyone.
+//!
+//! **Closing.** A thread of the magazine's processor closes the gate by a sequence ([`enter`]); where there
+//! are no sequences, any thread does by a compare-exchange ([`try_enter`]). A collector claims the worker,
+//! stops the gate by a compare-exchange, and after a heavy barrier that restarts all sequences looks at it
+//! again ([`stop`], [`stopped`]). A sequence that had read the gate before it was stopped may have closed it
+//! over the stop; then that thread has the magazine, and the collector turns away. Without the claim, the
+//! stop that it finds might be another collector's.
+//!
+//! **Orderings.** [`Held`] opens with a Release store. Who closes next by a compare-exchange acquires it. A
+//! sequence follows it by data dependence: what it uses of the magazine it finds through the header, and it
+//! loads the header before the gate only where both are the processor's own (x86-64: loads stay in order).
+//!
+//! [`enter`]: Worker::held
+//! [`try_enter`]: Worker::try_enter
+//! [`stop`]: Worker::stop
+//! [`stopped`]: Worker::stopped
+
+use super::counters::{Count, Fates, Tally};
+use super::generation::Side;
+use super::object::{Chain, Object};
+use crate::sys::Witness;
+use crate::sys::atomic::Ordering::{Acquire, Relaxed, Release};
+use crate::sys::atomic::{AtomicPtr, AtomicU32, AtomicU64};
+use crate::sys::chaos::point;
+use crate::sys::deque::Deque;
+use crate::sys::magazine::{self, HELD, Magazine, MOST_PUTS, ONE_PUT, OPEN, STOPPED};
+use crate::sys::once_box::OnceBox;
+use crate::sys::scale::REAL;
+use std::marker::PhantomData;
+
+/// One processor's storage in one pool.
+#[repr(C, align(128))]
+#[derive(Debug)]
+pub(crate) struct Worker<T> {
+    pub(crate) magazine: Magazine,
+    claim: AtomicU32,
+    index: u32,
+    /// What the magazine's weight starts at.
+    bias: u64,
+    /// The cycle (upper half) in which a collector last looked, and the puts by then (lower half).
+    pub(crate) seen: AtomicU64,
+    /// Puts that the header does not count any more.
+    old_puts: Tally,
+    deques: [OnceBox<Deque<Chain<T>>>; 2],
+    local_hits: Tally,
+    victim_hits: Tally,
+    stolen: Tally,
+    /// Objects that went from the magazine down, less those that came up again.
+    descended: Tally,
+    /// Bytes this worker put below its magazine, less those it took from there.
+    deep_bytes: Tally,
+    /// Objects created for gets that found nothing here.
+    pub(crate) created: Count,
+    /// What seldom becomes of an object.
+    pub(crate) fates: OnceBox<Fates>,
+    witness: Witness,
+    /// `Send` and `Sync` follow from the deques.
+    owns: PhantomData<AtomicPtr<T>>,
+}
+
+const _: () = assert!(size_of::<Worker<u8>>() == 256 || size_of::<usize>() != 8 || !REAL);
+
+impl<T> Worker<T> {
+    /// An empty one, which is the caller's to open.
+    pub(crate) fn new(index: usize, bytes: u64) -> Self {
+        let bias = magazine::MOST_BYTES - bytes.min(magazine::MOST_BYTES);
+        Worker {
+            magazine: Magazine::new(bias),
+            claim: AtomicU32::new(0),
+            index: index as u32,
+            bias,
+            seen: AtomicU64::new(0),
+            old_puts: Tally::default(),
+            deques: [OnceBox::new(), OnceBox::new()],
+            local_hits: Tally::default(),
+            victim_hits: Tally::default(),
+            stolen: Tally::default(),
+            descended: Tally::default(),
+            deep_bytes: Tally::default(),
+            created: Count::default(),
+            fates: OnceBox::new(),
+            witness: Witness::default(),
+            owns: PhantomData,
+        }
+    }
+
+    /// Where the worker stands in the table.
+    pub(crate) fn index(&self) -> usize {
+        self.index as usize
+    }
+
+    /// One of the deques, if anything has ever come into it.
+    #[inline]
+    pub(crate) fn deque(&self, side: Side) -> Option<&Deque<Chain<T>>> {
+        self.deques[side as usize].get()
+    }
+
+    /// Objects and bytes in the magazine.
+    pub(crate) fn census(&self) -> (u64, u64) {
+        // Relaxed: a figure.
+        let header = self.magazine.header.load(Relaxed);
+        let bytes = magazine::weight(header).saturating_sub(self.bias);
+        (magazine::length(header) as u64, bytes)
+    }
+
+    /// Objects given to this worker so far, wherever they went.
+    pub(crate) fn puts(&self) -> u64 {
+        // Relaxed: a figure.
+        let header = self.magazine.header.load(Relaxed);
+        self.old_puts.get().wrapping_add(magazine::puts(header))
+    }
+
+    /// How many objects the open gate lets in; `None` while it is closed.
+    pub(crate) fn capacity(&self) -> Option<u32> {
+        // Relaxed: a look.
+        let gate = self.magazine.gate.load(Relaxed);
+        (gate & OPEN != 0).then_some(gate as u32)
+    }
+
+    /// This worker's counts.
+    pub(crate) fn tallies(&self) -> Tallies {
+        Tallies {
+            puts: self.puts(),
+            local_hits: self.local_hits.get(),
+            victim_hits: self.victim_hits.get(),
+            stolen: self.stolen.get(),
+            created: self.created.get(),
+            descended: self.descended.get(),
+            deep_bytes: self.deep_bytes.get(),
+        }
+    }
+
+    /// What is held by a thread that has closed the gate.
+    ///
+    /// # Safety
+    ///
+    /// The calling thread has closed the gate, which was `gate`, or the worker is known to nobody else yet,
+    /// and this is the one call for it.
+    pub(crate) unsafe fn held(&self, gate: u64) -> Held<'_, T> {
+        point("worker: held");
+        Held {
+            worker: self,
+            capacity: gate as u32,
+            claimed: false,
+            stays: PhantomData,
+        }
+    }
+
+    /// Closes an open gate, where there are no sequences.
+    pub(crate) fn try_enter(&self) -> Option<Held<'_, T>> {
+        let gate = self.shut(HELD)?;
+        // SAFETY: closed by the exchange just now.
+        Some(unsafe { self.held(gate) })
+    }
+
+    /// Exchanges an open gate for a closed one; what it was.
+    fn shut(&self, closed: u64) -> Option<u64> {
+        // Relaxed: the exchange decides.
+        let gate = self.magazine.gate.load(Relaxed);
+        if gate & OPEN == 0 {
+            return None;
+        }
+        // Acquire: pairs with the Release in `Held::drop`.
+        let won = self
+            .magazine
+            .gate
+            .compare_exchange(gate, closed, Acquire, Relaxed);
+        won.ok()
+    }
+
+    /// A collector claims the worker and stops its magazine. What it gets is good for
+    /// [`stopped`](Self::stopped) after a barrier, or for [`unstop`](Self::unstop).
+    pub(crate) fn stop(&self) -> Option<Stop<'_, T>> {
+        // Acquire: pairs with the Release in `unclaim`; of several collectors, one wins.
+        let won = self.claim.compare_exchange(0, 1, Acquire, Relaxed);
+        won.ok()?;
+        point("worker: claimed");
+        let gate = self.shut(STOPPED);
+        if gate.is_none() {
+            self.unclaim();
+        }
+        point("worker: stopped");
+        Some(Stop {
+            worker: self,
+            gate: gate?,
+        })
+    }
+
+    fn unclaim(&self) {
+        // Release: pairs with the Acquire in `stop`.
+        self.claim.store(0, Release);
+    }
+}
+
+/// A worker that a collector has claimed and stopped. To be used up by one of its methods.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Stop<'w, T> {
+    worker: &'w Worker<T>,
+    gate: u64,
+}
+
+impl<'w, T> Stop<'w, T> {
+    /// What was stopped, unless a thread has closed the gate over the stop.
+    ///
+    /// # Safety
+    ///
+    /// Since the stop there was a barrier that restarted all sequences under way; or there are none.
+    pub(crate) unsafe fn held(self) -> Option<Held<'w, T>> {
+        // Acquire: after the barrier. What the gate is now, it stays until its holder opens it.
+        if self.worker.magazine.gate.load(Acquire) != STOPPED {
+            self.worker.unclaim();
+            return None;
+        }
+        point("worker: seized");
+        Some(Held {
+            worker: self.worker,
+            capacity: self.gate as u32,
+            claimed: true,
+            stays: PhantomData,
+        })
+    }
+
+    /// Lets go of what was stopped, without a barrier.
+    pub(crate) fn undo(self) {
+        // Release: nothing was touched, but what the exchange in `shut` acquired is passed on. Relaxed: a
+        // thread that closed the gate over the stop opens it.
+        let gate = &self.worker.magazine.gate;
+        _ = gate.compare_exchange(STOPPED, self.gate, Release, Relaxed);
+        self.worker.unclaim();
+    }
+}
+
+/// A snapshot of a worker's counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tallies {
+    pub(crate) puts: u64,
+    pub(crate) local_hits: u64,
+    pub(crate) victim_hits: u64,
+    pub(crate) stolen: u64,
+    pub(crate) created: u64,
+    pub(crate) descended: u64,
+    pub(crate) deep_bytes: u64,
+}
+
+impl std::ops::AddAssign for Tallies {
+    fn add_assign(&mut self, other: Self) {
+        self.puts += other.puts;
+        self.local_hits += other.local_hits;
+        self.victim_hits += other.victim_hits;
+        self.stolen += other.stolen;
+        self.created += other.created;
+        self.descended = self.descended.wrapping_add(other.descended);
+        self.deep_bytes = self.deep_bytes.wrapping_add(other.deep_bytes);
+    }
+}
+
+/// Where a get found something below the magazine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Outcome {
+    /// The worker's own primary deque had one.
+    Local,
+    /// Another worker's primary deque, or the shared store, had one.
+    Stolen,
+    /// A victim had one.
+    Victim,
+}
+
+/// A worker whose gate this thread has closed. Opens it when dropped, by unwinding too.
+#[derive(Debug)]
+pub(crate) struct Held<'w, T> {
+    worker: &'w Worker<T>,
+    /// What the gate will let in.
+    capacity: u32,
+    /// Whether a collector's claim goes with it.
+    claimed: bool,
+    stays: PhantomData<*mut ()>,
+}
+
+impl<'w, T> Held<'w, T> {
+    pub(crate) fn worker(&self) -> &'w Worker<T> {
+        self.worker
+    }
+
+    /// How many objects the gate will let in.
+    pub(crate) fn capacity(&self) -> u32 {
+        self.capacity
+    }
+
+    /// Sets how many objects the gate will let in.
+    pub(crate) fn set_capacity(&mut self, objects: u32) {
+        self.capacity = objects;
+    }
+
+    #[inline]
+    fn header(&self) -> u64 {
+        // Relaxed: the holder's alone.
+        self.worker.magazine.header.load(Relaxed)
+    }
+
+    #[inline]
+    fn set_header(&self, header: u64) {
+        // Relaxed: published by the gate.
+        self.worker.magazine.header.store(header, Relaxed);
+    }
+
+    /// How many objects are in the magazine.
+    pub(crate) fn len(&self) -> usize {
+        magazine::length(self.header())
+    }
+
+    /// Takes the newest object of the magazine.
+    pub(crate) fn pop(&self) -> Option<Object<T>> {
+        self.worker.witness.exclusive(|| {
+            let header = self.header();
+            let newest = magazine::length(header).checked_sub(1)?;
+            // Relaxed: the holder's alone.
+            let head = self.worker.magazine.objects[newest].load(Relaxed);
+            // SAFETY: below the length, so the magazine owns it; not any more after the next line.
+            let (object, share) = unsafe { Object::from_head(head) };
+            self.set_header(header - share);
+            Some(object)
+        })
+    }
+
+    /// Whether an object of this weight fits.
+    fn fits(&self, share: u64) -> bool {
+        let header = self.header();
+        magazine::length(header) < self.capacity as usize && header.checked_add(share).is_some()
+    }
+
+    /// Puts an object on top; gives it back if there is no room. Does not count a put.
+    pub(crate) fn push(&self, object: Object<T>, weight: u64) -> Result<(), Object<T>> {
+        if weight > magazine::MOST_BYTES || !self.fits(magazine::share(weight)) {
+            return Err(object);
+        }
+        self.worker.witness.exclusive(|| {
+            let header = self.header();
+            let share = magazine::share(weight);
+            let place = &self.worker.magazine.objects[magazine::length(header)];
+            // Relaxed: published by the gate.
+            place.store(object.into_head(share), Relaxed);
+            self.set_header(header + share);
+        });
+        Ok(())
+    }
+
+    /// Takes the `count` oldest objects of the magazine, or all if they are fewer, as a chain.
+    pub(crate) fn take_oldest(&self, count: usize) -> Option<Chain<T>> {
+        self.worker.witness.exclusive(|| {
+            let mut header = self.header();
+            let length = magazine::length(header);
+            let count = count.min(length);
+            let objects = &self.worker.magazine.objects;
+            let mut chain: Option<Chain<T>> = None;
+            for place in &objects[..count] {
+                // SAFETY: below the length, so the magazine owns it; what stays is moved over it below.
+                // Relaxed: the holder's alone.
+                let (object, share) = unsafe { Object::from_head(place.load(Relaxed)) };
+                header -= share;
+                let object = object.weighing(share >> magazine::WEIGHT_SHIFT);
+                chain = Some(match chain {
+                    Some(chain) => chain.preceded_by(object),
+                    None => Chain::of(object),
+                });
+            }
+            for place in count..length {
+                // Relaxed, both: the holder's alone.
+                objects[place - count].store(objects[place].load(Relaxed), Relaxed);
+            }
+            self.set_header(header);
+            chain
+        })
+    }
+
+    /// Counts a put, whatever becomes of the object; how many there were.
+    pub(crate) fn count_put(&self) -> u64 {
+        let mut header = self.header();
+        if magazine::puts(header) >= MOST_PUTS / 2 {
+            let counted = magazine::puts(header);
+            self.worker.old_puts.add(counted);
+            header -= counted * ONE_PUT;
+        }
+        self.set_header(header + ONE_PUT);
+        magazine::puts(header + ONE_PUT)
+    }
+
+    /// Adds to one of the worker's deques; makes it first when there is none. A full one gives the chain
+    /// back.
+    pub(crate) fn push_below(&self, side: Side, chain: Chain<T>) -> Result<(), Chain<T>> {
+        let deque = self.worker.deques[side as usize].get_or_make(Deque::new);
+        // SAFETY: the gate is closed by this thread alone, and gates follow each other by Release and
+        // Acquire, or on one processor.
+        unsafe { deque.push(chain) }
+    }
+
+    /// Takes the newest chain of one of the worker's deques.
+    pub(crate) fn pop_below(&self, side: Side) -> Option<Chain<T>> {
+        let deque = self.worker.deque(side)?;
+        if deque.is_empty() {
+            return None;
+        }
+        // SAFETY: as in `push_below`.
+        unsafe { deque.pop() }
+    }
+
+    /// Counts what a get below the magazine came to.
+    pub(crate) fn count_get(&self, outcome: Outcome) {
+        match outcome {
+            Outcome::Local => self.worker.local_hits.add(1),
+            Outcome::Stolen => self.worker.stolen.add(1),
+            Outcome::Victim => self.worker.victim_hits.add(1),
+        }
+    }
+
+    /// Counts objects that went below the magazine.
+    pub(crate) fn count_descent(&self, objects: u64) {
+        self.worker.descended.add(objects);
+    }
+
+    /// Counts objects that came up into the magazine.
+    pub(crate) fn count_ascent(&self, objects: u64) {
+        self.worker.descended.add(objects.wrapping_neg());
+    }
+
+    /// Counts bytes that went below the magazine.
+    pub(crate) fn count_deep_bytes(&self, bytes: u64) {
+        self.worker.deep_bytes.add(bytes);
+    }
+
+    /// Counts bytes that came back from there.
+    pub(crate) fn uncount_deep_bytes(&self, bytes: u64) {
+        self.worker.deep_bytes.add(bytes.wrapping_neg());
+    }
+}
+
+impl<T> Drop for Held<'_, T> {
+    fn drop(&mut self) {
+        point("worker: opening");
+        debug_assert!(self.len() <= self.capacity as usize);
+        // Release: pairs with the Acquire of whoever closes it next.
+        let gate = OPEN | u64::from(self.capacity);
+        self.worker.magazine.gate.store(gate, Release);
+        if self.claimed {
+            self.worker.unclaim();
+        }
+    }
+}
+
+/// What is left goes with the worker. What a thread held when its process was forked is leaked in the child:
+/// nobody knows in what state it was left.
+impl<T> Drop for Worker<T> {
+    fn drop(&mut self) {
+        if let Some(held) = self.try_enter() {
+            drop(held.take_oldest(usize::MAX));
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The workers of one pool: one for each processor, made when first used.
+//!
+//! A fixed table, as long as there may be processors; with sequences, the processor's number is the index,
+//! read inside the sequence. Without, a thread goes to the worker that its own number hashes to, and to the
+//! next ones if that one is taken.
+
+use super::hints::{Hints, Look};
+use super::object::Chain;
+use super::generation::Side;
+use super::worker::{Held, Worker};
+use crate::sys::atomic::AtomicPtr;
+use crate::sys::atomic::Ordering::{AcqRel, Acquire};
+use crate::sys::chaos::point;
+use crate::sys::magazine::{self, Magazine, Table};
+#[cfg(not(loom))]
+use crate::sys::membarrier;
+use crate::sys::{rseq, thread_number};
+use std::marker::PhantomData;
+
+/// How a thread comes to its worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// By restartable sequences, on the worker of its processor.
+    Sequences,
+    /// By a compare-exchange, on the worker that its number hashes to.
+    Exchange,
+}
+
+impl Entry {
+    /// How threads of this process come to their workers: by sequences where the system has them.
+    #[cfg(not(loom))]
+    pub(crate) fn of_this_process() -> Self {
+        // A magazine that no collector could ever stop is never filled by a sequence.
+        if rseq::available() && membarrier::restarts() {
+            Entry::Sequences
+        } else {
+            Entry::Exchange
+        }
+    }
+}
+
+/// How many workers a thread tries to enter, where some are taken.
+const TRIES: usize = 4;
+
+/// The workers of one pool.
+#[derive(Debug)]
+pub(crate) struct Workers<T> {
+    entry: Entry,
+    table: Box<Table>,
+    hints: [Hints; 2],
+    /// What a new worker's magazine may hold: objects, and bytes together.
+    capacity: u32,
+    bytes: u64,
+    /// The workers behind the table are ours.
+    owns: PhantomData<AtomicPtr<T>>,
+}
+
+impl<T> Workers<T> {
+    /// No worker yet. `processors` are as many as a thread without sequences may choose from.
+    pub(crate) fn new(entry: Entry, processors: usize, capacity: u32, bytes: u64) -> Self {
+        let length = match entry {
+            Entry::Sequences => rseq::processors().max(1),
+            Entry::Exchange => processors.max(1),
+        };
+        Workers {
+            entry,
+            table: (0..length)
+                .map(|_| AtomicPtr::new(magazine::none()))
+                .collect(),
+            hints: [Hints::new(length), Hints::new(length)],
+            capacity,
+            bytes,
+            owns: PhantomData,
+        }
+    }
+
+    /// How a thread comes to its worker.
+    pub(crate) fn entry(&self) -> Entry {
+        self.entry
+    }
+
+    /// What sequences work on; `None` where there are none.
+    pub(crate) fn table(&self) -> Option<&Table> {
+        (self.entry == Entry::Sequences).then_some(&self.table)
+    }
+
+    /// The worker of this index, if it was made.
+    pub(crate) fn get(&self, index: usize) -> Option<&Worker<T>> {
+        // Acquire: pairs with the exchange in `make`; the worker is built.
+        let magazine = self.table.get(index)?.load(Acquire);
+        // SAFETY: it came from `make`, or is the stand-in for none, which `worker_of` knows.
+        unsafe { worker_of(magazine) }
+    }
+
+    /// Every worker that was made.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Worker<T>> {
+        (0..self.table.len()).filter_map(|index| self.get(index))
+    }
+
+    /// Makes the worker of this index, whose gate the caller holds. `None`: it is there.
+    #[cold]
+    fn make(&self, index: usize) -> Option<Held<'_, T>> {
+        let place = self.table.get(index)?;
+        let made = Box::into_raw(Box::new(Worker::<T>::new(index, self.bytes)));
+        point("workers: making");
+        // Release: publishes the worker. Acquire: who loses uses the winner's.
+        let won = place.compare_exchange(magazine::none(), made.cast(), AcqRel, Acquire);
+        if won.is_err() {
+            // SAFETY: from `Box::into_raw` above, and not published.
+            drop(unsafe { Box::from_raw(made) });
+            return None;
+        }
+        // SAFETY: published, and freed only with the table.
+        let worker = unsafe { &*made };
+        let gate = u64::from(self.capacity);
+        // SAFETY: its gate is closed from the start, and only who made it may open it.
+        Some(unsafe { worker.held(gate) })
+    }
+
+    /// This thread's worker for the moment. `None`: it is in other hands, or the thread has none.
+    pub(crate) fn enter(&self) -> Option<Held<'_, T>> {
+        match self.entry {
+            Entry::Sequences => self.enter_here(),
+            Entry::Exchange => {
+                let start = thread_number() % self.table.len();
+                self.enter_at(start).or_else(|| {
+                    let others = (start + 1..self.table.len()).chain(0..start);
+                    let mut made = others.filter_map(|index| self.get(index)).take(TRIES);
+                    made.find_map(Worker::try_enter)
+                })
+            }
+        }
+    }
+
+    fn enter_here(&self) -> Option<Held<'_, T>> {
+        loop {
+            // SAFETY: there are sequences, and the table lives as long as `self`.
+            if let Some((closed, gate)) = unsafe { rseq::close(&self.table) } {
+                // SAFETY: as in `get`.
+                let worker = unsafe { worker_of(closed) }?;
+                // SAFETY: this thread has closed it just now.
+                return Some(unsafe { worker.held(gate) });
+            }
+            let index = rseq::here()?;
+            if self.get(index).is_some() {
+                return None;
+            }
+            if let Some(held) = self.make(index) {
+                return Some(held);
+            }
+            if index >= self.table.len() {
+                return None;
+            }
+        }
+    }
+
+    /// The worker of this index, where there are no sequences. `None`: it is in other hands.
+    pub(crate) fn enter_at(&self, index: usize) -> Option<Held<'_, T>> {
+        match self.get(index) {
+            Some(worker) => worker.try_enter(),
+            None => self
+                .make(index)
+                .or_else(|| self.get(index).and_then(Worker::try_enter)),
+        }
+    }
+
+    /// The number of the worker that this thread counts on. A figure: it may be another one right after.
+    pub(crate) fn here(&self) -> usize {
+        let number = match self.entry {
+            Entry::Sequences => rseq::here().unwrap_or(0),
+            Entry::Exchange => thread_number(),
+        };
+        number % self.table.len()
+    }
+
+    /// To be called after a push into a worker's deque: makes it known to thieves.
+    pub(crate) fn announce(&self, worker: &Worker<T>, side: Side) {
+        self.hints[side as usize].raise(worker.index());
+    }
+
+    /// The oldest chain of some worker's deque, from a random one on.
+    pub(crate) fn steal(&self, side: Side, random: u64) -> Option<Chain<T>> {
+        self.hints[side as usize].find(random, |index| {
+            let deque = self.get(index).and_then(|worker| worker.deque(side));
+            match deque.and_then(|deque| deque.steal()) {
+                Some(chain) => Look::Found(chain),
+                None => Look::Nothing(move || deque.is_none_or(|deque| deque.is_empty())),
+            }
+        })
+    }
+}
+
+/// The worker that a magazine is the first part of.
+///
+/// # Safety
+///
+/// It came from a table of workers of this `T`, which outlives `'w`.
+unsafe fn worker_of<'w, T>(magazine: *mut Magazine) -> Option<&'w Worker<T>> {
+    if magazine == magazine::none() {
+        return None;
+    }
+    // SAFETY: `make` put a worker there, whose first field is the magazine.
+    Some(unsafe { &*magazine.cast::<Worker<T>>() })
+}
+
+impl<T> Drop for Workers<T> {
+    fn drop(&mut self) {
+        for place in &self.table {
+            // Acquire: pairs with the exchange in `make`.
+            let magazine = place.load(Acquire);
+            if magazine != magazine::none() {
+                // SAFETY: boxed by `make`, and `&mut self` ends all use.
+                drop(unsafe { Box::from_raw(magazine.cast::<Worker<T>>()) });
+            }
+        }
+    }
+}

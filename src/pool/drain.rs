@@ -1,0 +1,43 @@
+//! Idle objects on their way out of a pool.
+
+use crate::engine::batch::Batch;
+use crate::pool::state::{bury, go_on};
+use crate::engine::object::Object;
+use std::mem;
+
+/// The idle objects of a pool, taken out by [`Pool::drain`](crate::Pool::drain).
+///
+/// What has not been handed out when this is dropped is dropped with it.
+#[derive(Debug)]
+pub struct Drain<T> {
+    taken: Batch<T>,
+}
+
+impl<T> Drain<T> {
+    pub(crate) fn new(taken: Batch<T>) -> Self {
+        Drain { taken }
+    }
+}
+
+/// Each object is dropped, whatever the destructor of another does.
+impl<T> Drop for Drain<T> {
+    fn drop(&mut self) {
+        let rest = mem::replace(&mut self.taken, Batch::new());
+        bury(rest).unwrap_or_else(go_on);
+    }
+}
+
+impl<T> Iterator for Drain<T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.taken.pop().map(Object::into_value)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.taken.len(), Some(self.taken.len()))
+    }
+}
+
+impl<T> ExactSizeIterator for Drain<T> {}
+impl<T> std::iter::FusedIterator for Drain<T> {}

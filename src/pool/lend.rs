@@ -1,0 +1,228 @@
+//! What happens to one object on its way out of a pool and back in.
+//!
+//! Out: take one from the engine, or create one. In: recycle it, judge it, give it to the engine.
+//! Everything of the user's runs here, while the object is in hand and the engine is in the middle
+//! of nothing: each callback may use the pool again, and may panic. Then the object is dropped by
+//! the unwinding, and counted.
+//!
+//! A hit is one restartable sequence on the magazine of the thread's processor, and touches that and the
+//! object, nothing else. Whatever leaves that path is in a function of its own.
+
+use super::state::{Payload, bury, first_of, go_on};
+use crate::collector::background;
+use crate::engine::Given;
+use crate::engine::batch::Batch;
+use crate::engine::counters::Fate;
+use crate::engine::object::Object;
+use crate::guard::Guard;
+use crate::policy::Policy;
+use crate::pool::Pool;
+use crate::sys::magazine::{self, MOST_BYTES};
+use crate::sys::rseq;
+use crate::sys::scale::TICK;
+use std::convert::Infallible;
+use std::thread;
+use std::time::Instant;
+
+impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
+    /// Recycles, judges, and keeps or drops an object that comes back.
+    ///
+    /// Small, so that it becomes a part of whoever drops a guard, and the guard need not exist in
+    /// memory.
+    #[inline]
+    pub(crate) fn give_back(&self, object: Object<T>) {
+        if thread::panicking() {
+            return self.discard(object, Fate::Panicked);
+        }
+        self.judge(object);
+    }
+
+    /// The rest of a [`give_back`](Self::give_back): one call, without a stack frame on a hit.
+    #[inline(never)]
+    fn judge(&self, object: Object<T>) {
+        if self.settings.max_idle == 0 {
+            return self.discard(object, Fate::Disabled);
+        }
+        let mut judged = Judged {
+            pool: self,
+            object: Some(object),
+            fate: Fate::Panicked,
+        };
+        let Some(object) = &mut judged.object else {
+            return;
+        };
+        if !self.policy.recycle(object.value_mut()) {
+            judged.fate = Fate::Refused;
+            return;
+        }
+        let bytes = self.policy.footprint(object.value());
+        if bytes > self.settings.max_object_bytes {
+            judged.fate = Fate::TooBig;
+            return;
+        }
+        if let Some(object) = judged.object.take() {
+            self.keep(object, bytes as u64);
+        }
+    }
+
+    /// Drops an object that was not kept, and counts it.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn discard(&self, object: Object<T>, fate: Fate) {
+        self.count(fate, 1);
+        drop(object);
+    }
+
+    /// Counts an object from outside.
+    pub(crate) fn adopt(&self) {
+        self.count(Fate::Adopted, 1);
+        background::stir();
+    }
+
+    /// Counts what has become of objects in this thread's hands.
+    pub(crate) fn count(&self, fate: Fate, objects: u64) {
+        self.interior().engine.count(fate, objects);
+    }
+
+    /// Gives an object to the engine, and ages the pool when it is time. `false`: it, or one in its
+    /// place, found no room and was dropped.
+    #[inline]
+    pub(crate) fn keep(&self, object: Object<T>, weight: u64) -> bool {
+        let Some(table) = self.link.table().filter(|_| weight <= MOST_BYTES) else {
+            return self.keep_slowly(object, weight);
+        };
+        let share = magazine::share(weight);
+        let head = object.into_head(share);
+        // SAFETY: there are sequences where there is a table, and the link keeps it. The head is the
+        // caller's, and has its share.
+        let header = unsafe { rseq::push(table, share, head) };
+        if header == 0 {
+            // SAFETY: the sequence did not take it.
+            let (object, _) = unsafe { Object::from_head(head) };
+            return self.keep_slowly(object, weight);
+        }
+        if magazine::puts(header) & (TICK - 1) == 0 {
+            self.tick();
+        }
+        true
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tick(&self) {
+        self.interior().tick().unwrap_or_else(go_on);
+    }
+
+    /// The rest of a [`keep`](Self::keep) that the fast path could not do.
+    #[cold]
+    #[inline(never)]
+    fn keep_slowly(&self, object: Object<T>, weight: u64) -> bool {
+        let interior = self.interior();
+        let Given {
+            refused,
+            down,
+            puts,
+        } = interior.engine.give(object, weight);
+        let (kept, mut end) = match refused.len() {
+            0 => (true, Ok(())),
+            _ => self.overflow(refused),
+        };
+        if down > 0 {
+            end = first_of(end, interior.advance(2 * down));
+        }
+        if puts & (TICK - 1) == 0 {
+            end = first_of(end, interior.tick());
+        }
+        end.unwrap_or_else(go_on);
+        kept
+    }
+
+    /// What found no room: is kept after all if others make some, or dropped and counted. Whether all
+    /// is kept.
+    fn overflow(&self, refused: Batch<T>) -> (bool, Result<(), Payload>) {
+        let (left, end) = self.interior().make_room(refused);
+        let kept = left.len() == 0;
+        if !kept {
+            self.count(Fate::Overflowed, left.len() as u64);
+        }
+        (kept, first_of(end, bury(left)))
+    }
+
+    /// Takes an idle object, or boxes a new one.
+    #[inline]
+    pub(crate) fn take_or(&self, create: impl FnOnce() -> T) -> Object<T> {
+        match self.take_or_try(|| Ok::<T, Infallible>(create())) {
+            Ok(object) => object,
+            Err(never) => match never {},
+        }
+    }
+
+    /// Takes an idle object, or boxes a new one if that succeeds.
+    #[inline]
+    pub(crate) fn take_or_try<E>(
+        &self,
+        create: impl FnOnce() -> Result<T, E>,
+    ) -> Result<Object<T>, E> {
+        match self.take() {
+            Some(object) => Ok(object),
+            None => self.create(create),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn create<E>(&self, create: impl FnOnce() -> Result<T, E>) -> Result<Object<T>, E> {
+        let engine = &self.interior().engine;
+        let begun = engine.times_creation().then(Instant::now);
+        let object = Object::new(create()?);
+        if let Some(begun) = begun {
+            engine.cost.created(begun.elapsed());
+        }
+        let made = engine.count_creation();
+        background::stir();
+        if made & (TICK - 1) != 0 {
+            return Ok(object);
+        }
+        // A destructor's panic in the cycle must not lose the object.
+        let guard = Guard::new(self, object);
+        self.tick();
+        Ok(guard.into_object())
+    }
+
+    /// Takes an idle object.
+    #[inline]
+    pub(crate) fn take(&self) -> Option<Object<T>> {
+        if let Some(table) = self.link.table() {
+            // SAFETY: there are sequences where there is a table, and the link keeps it.
+            let head = unsafe { rseq::pop(table) };
+            if !head.is_null() {
+                // SAFETY: the sequence has taken it out of a magazine of this pool.
+                return Some(unsafe { Object::from_head(head) }.0);
+            }
+        }
+        self.take_slowly()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_slowly(&self) -> Option<Object<T>> {
+        self.interior().engine.take()
+    }
+}
+
+/// An object under judgement: discarded unless taken out.
+struct Judged<'a, T: Send + 'static, P: Policy<T>> {
+    pool: &'a Pool<T, P>,
+    object: Option<Object<T>>,
+    /// Why, if so.
+    fate: Fate,
+}
+
+impl<T: Send + 'static, P: Policy<T>> Drop for Judged<'_, T, P> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(object) = self.object.take() {
+            self.pool.discard(object, self.fate);
+        }
+    }
+}

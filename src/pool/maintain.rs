@@ -1,0 +1,132 @@
+//! What is done to a pool as a whole: age it, empty it, fill it.
+
+use crate::collector::background;
+use crate::engine::batch::Batch;
+use crate::pool::drain::Drain;
+use crate::pool::state::{Interior, Payload, go_on};
+use crate::engine::object::Object;
+use crate::policy::Policy;
+use crate::pool::Pool;
+use crate::stats::Collected;
+use crate::engine::counters::Fate;
+
+impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
+    /// Runs one ageing cycle now: drops the objects that were idle in the last cycle too.
+    ///
+    /// Two cycles drop every object that is not used between and after them, also those of parked
+    /// and of exited threads. Users never wait for a cycle. When several threads collect at once,
+    /// they share the work of one cycle, and what another thread took, it may still be dropping
+    /// when this call returns.
+    ///
+    /// Takes time in proportion to the number of workers and of dropped objects.
+    ///
+    /// # Panics
+    ///
+    /// If a destructor does, with the first such panic, once all the objects are dropped. A thread
+    /// that is panicking already swallows it.
+    ///
+    /// ```
+    /// use stealpool::{Collected, Pool};
+    ///
+    /// let pool: Pool<Vec<u8>> = Pool::new(Vec::new);
+    /// drop([pool.get(), pool.get()]);
+    /// assert_eq!(pool.collect(), Collected { aged: 2, dropped: 0 });
+    /// drop(pool.get()); // this one is in use, and stays
+    /// assert_eq!(pool.collect().dropped, 1);
+    /// ```
+    pub fn collect(&self) -> Collected {
+        self.try_collect().unwrap_or_else(|payload| {
+            go_on(payload);
+            Collected::default()
+        })
+    }
+
+    /// The same; a destructor's panic as an error.
+    pub(crate) fn try_collect(&self) -> Result<Collected, Payload> {
+        let interior = self.link.interior();
+        interior.map_or_else(|| Ok(Collected::default()), Interior::cycle)
+    }
+
+    /// Drops all idle objects now, whatever their age, and says how many.
+    ///
+    /// Objects that other threads give back meanwhile may stay.
+    ///
+    /// # Panics
+    ///
+    /// As [`collect`](Self::collect).
+    pub fn clear(&self) -> usize {
+        self.try_clear().unwrap_or_else(|payload| {
+            go_on(payload);
+            0
+        })
+    }
+
+    /// The same; a destructor's panic as an error.
+    pub(crate) fn try_clear(&self) -> Result<usize, Payload> {
+        self.link.interior().map_or(Ok(0), Interior::clear)
+    }
+
+    /// Takes all idle objects out, and iterates over them. What the iterator has not handed out
+    /// when it is dropped is dropped with it.
+    ///
+    /// ```
+    /// use stealpool::{Pool, policy};
+    ///
+    /// // Counters of each thread's, merged at the end.
+    /// let counters = Pool::new(policy(|| 0u64).recycle_with(|_| true));
+    /// std::thread::scope(|scope| {
+    ///     for _ in 0..4 {
+    ///         scope.spawn(|| *counters.get() += 10);
+    ///     }
+    /// });
+    /// assert_eq!(counters.drain().sum::<u64>(), 40);
+    /// assert_eq!(counters.idle(), 0);
+    /// ```
+    pub fn drain(&self) -> Drain<T> {
+        let taken = self.take_all();
+        if let Some(interior) = self.link.interior() {
+            interior.engine.ledger.drained.add(taken.len() as u64);
+        }
+        Drain::new(taken)
+    }
+
+    /// Creates objects ahead, until at least `count` are idle or a bound is reached.
+    ///
+    /// They age like all others: what is not used for two cycles goes.
+    ///
+    /// # Panics
+    ///
+    /// If [`Policy::create`] does; what was created before stays.
+    ///
+    /// ```
+    /// use stealpool::Pool;
+    ///
+    /// let pool = Pool::new(|| Vec::<u8>::with_capacity(1 << 16));
+    /// pool.reserve(8);
+    /// assert_eq!((pool.idle(), pool.stats().creates), (8, 8));
+    /// ```
+    pub fn reserve(&self, count: usize) {
+        if self.settings.max_idle == 0 {
+            return;
+        }
+        // What waits to be dropped is idle, but nobody can be lent it.
+        let ready = self.interior().engine.stats().idle;
+        for _ in ready..count {
+            let object = Object::new(self.policy.create());
+            let bytes = self.policy.footprint(object.value());
+            self.interior().engine.ledger.reserved.add(1);
+            background::stir();
+            if bytes > self.settings.max_object_bytes {
+                return self.discard(object, Fate::TooBig);
+            }
+            if !self.keep(object, bytes as u64) {
+                return;
+            }
+        }
+    }
+
+    fn take_all(&self) -> Batch<T> {
+        let interior = self.link.interior();
+        interior.map_or_else(Batch::new, Interior::take_all)
+    }
+}

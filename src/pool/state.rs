@@ -1,0 +1,368 @@
+//! The part of a pool that stands still while the pool itself may move: the engine and the clock.
+//!
+//! It is made on the first use, found through one pointer (`link.rs`), and shared with the roster. What
+//! a cycle takes is dropped here, after the engine has let go of it: each object for itself, so
+//! that a panicking destructor costs that object and no other.
+
+use crate::collector::background;
+use crate::collector::export;
+use crate::collector::roster::{Member, Place};
+use crate::engine::batch::Batch;
+use crate::engine::budget::Budget;
+use crate::engine::{Engine, Plan};
+use crate::engine::object::Object;
+use crate::engine::pending::Pending;
+use crate::stats::{Collected, Stats};
+use crate::sys::deque;
+use std::any::Any;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::thread;
+use std::time::Instant;
+
+/// What a panic carries.
+pub(crate) type Payload = Box<dyn Any + Send>;
+
+/// How many objects a user's thread frees at one of its looks at the clock, for a cycle on use.
+const STEP: usize = 64;
+
+/// What an interior must know when it is made.
+pub(crate) struct Setup {
+    pub(crate) plan: Plan,
+    /// Nanoseconds between cycles; `u64::MAX` for never.
+    pub(crate) interval: u64,
+    pub(crate) name: Option<&'static str>,
+    pub(crate) budget: Budget,
+    /// Who makes room in a budget that others keep to, too.
+    pub(crate) relief: Option<Arc<dyn Relief>>,
+}
+
+/// Makes room in a budget that several pools share.
+pub(crate) trait Relief: Send + Sync {
+    /// Drops idle objects of the pool that was not used for longest.
+    fn make_room(&self) -> Result<(), Payload>;
+}
+
+/// Engine and clock of one pool.
+pub(crate) struct Interior<T> {
+    pub(crate) engine: Engine<T>,
+    clock: Clock,
+    /// The cycle that users' threads work at, step by step; over if it is not the next one.
+    due: AtomicU64,
+    /// What their steps took and did not drop yet.
+    pending: Pending<T>,
+    /// Gets by the last look at the budget of the process.
+    noted_gets: AtomicU64,
+    relief: Option<Arc<dyn Relief>>,
+    name: Option<&'static str>,
+    /// Where the roster has the pool.
+    pub(super) place: Option<Place>,
+}
+
+impl<T> Interior<T> {
+    pub(crate) fn new(setup: Setup) -> Self {
+        Interior {
+            engine: Engine::new(setup.plan, setup.budget),
+            relief: setup.relief,
+            clock: Clock::new(setup.interval),
+            due: AtomicU64::new(0),
+            pending: Pending::new(),
+            noted_gets: AtomicU64::new(0),
+            name: setup.name,
+            place: None,
+        }
+    }
+
+    /// Sums everything up.
+    pub(crate) fn stats(&self) -> Stats {
+        let mut stats = self.engine.stats();
+        stats.idle += self.pending.objects();
+        stats.idle_bytes = stats
+            .idle_bytes
+            .saturating_add(self.pending.bytes() as usize);
+        stats
+    }
+
+    /// Runs one cycle and drops what it took, and what cycles on use have left. The panic, if any, is the
+    /// first.
+    pub(crate) fn cycle(&self) -> Result<Collected, Payload> {
+        let mut dead = Batch::new();
+        self.engine.cycle(&mut dead);
+        self.take_pending(&mut dead);
+        let dropped = dead.len();
+        let aged = self.stats().idle;
+        self.bury_aged(dead)?;
+        export::cycle_ended(self.name, || self.stats(), dropped);
+        Ok(Collected { aged, dropped })
+    }
+
+    fn take_pending(&self, dead: &mut Batch<T>) {
+        while let Some(batch) = self.pending.take() {
+            self.let_go(&batch);
+            dead.append(batch);
+        }
+    }
+
+    /// What waited is about to be dropped, or goes its own way.
+    fn let_go(&self, batch: &Batch<T>) {
+        self.pending.forget(batch);
+        let (objects, bytes) = (batch.len() as u64, batch.bytes());
+        self.engine.budget.refund(objects, bytes);
+    }
+
+    /// Drops what cycles took.
+    fn bury_aged(&self, dead: Batch<T>) -> Result<(), Payload> {
+        self.engine.ledger.aged_out.add(dead.len() as u64);
+        bury(dead)
+    }
+
+    /// Works at a cycle if the clock says so: takes and drops a bounded number of objects, and leaves the
+    /// rest to later calls. To be called once in a while. Nothing while a collector runs.
+    #[cold]
+    pub(crate) fn tick(&self) -> Result<(), Payload> {
+        if self.clock.is_never() || background::runs() {
+            return Ok(());
+        }
+        if self.clock.is_due() {
+            // Relaxed: a wish; the generation turns once.
+            self.due.store(self.engine.generation.cycle() + 1, Relaxed);
+        }
+        self.advance(STEP)
+    }
+
+    /// Takes and drops about so many objects for the cycle that is under way, if any.
+    ///
+    /// A thread that puts objects down in the pool advances by twice as many. So a cycle ends before as many
+    /// have come as it began with, whatever the rhythm, and no call pays for more than its own.
+    pub(crate) fn advance(&self, objects: usize) -> Result<(), Payload> {
+        let cycle = self.engine.generation.cycle();
+        // Relaxed: a wish.
+        let is_due = self.due.load(Relaxed) == cycle + 1;
+        if !is_due && self.pending.is_empty() {
+            return Ok(());
+        }
+        let before_anything_is_taken = deque::pin();
+        let mut waiting = self.pending.take().unwrap_or_else(Batch::new);
+        let mut taken = Batch::new();
+        let steps = is_due && waiting.len() < objects;
+        if steps {
+            let room = objects - waiting.len();
+            self.engine.step(cycle, room, &mut taken);
+        }
+        drop(before_anything_is_taken);
+        let stepped = taken.len();
+        let mut now = waiting.split(objects);
+        self.let_go(&now);
+        now.append(taken.split(objects - now.len()));
+        // What waits is idle, and the bounds are for all that is: where others have taken the room
+        // meanwhile, it cannot wait.
+        let (count, bytes) = (taken.len() as u64, taken.bytes());
+        if self.engine.budget.charge(count, bytes) {
+            self.pending.count(&taken);
+            waiting.append(taken);
+        } else {
+            now.append(taken);
+        }
+        // Destructors that use the pool do not find what waits, so that they do not drop each other in turn.
+        let end = self.bury_aged(now);
+        self.pending.leave(waiting);
+        if steps && self.engine.generation.cycle() != cycle {
+            export::cycle_ended(self.name, || self.stats(), stepped);
+        }
+        end
+    }
+
+    /// Gives what found no room another try, once some of what waits is gone, and again when others that share
+    /// the budget have made some. What still
+    /// finds none comes back, and a destructor's panic.
+    pub(crate) fn make_room(&self, refused: Batch<T>) -> (Batch<T>, Result<(), Payload>) {
+        let (mut left, mut end) = (refused, Ok(()));
+        if !self.pending.is_empty() {
+            end = self.advance(STEP);
+            left = self.give_again(left);
+        }
+        if let Some(relief) = self.relief.as_ref().filter(|_| left.len() > 0) {
+            end = first_of(end, relief.make_room());
+            left = self.give_again(left);
+        }
+        (left, end)
+    }
+
+    /// Gives what was refused once more; what still finds no room.
+    fn give_again(&self, mut refused: Batch<T>) -> Batch<T> {
+        let mut left = Batch::new();
+        while let Some(object) = refused.pop() {
+            left.append(self.engine.give_shared(object).refused);
+        }
+        left
+    }
+
+    /// Drops every idle object, and those that wait to be dropped.
+    pub(crate) fn clear(&self) -> Result<usize, Payload> {
+        self.drop_cleared(self.take_all())
+    }
+
+    /// Takes out every idle object, and those that wait to be dropped.
+    pub(crate) fn take_all(&self) -> Batch<T> {
+        let mut taken = Batch::new();
+        self.engine.take_all(&mut taken);
+        self.take_pending(&mut taken);
+        taken
+    }
+
+    /// Drops idle objects of about so many bytes, the least used first.
+    fn shrink(&self, bytes: u64) -> Result<usize, Payload> {
+        let bytes = bytes.saturating_sub(self.pending.bytes());
+        let mut taken = Batch::new();
+        if bytes > 0 {
+            self.engine.take_bytes(bytes, &mut taken);
+        }
+        self.take_pending(&mut taken);
+        self.drop_cleared(taken)
+    }
+
+    fn drop_cleared(&self, taken: Batch<T>) -> Result<usize, Payload> {
+        let count = taken.len();
+        self.engine.ledger.cleared.add(count as u64);
+        bury(taken)?;
+        Ok(count)
+    }
+}
+
+impl<T: Send> Member for Interior<T> {
+    fn name(&self) -> Option<&'static str> {
+        self.name
+    }
+
+    fn stats(&self) -> Stats {
+        Interior::stats(self)
+    }
+
+    fn uses_since(&self, gets: u64) -> u64 {
+        // Relaxed: a figure.
+        gets.saturating_sub(self.noted_gets.swap(gets, Relaxed))
+    }
+
+    fn collect(&self) -> Result<Collected, Payload> {
+        self.cycle()
+    }
+
+    fn clear(&self) -> Result<usize, Payload> {
+        Interior::clear(self)
+    }
+
+    fn shrink(&self, bytes: u64) -> Result<usize, Payload> {
+        Interior::shrink(self, bytes)
+    }
+}
+
+impl<T> Drop for Interior<T> {
+    /// Whoever lets go last, the pool or a collector, may find what a claim kept from the pool's own drop. No
+    /// destructor's panic escapes from here.
+    fn drop(&mut self) {
+        // SAFETY: `&mut self` ends all use.
+        unsafe { self.engine.close() };
+        let sweep = || bury(self.take_all());
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(sweep)).and_then(|end| end) {
+            dispose(payload);
+        }
+    }
+}
+
+/// Drops every object, whatever the destructors do. The first panic comes back.
+pub(crate) fn bury<T>(mut dead: Batch<T>) -> Result<(), Payload> {
+    let mut first = Ok(());
+    while let Some(object) = dead.pop() {
+        first = first_of(first, bury_one(object));
+    }
+    first
+}
+
+fn bury_one<T>(object: Object<T>) -> Result<(), Payload> {
+    catch_unwind(AssertUnwindSafe(|| drop(object)))
+}
+
+/// The first panic of two; the other is disposed of.
+pub(crate) fn first_of(
+    first: Result<(), Payload>,
+    then: Result<(), Payload>,
+) -> Result<(), Payload> {
+    match (first, then) {
+        (Err(first), Err(then)) => {
+            dispose(then);
+            Err(first)
+        }
+        (first, then) => first.and(then),
+    }
+}
+
+/// Drops what a panic carried, which may panic in its turn; what *that* carries is leaked.
+pub(crate) fn dispose(payload: Payload) {
+    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        mem::forget(second);
+    }
+}
+
+/// Lets a destructor's panic go on, unless this thread is panicking already: a second one would abort
+/// the process.
+pub(crate) fn go_on(payload: Payload) {
+    if !thread::panicking() {
+        resume_unwind(payload);
+    }
+    dispose(payload);
+}
+
+/// When the next cycle on use is due.
+struct Clock {
+    start: Instant,
+    /// Nanoseconds between cycles; `u64::MAX` for never.
+    interval: u64,
+    /// Nanoseconds after `start`.
+    due: AtomicU64,
+}
+
+impl Clock {
+    fn new(interval: u64) -> Self {
+        Clock {
+            start: Instant::now(),
+            interval,
+            due: AtomicU64::new(interval),
+        }
+    }
+
+    /// Whether there are no cycles on use.
+    fn is_never(&self) -> bool {
+        self.interval == u64::MAX
+    }
+
+    /// Whether a cycle is due; of several threads that ask, one is told so.
+    fn is_due(&self) -> bool {
+        let now = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        // Relaxed: the exchange decides, and nothing is published.
+        let due = self.due.load(Relaxed);
+        let next = now.saturating_add(self.interval);
+        now >= due
+            && self
+                .due
+                .compare_exchange(due, next, Relaxed, Relaxed)
+                .is_ok()
+    }
+}
+
+/// Processors of the machine, asked once.
+pub(crate) fn processors() -> usize {
+    static PROCESSORS: AtomicUsize = AtomicUsize::new(0);
+    // Relaxed: every thread comes to the same answer.
+    match PROCESSORS.load(Relaxed) {
+        0 => {
+            let processors = num_cpus::get().max(1);
+            // Relaxed: as above.
+            PROCESSORS.store(processors, Relaxed);
+            processors
+        }
+        processors => processors,
+    }
+}

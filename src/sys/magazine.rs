@@ -1,0 +1,135 @@
+//! The words of a magazine: what restartable sequences and everybody else work on.
+//!
+//! ```text
+//!   0        8        16       24                              128
+//!   ┌────────┬────────┬────────┬────────┬─────────── ─ ┬────────┐
+//!   │ header │  gate  │ oldest │        │              │ newest │
+//!   └────────┴────────┴────────┴────────┴─────────── ─ ┴────────┘
+//!
+//!   header   63      48 47                        8 7       0
+//!            ┌─────────┬───────────────────────────┬─────────┐
+//!            │ weight  │       puts so far         │ length  │
+//!            └─────────┴───────────────────────────┴─────────┘
+//! ```
+//!
+//! One store of the header moves an object in or out, weighs it and counts it. The weight starts at a bias,
+//! so that it overflows the word just where the magazine's bound on bytes is: a put finds that out by the
+//! carry of its one addition.
+//!
+//! | `gate` | header and objects belong to |
+//! |---|---|
+//! | open, with a capacity | sequences of the magazine's processor; nobody, without sequences |
+//! | [`HELD`] | the thread that closed it |
+//! | [`STOPPED`] | the collector that stopped it, once its barrier is over |
+//!
+//! A closed gate has capacity 0, so that a get finds the magazine empty and a put finds it full.
+
+use super::atomic::{AtomicPtr, AtomicU64};
+use super::scale::REAL;
+use std::ptr;
+
+/// Objects that a magazine has room for: two cache lines with header and gate.
+pub(crate) const CAPACITY: usize = if REAL { 14 } else { 2 };
+
+/// What the sequences know of an object's box.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub(crate) link: *mut (),
+    /// While the object is in a magazine: what it adds to the header, but for the count.
+    pub(crate) share: u64,
+}
+
+/// A stack of objects that one processor moves by restartable sequences.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Magazine {
+    pub(crate) header: AtomicU64,
+    pub(crate) gate: AtomicU64,
+    pub(crate) objects: [AtomicPtr<Head>; CAPACITY],
+}
+
+// The sequences have these offsets in them.
+const _: () = assert!(
+    !REAL
+        || size_of::<usize>() != 8
+        || (size_of::<Magazine>() == 16 + CAPACITY * size_of::<usize>()
+            && std::mem::offset_of!(Magazine, gate) == 8
+            && std::mem::offset_of!(Magazine, objects) == 16
+            && std::mem::offset_of!(Head, share) == 8)
+);
+
+/// A thread has closed the gate.
+pub(crate) const HELD: u64 = 0;
+/// A collector has stopped the magazine.
+pub(crate) const STOPPED: u64 = 1 << 33;
+/// Set while the gate is open; the capacity is below.
+pub(crate) const OPEN: u64 = 1 << 32;
+
+/// What one object adds to the header's length.
+pub(crate) const ONE: u64 = 1;
+/// What one put adds to the header's count.
+pub(crate) const ONE_PUT: u64 = 1 << 8;
+/// Puts that the header counts before they must be noted elsewhere.
+pub(crate) const MOST_PUTS: u64 = 1 << 40;
+/// Where the header's weight begins.
+pub(crate) const WEIGHT_SHIFT: u32 = 48;
+/// The most bytes that a magazine holds.
+pub(crate) const MOST_BYTES: u64 = 0xffff;
+
+/// A header's length.
+#[inline(always)]
+pub(crate) fn length(header: u64) -> usize {
+    (header & 0xff) as usize
+}
+
+/// A header's count of puts.
+#[inline(always)]
+pub(crate) fn puts(header: u64) -> u64 {
+    (header >> 8) & (MOST_PUTS - 1)
+}
+
+/// A header's weight, with its bias.
+pub(crate) fn weight(header: u64) -> u64 {
+    header >> WEIGHT_SHIFT
+}
+
+/// What an object of this weight adds to a header. At most [`MOST_BYTES`].
+#[inline(always)]
+pub(crate) fn share(weight: u64) -> u64 {
+    weight << WEIGHT_SHIFT | ONE
+}
+
+impl Magazine {
+    /// An empty, closed one, whose weight starts at `bias`.
+    pub(crate) fn new(bias: u64) -> Self {
+        Magazine {
+            header: AtomicU64::new(bias << WEIGHT_SHIFT),
+            gate: AtomicU64::new(HELD),
+            objects: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
+        }
+    }
+}
+
+/// One for each processor: its magazine, or [`none`].
+pub(crate) type Entry = AtomicPtr<Magazine>;
+
+/// What sequences find their magazine by.
+pub(crate) type Table = [Entry];
+
+/// Stands in a table for a magazine that was not made yet. Its gate is closed for ever.
+#[cfg(not(any(loom, shuttle)))]
+pub(crate) fn none() -> *mut Magazine {
+    static NONE: Magazine = Magazine {
+        header: AtomicU64::new(0),
+        gate: AtomicU64::new(HELD),
+        objects: [const { AtomicPtr::new(ptr::null_mut()) }; CAPACITY],
+    };
+    ptr::from_ref(&NONE).cast_mut()
+}
+
+/// Stands in a table for a magazine that was not made yet. Nobody looks at it.
+#[cfg(any(loom, shuttle))]
+pub(crate) fn none() -> *mut Magazine {
+    ptr::null_mut()
+}

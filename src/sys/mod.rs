@@ -1,0 +1,82 @@
+//! The only place that knows the platform: restartable sequences, barriers; and `std`, loom or shuttle.
+//!
+//! Every atomic of the pool's protocol comes from this module, so that the code that ships is the
+//! code the models explore. Two rules make that possible:
+//!
+//! * no `SeqCst` access anywhere: where a store must come before a later load, the code says
+//!   `fence(SeqCst)` (loom models that fence and treats `SeqCst` accesses as `AcqRel`);
+//! * memory that one party at a time may touch carries a [`Witness`], which is nothing in a real
+//!   build and an access-checked cell under loom.
+
+pub(crate) mod buckets;
+pub(crate) mod chaos;
+pub(crate) mod deque;
+pub(crate) mod doze;
+pub(crate) mod magazine;
+pub(crate) mod membarrier;
+pub(crate) mod once_box;
+pub(crate) mod ref_slot;
+pub(crate) mod rseq;
+pub(crate) mod stack;
+
+#[cfg(not(any(loom, shuttle)))]
+pub(crate) use std::sync::atomic;
+
+#[cfg(shuttle)]
+pub(crate) use shuttle::sync::atomic;
+
+#[cfg(loom)]
+pub(crate) use loom::sync::atomic;
+
+/// Marks a stretch of code as exclusive. Under loom, two overlapping stretches fail the model.
+#[derive(Debug, Default)]
+pub(crate) struct Witness {
+    #[cfg(loom)]
+    cell: loom::cell::UnsafeCell<()>,
+}
+
+// SAFETY: loom sees to it that only one thread is inside at a time; that is what the cell is for.
+#[cfg(loom)]
+unsafe impl Sync for Witness {}
+
+impl Witness {
+    /// Runs `f` as an exclusive stretch.
+    #[inline(always)]
+    pub(crate) fn exclusive<R>(&self, f: impl FnOnce() -> R) -> R {
+        #[cfg(loom)]
+        return self.cell.with_mut(|_| f());
+        #[cfg(not(loom))]
+        f()
+    }
+}
+
+/// A number of the calling thread, for it to hash by. Two threads may have the same.
+pub(crate) fn thread_number() -> usize {
+    #[cfg(not(any(loom, shuttle)))]
+    {
+        std::thread_local! {
+            // Its address is the number: it needs no destructor, and is there while others end.
+            static MARK: u8 = const { 0 };
+        }
+        MARK.with(|mark| (std::ptr::from_ref(mark).addr() >> 6).wrapping_mul(0x9e37_79b1) >> 8)
+    }
+    #[cfg(shuttle)]
+    return usize::from(shuttle::current::me());
+    #[cfg(loom)]
+    return 0;
+}
+
+/// Constants that shape the structures; smaller under loom, so that a model of a few steps still
+/// meets every transition.
+pub(crate) mod scale {
+    /// Whether atomics are the machine's own, without a checker's bookkeeping in them.
+    pub(crate) const REAL: bool = !cfg!(any(loom, shuttle));
+
+    /// Bits in a word of the worker bitmap.
+    ///
+    /// Under a checker 2, so that three workers already need a second word.
+    pub(crate) const HINT_BITS: u32 = if REAL { 64 } else { 2 };
+
+    /// Puts on one worker between two looks at the clock; a power of two.
+    pub(crate) const TICK: u64 = if cfg!(loom) { 1 << 31 } else { 512 };
+}

@@ -1,0 +1,47 @@
+//! The three restartable sequences, and whether this process has them.
+//!
+//! A restartable sequence is a few instructions that the kernel starts again if the thread is preempted,
+//! migrated or interrupted by a signal in the middle of them. The last one is the only store that others
+//! can see: it *commits*. So a sequence is one atomic step with regard to all other threads of its
+//! processor, without a lock and without a locked instruction. The C library registers an area for each
+//! thread (glibc from 2.35 on), in which the kernel writes the processor's number and reads the
+//! descriptor of the sequence that is under way.
+//!
+//! | sequence | reads | commits | fails |
+//! |---|---|---|---|
+//! | [`pop`] | header, gate, newest object, its share | `header - share` | empty, or the gate is closed |
+//! | [`push`] | header, gate; writes the pointer above the newest | `header + share + one put` | full, too heavy, or closed |
+//! | [`close`] | gate | `gate = HELD` | closed already |
+//!
+//! **What a sequence may follow.** A pointer that `pop` has loaded is alive: only sequences of this
+//! processor take objects out while the gate is open, and had one run in between, this one would have been
+//! started again before it used the pointer. A collector on another processor frees only after
+//! [`barrier`](super::membarrier::restart) has restarted whatever was under way.
+//!
+//! **The processor's number** is read inside the sequence. It is the kernel's concurrency id of the memory
+//! map (`mm_cid`) where the kernel has it: dense, below the number of threads and of processors that the
+//! process may use. Else it is the number of the processor. A thread without an area of its own (started
+//! past the C library, or registered in vain) has a negative `cpu_id`, and every sequence fails there.
+//!
+//! **The descriptor** is cleared after each sequence: the kernel follows the pointer at the next
+//! preemption, and the library that it is in may be unloaded by then.
+
+#[cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    target_arch = "x86_64",
+    not(any(loom, shuttle, miri, stealpool_no_rseq))
+))]
+#[path = "rseq/x86_64.rs"]
+mod imp;
+
+#[cfg(not(all(
+    target_os = "linux",
+    target_env = "gnu",
+    target_arch = "x86_64",
+    not(any(loom, shuttle, miri, stealpool_no_rseq))
+)))]
+#[path = "rseq/none.rs"]
+mod imp;
+
+pub(crate) use imp::{available, close, here, pop, processors, push};
