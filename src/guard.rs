@@ -82,11 +82,6 @@ impl<'a, T: Send + 'static, P: Policy<T>> Guard<'a, T, P> {
         let object = unsafe { ManuallyDrop::take(&mut guard.object) };
         (pool, object)
     }
-
-    /// The object alone, still boxed.
-    pub(crate) fn into_object(self) -> Object<T> {
-        Self::dismantle(self).1
-    }
 }
 
 impl<T: Send + 'static, P: Policy<T>> Drop for Guard<'_, T, P> {

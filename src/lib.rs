@@ -16,6 +16,8 @@ mod builder;
 #[cfg(not(loom))]
 mod collector;
 #[cfg(not(loom))]
+mod fast_path;
+#[cfg(not(loom))]
 #[expect(
     unsafe_code,
     reason = "takes the object out of a guard that is being dropped"
@@ -69,6 +71,8 @@ pub use collector::{Collector, CollectorBuilder, CycleReport, DestructorPanic};
 pub use pool::drain::Drain;
 #[cfg(all(feature = "metrics", not(loom)))]
 pub use collector::export::record_metrics;
+#[cfg(not(loom))]
+pub use fast_path::{FastPath, fast_path};
 #[cfg(not(loom))]
 pub use guard::{Guard, OwnedGuard};
 #[cfg(not(loom))]

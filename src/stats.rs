@@ -39,8 +39,7 @@ pub struct Stats {
     pub drops: Drops,
     /// Objects that belong to the pool now: lent and idle.
     pub live: usize,
-    /// Objects idle now, with those that a cycle on use has taken and not dropped yet: a call drops a
-    /// bounded number, and leaves the others to later calls.
+    /// Objects idle now.
     pub idle: usize,
     /// Bytes they keep alive, by the policy's `footprint` when each was given.
     pub idle_bytes: usize,

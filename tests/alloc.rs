@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Puppet, in_child, scaled};
+use common::{Puppet, in_child, processors, scaled};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -126,7 +126,7 @@ fn a_thread_of_one_get_allocates_nothing() {
         };
         threads(true);
         let (idle, used) = (threads(false), threads(true));
-        assert_eq!(pool.stats().creates, 1);
+        assert!(pool.stats().creates as usize <= processors());
         assert_eq!(used, idle, "{} bytes a thread", (used - idle) / 100);
     });
 }
@@ -286,7 +286,7 @@ fn pools_dropped_by_others_leave_nothing_with_their_users() {
     );
 }
 
-/// A thread that ends gives back its seats; a pool that lives on keeps its one worker.
+/// A thread that ends has nothing to give back; a pool that lives on keeps its workers.
 #[test]
 fn threads_that_end_leave_nothing() {
     in_child("threads_that_end_leave_nothing", || {
@@ -307,7 +307,7 @@ fn threads_that_end_leave_nothing() {
         (0..scaled(200)).for_each(|_| round());
         let grown = live() - before;
         assert!(grown.abs() < 32_768, "{grown} bytes");
-        assert!(pools.iter().all(|pool| pool.stats().workers == 1));
+        assert!(pools.iter().all(|pool| pool.stats().workers <= processors()));
     });
 }
 

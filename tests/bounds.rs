@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Census, Counted, CountedPool, Puppet, Random, private_slots, scaled};
+use common::{Census, Counted, CountedPool, Puppet, Random, scaled};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Release};
@@ -306,31 +306,6 @@ fn room_comes_back() {
             }
             puppets.into_iter().for_each(Puppet::end);
         }
-    }
-}
-
-/// What a cycle on use has taken takes up room until it is dropped.
-#[test]
-fn what_waits_to_be_dropped_is_within_the_bounds() {
-    if !private_slots() {
-        return;
-    }
-    const BOUND: usize = 4_000;
-    let census = Census::new();
-    let pool = census.pool_with_remains(Builder::new().idle_bytes(BOUND));
-    let waiting = census.alive();
-    assert!(waiting > 2, "all was dropped at once");
-    for round in 0..3 {
-        // There is room for both, but for what waits; and that goes first.
-        for weight in [BOUND / 2, BOUND / 2 - 5] {
-            pool.put(census.weighing(weight));
-            let stats = pool.stats();
-            assert_eq!(stats.idle, census.alive(), "{stats}");
-            assert!(stats.idle_bytes <= BOUND, "{stats}");
-        }
-        let stats = pool.stats();
-        assert_eq!((stats.idle, stats.idle_bytes), (2, BOUND - 5), "{stats}");
-        assert_eq!(stats.overflowed, 2 * round, "{stats}");
     }
 }
 

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Census, Puppet, in_child, patiently, private_slots};
+use common::{Census, Puppet, in_child, patiently};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -328,26 +328,6 @@ fn it_sleeps_while_there_is_nothing_to_collect() {
             assert!(cycles.load(Acquire) - before <= 2, "round {round}");
         }
     });
-}
-
-/// A call drops a bounded number of what a cycle on use took. The rest may be all that a pool has.
-#[test]
-fn what_cycles_on_use_have_left_is_something_to_collect() {
-    if !private_slots() {
-        return;
-    }
-    in_child(
-        "what_cycles_on_use_have_left_is_something_to_collect",
-        || {
-            let census = Census::new();
-            let pool = census.pool_with_remains(Builder::new());
-            assert!(census.alive() > 0);
-            let collector = every(MILLISECOND);
-            assert!(patiently(|| census.alive() == 0), "{}", pool.stats());
-            assert_eq!(pool.live(), 0);
-            drop(collector);
-        },
-    );
 }
 
 /// A collector that lies down before there is any pool: the system's barrier must be asked for first, or

@@ -201,7 +201,6 @@ fn get_on_main_last() {
 }
 
 fn get_more(held: Option<Guard<'static, Page>>) {
-    let workers = POOL.stats().workers;
     drop([POOL.get(), POOL.get()]);
     assert_eq!(
         (POOL.idle(), ALIVE.load(Relaxed)),
@@ -212,6 +211,5 @@ fn get_more(held: Option<Guard<'static, Page>>) {
     POOL.collect();
     POOL.collect();
     assert_eq!((POOL.idle(), ALIVE.load(Relaxed)), (0, 0));
-    assert_eq!(POOL.stats().workers, workers);
     println!("{END}");
 }

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Census, CountedPool, Maker, Puppet, in_child, patiently, private_slots};
+use common::{Census, CountedPool, Maker, Puppet, in_child, patiently};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -14,28 +14,6 @@ fn weighing(census: &Census, bytes: usize) -> Arc<CountedPool> {
     let census = census.clone();
     let maker = Box::new(move || census.weighing(bytes)) as Maker;
     Arc::new(Builder::new().collect_manually().build(maker))
-}
-
-/// What waits to be dropped goes before anything that may be used again.
-#[test]
-fn what_cycles_on_use_have_left_gives_first() {
-    if !private_slots() {
-        return;
-    }
-    in_child("what_cycles_on_use_have_left_gives_first", || {
-        let census = Census::new();
-        let left = census.pool_with_remains(Builder::new());
-        let waiting = 10 * census.alive();
-        drop(left.get());
-        let pool = weighing(&census, 100);
-        hold(&pool, 10);
-        set_idle_budget(1_000 + waiting);
-        assert_eq!(left.stats().idle_bytes, waiting);
-        hold(&pool, 10);
-        set_idle_budget(1_000);
-        assert_eq!((left.idle(), pool.idle(), census.alive()), (1, 10, 11));
-        set_idle_budget(usize::MAX);
-    });
 }
 
 fn hold(pool: &CountedPool, count: usize) {

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Census, Counted, in_child, private_slots};
+use common::{Census, Counted, in_child};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -415,22 +415,11 @@ fn a_destructor_may_panic_when_an_object_is_not_kept() {
     assert_eq!(tight.policy().census.alive(), 0);
 }
 
-/// Creates and drops some objects, so that the pool knows for sure that they are cheap: one that a busy
-/// machine has made look dear would first be looked for in the slots of other threads. How many.
-fn seen_cheap(pool: &Pool<Bomb, Fragile>) -> usize {
-    const ENOUGH: usize = 100;
-    (0..ENOUGH).for_each(|_| Guard::discard(pool.get()));
-    ENOUGH
-}
-
 /// Old objects that go off when a busy thread runs the cycle: their panic is the caller's, and the
 /// caller's own object is neither lost nor counted wrong.
 #[test]
 fn destructors_may_panic_in_a_cycle_on_use() {
-    // The old object is out of its users' reach only in another thread's private slot.
-    if !private_slots() {
-        return;
-    }
+    // The old object is out of its users' reach only in another processor's magazine.
     type Use = fn(&Pool<Bomb, Fragile>);
     let uses: [(&str, Use); 6] = [
         ("hold 1", |pool| drop(pool.get())),
@@ -449,12 +438,11 @@ fn destructors_may_panic_in_a_cycle_on_use() {
     for (name, used) in uses {
         for offset in 0..4 {
             let pool = Arc::new(pool_with(Builder::new().collect_every(Duration::ZERO)));
-            let parked = common::Puppet::new();
-            seen_cheap(&pool);
+            let Some(parked) = common::apart() else { return };
             (0..offset).for_each(|_| assert!(pool.try_get_with(|| Err(())).is_err()));
             let mut panics = 0;
             for _ in 0..3 {
-                // In another's private slot: out of reach, and due two cycles later.
+                // In another's magazine: out of reach, and due two cycles later.
                 let same = Arc::clone(&pool);
                 parked.run(move || same.put(same.policy().bomb(true)));
                 for _ in 0..3 * TICK {
@@ -474,49 +462,14 @@ fn destructors_may_panic_in_a_cycle_on_use() {
     }
 }
 
-/// What a cycle on use has left to later calls goes with the pool, like all that is idle.
-#[test]
-fn what_waits_to_be_dropped_panics_out_of_the_pools_drop() {
-    if !private_slots() {
-        return;
-    }
-    let pool = Arc::new(pool_with(Builder::new().collect_every(Duration::ZERO)));
-    let census = pool.policy().census.clone();
-    let puppet = common::Puppet::new();
-    let same = Arc::clone(&pool);
-    puppet.run(move || {
-        (0..100).for_each(|_| same.put(same.policy().bomb(true)));
-        // Bursts deepen its slot, of which a cycle takes all but the newest at once.
-        for _ in 0..6 {
-            drop((0..100).map(|_| same.get()).collect::<Vec<_>>());
-        }
-    });
-    while catch_unwind(AssertUnwindSafe(|| drop(pool.get()))).is_ok() {}
-    let take_out = |pool: &Pool<Bomb, Fragile>| {
-        let last = pool.try_get().map(Guard::into_inner);
-        last.into_iter().for_each(|mut bomb| bomb.armed = false);
-    };
-    take_out(&pool);
-    let same = Arc::clone(&pool);
-    puppet.run(move || take_out(&same));
-    puppet.end();
-    assert!(census.alive() > 0 && pool.idle() == census.alive());
-    let pool = Arc::into_inner(pool).expect("the only one");
-    caught::<usize, _>(|| drop(pool));
-    assert_eq!(census.alive(), 0);
-}
-
 /// The same, once, with every count known: a miss at the very operation that runs the cycle.
 #[test]
 fn counts_stay_right_when_a_cycle_on_use_panics() {
-    // The old object is out of its users' reach only in another thread's private slot.
-    if !private_slots() {
-        return;
-    }
+    // The old object is out of its users' reach only in another processor's magazine.
     for with_guard in [false, true] {
         let pool = Arc::new(pool_with(Builder::new().collect_every(Duration::ZERO)));
-        let parked = common::Puppet::new();
-        let mut gets = seen_cheap(&pool);
+        let Some(parked) = common::apart() else { return };
+        let mut gets = 0;
         let mut panics = 0;
         let mut found = 0;
         for _ in 0..4 * TICK {
@@ -594,10 +547,7 @@ fn a_thread_that_dies_of_a_panic_leaves_the_rest_of_its_objects() {
 /// run the cycle: an old object's panic there must not become the second one, which aborts.
 #[test]
 fn a_cycle_on_use_while_unwinding_swallows_panics() {
-    // The old object is out of its users' reach only in another thread's private slot.
-    if !private_slots() {
-        return;
-    }
+    // The old object is out of its users' reach only in another processor's magazine.
     in_child("a_cycle_on_use_while_unwinding_swallows_panics", || {
         struct Busy(Arc<Pool<Bomb, Fragile>>);
         impl Drop for Busy {
@@ -608,7 +558,7 @@ fn a_cycle_on_use_while_unwinding_swallows_panics() {
             }
         }
         let pool = Arc::new(pool_with(Builder::new().collect_every(Duration::ZERO)));
-        let parked = common::Puppet::new();
+        let Some(parked) = common::apart() else { return };
         let same = Arc::clone(&pool);
         parked.run(move || same.put(same.policy().bomb(true)));
         unwind_with(|| Busy(Arc::clone(&pool)));

@@ -4,7 +4,7 @@
 //!
 //! * Every object is in one place: lent, outside, idle, or forgotten. A ledger sees each dropped once.
 //! * On one thread, a get finds an object whenever one is idle. Among several, it misses only what
-//!   waits in other workers' private slots: at most one a worker.
+//!   waits in the magazines of other processors.
 //! * A bound is never exceeded, and on one thread nothing is refused while there is room.
 //! * No object is dropped by a cycle before it was idle through a whole one, and two cycles without
 //!   any use empty the pool.
@@ -14,7 +14,7 @@
 //! * Every count is what the script made it.
 //!
 //! The threads of a script are real, and take turns: each step is over before the next begins. So
-//! steals, victims, exits and adoptions happen in a known order.
+//! steals and victims happen in a known order.
 
 mod common;
 #[path = "machine/mod.rs"]
@@ -51,7 +51,7 @@ fn settings() -> impl Strategy<Value = Settings> {
         Just(Some(Duration::MAX)),
         Just(Some(Duration::from_secs(3600))),
     ];
-    // Objects in a slot are out of others' reach: with one each, a miss says most.
+    // Objects in a magazine are out of others' reach: with one each, a miss says most.
     let depth = prop_oneof![4 => Just(1), 2 => 2usize..6, 1 => Just(64)];
     (bound(), bytes(), bytes(), interval, depth).prop_map(
         |(max_idle, idle_bytes, max_object_bytes, interval, depth)| Settings {

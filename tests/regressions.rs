@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Census, Counted, CountedPool, Puppet, Random, scaled};
+use common::{Census, Counted, CountedPool, MAGAZINE, Puppet, Random, processors, scaled};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use std::mem;
@@ -144,10 +144,9 @@ fn a_new_thread_does_not_find_an_old_ones_state() {
         });
         ids.extend(thread.join().unwrap());
     }
-    assert_eq!(
-        (ids.len(), pool.stats().creates, pool.stats().workers),
-        (2, 2, 1)
-    );
+    let creates = pool.stats().creates as usize;
+    assert_eq!(ids.len(), creates);
+    assert!(creates <= 2 + 2 * processors(), "{}", pool.stats());
 }
 
 /// FasterXML/jackson-core#1260: under contention a shared pool of buffers grew without end, each
@@ -174,7 +173,7 @@ fn contention_does_not_make_the_pool_grow() {
     threads
         .into_iter()
         .for_each(|thread| thread.join().unwrap());
-    let bound = 2 * THREADS + THREADS;
+    let bound = 2 * THREADS + MAGAZINE * processors();
     assert!(
         pool.idle() <= bound,
         "{} idle of at most {bound}",
@@ -321,7 +320,7 @@ fn two_thieves_never_get_one_object() {
 }
 
 fn two_thieves(census: Census) {
-    const OBJECTS: usize = 8;
+    const OBJECTS: usize = MAGAZINE + 4;
     let pool = Arc::new(handed(&census));
     let giver = Puppet::new();
     let same = Arc::clone(&pool);
@@ -330,17 +329,17 @@ fn two_thieves(census: Census) {
         .map(|me| {
             let pool = Arc::clone(&pool);
             thread::spawn(move || {
-                for i in 0..scaled(100_000) {
-                    // Two, so that what comes back goes where the others steal.
-                    let both = [pool.get(), pool.get()];
-                    for object in &both {
+                for i in 0..scaled(20_000) {
+                    // More than a magazine holds, so that what comes back goes where the others steal.
+                    let all: Vec<_> = (0..OBJECTS).map(|_| pool.get()).collect();
+                    for object in &all {
                         object.1.took();
                         assert_eq!(object.0.swap(me, AcqRel), 0, "in two hands");
                     }
                     if i % 32 == 0 {
                         thread::yield_now();
                     }
-                    for object in &both {
+                    for object in &all {
                         assert_eq!(object.0.swap(0, AcqRel), me, "in two hands");
                     }
                 }
@@ -448,10 +447,7 @@ fn clearing_while_an_object_is_in_use_loses_nothing() {
         pool.clear();
         drop(held);
     }
-    assert_eq!(
-        (census.made(), pool.idle(), pool.stats().workers),
-        (1, 1, 1)
-    );
+    assert_eq!((census.made(), pool.idle()), (1, 1));
 }
 
 /// sharded-slab 0.1.7 (hawkw/sharded-slab#62): past 4,096 live threads, a panic.
@@ -479,7 +475,7 @@ fn thousands_of_threads_may_be_alive_at_once() {
     threads
         .into_iter()
         .for_each(|thread| thread.join().unwrap());
-    assert_eq!(pool.stats().workers, 4200);
+    assert!(pool.stats().workers <= processors());
     let idle = pool.idle();
     assert_eq!(idle, census.alive());
     let cycles = [(); 2].map(|()| census.cycle(|| pool.collect()));

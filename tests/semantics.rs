@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Census, Counted, Puppet, hits, patiently, private_slots, scaled};
+use common::{Census, Counted, MAGAZINE, Puppet, hits, patiently, processors, scaled};
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Arc;
@@ -322,8 +322,10 @@ fn one_object_wanders_over_many_threads() {
         let pool = Arc::clone(&pool);
         thread::spawn(move || drop(pool.get())).join().unwrap();
     }
-    assert_eq!((census.made(), pool.stats().workers), (1, 1));
-    assert_eq!(hits(&pool.stats()), 49);
+    // Two threads one after the other may be on two processors, each of which may keep one.
+    let stats = pool.stats();
+    assert!(census.made() <= processors(), "{stats}");
+    assert_eq!(hits(&stats), 50 - census.made() as u64);
 }
 
 #[test]
@@ -332,22 +334,14 @@ fn a_thread_that_only_gives_feeds_one_that_only_takes() {
     let pool = census.pool();
     let giver = Puppet::new();
     let (same, makes) = (Arc::clone(&pool), census.clone());
-    giver.run(move || (0..10).for_each(|_| same.put(makes.object())));
-    // One stays in the giver's private slot, which nobody but a cycle can empty.
-    let hidden = usize::from(private_slots());
+    giver.run(move || (0..100).for_each(|_| same.put(makes.object())));
+    // What stays in the magazine of the giver's processor is found there, and nowhere else.
     let taken: Vec<_> = std::iter::from_fn(|| pool.try_get()).collect();
-    assert_eq!(taken.len(), 10 - hidden);
-    assert_eq!(pool.stats().steals, 10 - hidden as u64);
+    assert!(taken.len() >= 100 - MAGAZINE, "{}", pool.stats());
+    let (same, seen) = (Arc::clone(&pool), taken.len());
+    giver.run(move || drop(std::iter::from_fn(|| same.try_get()).collect::<Vec<_>>()));
+    assert_eq!(seen + pool.idle(), 100);
     giver.end();
-    let orphan = thread::spawn({
-        let pool = Arc::clone(&pool);
-        move || pool.try_get().is_some()
-    });
-    assert_eq!(
-        usize::from(orphan.join().unwrap()),
-        hidden,
-        "the next thread adopts the slot"
-    );
 }
 
 #[test]

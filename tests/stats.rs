@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Census, CountedPool, Puppet, Random, hits, private_slots, scaled};
+use common::{Census, CountedPool, Puppet, Random, apart, hits, processors, scaled, stay_here};
 use std::sync::Arc;
 use std::thread;
 use stealpool::{Builder, Guard, OwnedGuard, Pool, Stats, policy};
@@ -20,8 +20,9 @@ fn an_untouched_pool_has_done_nothing() {
 /// One thread, step by step: what each call changes, and that it changes nothing else.
 #[test]
 fn each_call_counts_what_it_does() {
+    stay_here();
     let census = Census::new();
-    let pool = census.pool();
+    let pool = census.pool_with(MANUAL.private_depth(1));
     let mut expected = Stats::default();
     let check = |expected: &Stats, step: &str| {
         let mut expected = *expected;
@@ -134,10 +135,11 @@ fn each_call_counts_what_it_does() {
 }
 
 #[test]
-fn hits_are_told_apart_between_threads() {
+fn hits_are_told_apart_between_processors() {
+    let Some(b) = apart() else { return };
     let census = Census::new();
-    let pool = census.pool();
-    let (a, b) = (Puppet::new(), Puppet::new());
+    let pool = census.pool_with(MANUAL.private_depth(1));
+    let a = Puppet::new();
     let give = |n: usize| {
         let (pool, census) = (Arc::clone(&pool), census.clone());
         move || (0..n).for_each(|_| pool.put(census.object()))
@@ -393,63 +395,9 @@ fn the_books_balance_after_any_script() {
             assert!(off || books.dropped_by_policy == 0, "seed {seed}: {stats}");
             books.check(&stats, &census, held.len(), &format!("seed {seed}"));
         }
-        assert!(pool.stats().workers <= 3);
+        assert!(pool.stats().workers <= processors());
         puppets.into_iter().for_each(Puppet::end);
     }
-}
-
-/// What a cycle has taken is the pool's until its destructor has run: a count that says otherwise would
-/// hide memory from those who look for it.
-#[test]
-fn what_waits_to_be_dropped_is_idle() {
-    if !private_slots() {
-        return;
-    }
-    let of = || {
-        let census = Census::new();
-        let pool = census.pool_with_remains(Builder::new());
-        let (stats, alive) = (pool.stats(), census.alive());
-        assert!(alive > 0, "all was dropped at once: {stats}");
-        assert_eq!((stats.live, stats.idle), (alive, alive), "{stats}");
-        assert_eq!(stats.idle_bytes, 10 * alive, "{stats}");
-        // Two were taken out.
-        let aged = census.dropped() as u64 - 2;
-        assert_eq!((stats.aged_out, stats.drops.aged), (aged, aged), "{stats}");
-        (census, pool, alive, aged)
-    };
-    let empty = |census: &Census, pool: &CountedPool| {
-        let stats = pool.stats();
-        assert_eq!((stats.live, stats.idle, stats.idle_bytes), (0, 0, 0));
-        assert_eq!(census.alive(), 0);
-        assert_eq!(stats.drops.total(), stats.aged_out + stats.cleared);
-        (stats.aged_out, stats.cleared)
-    };
-
-    let (census, pool, alive, aged) = of();
-    assert_eq!(pool.drain().count(), alive);
-    assert_eq!(empty(&census, &pool), (aged, 0));
-
-    let (census, pool, alive, aged) = of();
-    assert_eq!(pool.clear(), alive);
-    assert_eq!(empty(&census, &pool), (aged, alive as u64));
-
-    let (census, pool, alive, aged) = of();
-    assert_eq!(pool.collect().dropped, alive);
-    assert_eq!(empty(&census, &pool), (aged + alive as u64, 0));
-
-    let (_, pool, alive, _) = of();
-    pool.reserve(alive);
-    let held: Vec<_> = (0..alive).map_while(|_| pool.try_get()).collect();
-    assert_eq!(held.len(), alive, "what nobody can get is no reserve");
-    drop(held);
-
-    let census = Census::new();
-    let pool = census.pool_with_remains(Builder::new().name("remains"));
-    let mut listed = stealpool::registry().filter(|pool| pool.name() == "remains");
-    let named = listed.next().expect("it is alive");
-    assert!(census.alive() > 0 && named.stats().idle > 0);
-    drop(pool);
-    assert_eq!(census.alive(), 0, "whoever else knows the pool");
 }
 
 /// Many threads, then quiet: the sums are exact, not approximate.
@@ -477,7 +425,7 @@ fn the_books_balance_after_many_threads() {
         }
         let stats = pool.stats();
         sum.check(&stats, &census, 0, "after the threads");
-        assert!(stats.workers <= 6);
+        assert!(stats.workers <= processors());
         assert_eq!(
             stats.aged_out + stats.discarded + stats.overflowed,
             census.dropped() as u64
@@ -515,6 +463,7 @@ fn work(pool: &Arc<CountedPool>, census: &Census, seed: u64) -> Books {
 
 #[test]
 fn bytes_are_those_of_the_last_return() {
+    stay_here();
     let pool: Pool<Vec<u8>> = MANUAL.build(Vec::new);
     for capacity in [100, 200, 300] {
         pool.put(Vec::with_capacity(capacity));
@@ -543,14 +492,11 @@ fn counts_outlive_the_threads_they_were_made_in() {
         thread::spawn(move || drop([pool.get(), pool.get()]))
             .join()
             .unwrap();
-        assert_eq!(census.made(), 2, "after {n} threads");
+        assert!(census.made() <= 2 * processors(), "after {n} threads");
     }
     let stats = pool.stats();
-    assert_eq!(
-        (stats.gets, stats.puts, stats.creates, stats.workers),
-        (40, 40, 2, 1)
-    );
-    assert_eq!(hits(&stats), 38);
+    assert_eq!((stats.gets, stats.puts), (40, 40));
+    assert_eq!(hits(&stats), 40 - stats.creates);
 }
 
 /// What is read while others work is close, never absurd.
@@ -580,6 +526,7 @@ fn a_glance_at_a_busy_pool_is_never_absurd() {
 
 #[test]
 fn stats_read_as_one_line() {
+    stay_here();
     let pool: Pool<Vec<u8>> = MANUAL.name("lines").build(Vec::new);
     drop([pool.get(), pool.get()]);
     drop(pool.get());

@@ -13,7 +13,6 @@ pub(crate) struct Batch<T> {
     /// Made by [`Object::link`], or null; the links below are, too.
     top: *mut Node<T>,
     count: usize,
-    bytes: u64,
     owns: PhantomData<T>,
 }
 
@@ -28,7 +27,6 @@ impl<T> Batch<T> {
         Batch {
             top: ptr::null_mut(),
             count: 0,
-            bytes: 0,
             owns: PhantomData,
         }
     }
@@ -45,11 +43,6 @@ impl<T> Batch<T> {
         self.count
     }
 
-    /// What they weigh, in bytes.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
     /// Adds every object of `chain`.
     pub(crate) fn add(&mut self, chain: Chain<T>) {
         let mut rest = Some(chain);
@@ -61,7 +54,6 @@ impl<T> Batch<T> {
     }
 
     fn push(&mut self, object: Object<T>) {
-        self.bytes = self.bytes.saturating_add(object.weight());
         self.top = object.link(self.top).as_ptr();
         self.count += 1;
     }
@@ -76,16 +68,6 @@ impl<T> Batch<T> {
         }
     }
 
-    /// Takes at most `count` objects out.
-    pub(crate) fn split(&mut self, count: usize) -> Self {
-        let mut taken = Batch::new();
-        while taken.count < count {
-            let Some(object) = self.pop() else { break };
-            taken.push(object);
-        }
-        taken
-    }
-
     /// Takes one object out.
     pub(crate) fn pop(&mut self) -> Option<Object<T>> {
         let top = NonNull::new(self.top)?;
@@ -93,7 +75,6 @@ impl<T> Batch<T> {
         let (object, below) = unsafe { Object::unlink(top) };
         self.top = below;
         self.count -= 1;
-        self.bytes = self.bytes.saturating_sub(object.weight());
         Some(object)
     }
 }
@@ -130,33 +111,22 @@ mod tests {
     }
 
     #[test]
-    fn batches_are_joined_and_split_and_know_what_they_weigh() {
-        let of = |weights: &[u64]| {
+    fn batches_are_joined() {
+        let of = |values: &[u64]| {
             let mut batch = Batch::new();
-            for &weight in weights {
-                batch.add(Chain::of(Object::new(weight).weighing(weight)));
+            for &value in values {
+                batch.add(Chain::of(Object::new(value)));
             }
             batch
-        };
-        let weigh = |mut batch: Batch<u64>| {
-            let mut values: Vec<u64> =
-                std::iter::from_fn(|| batch.pop().map(Object::into_value)).collect();
-            values.sort_unstable();
-            assert_eq!((batch.len(), batch.bytes()), (0, 0));
-            values
         };
         for (one, other) in [(&[1, 2][..], &[4, 8, 16][..]), (&[1, 2, 4], &[8, 16])] {
             let mut batch = of(one);
             batch.append(of(other));
-            assert_eq!((batch.len(), batch.bytes()), (5, 31));
-            let two = batch.split(2);
-            assert_eq!((two.len(), batch.len()), (2, 3));
-            assert_eq!(two.bytes() + batch.bytes(), 31);
-            let mut all = weigh(two);
-            all.extend(weigh(batch.split(9)));
-            all.sort_unstable();
-            assert_eq!(all, [1, 2, 4, 8, 16]);
-            assert_eq!((batch.len(), batch.bytes()), (0, 0));
+            assert_eq!(batch.len(), 5);
+            let mut values: Vec<u64> =
+                std::iter::from_fn(|| batch.pop().map(Object::into_value)).collect();
+            values.sort_unstable();
+            assert_eq!((values, batch.len()), (vec![1, 2, 4, 8, 16], 0));
         }
     }
 }

@@ -118,6 +118,7 @@ pub(crate) struct Ledger {
     pub(crate) shared_hits: Count,
     pub(crate) shared_puts: Count,
     pub(crate) shared_created: Count,
+    pub(crate) shared_misses: Count,
     /// Created ahead, by `reserve`.
     pub(crate) reserved: Count,
     /// What has become of objects in the hands of threads without a worker.

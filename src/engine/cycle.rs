@@ -1,8 +1,8 @@
 //! One ageing step, and the other ways in which a collector takes idle objects.
 //!
 //! A cycle (1) takes what is left in the victims, (2) turns the generation, so that primaries become
-//! victims where they stand, and (3) calls in the magazines that no put has come to since the last cycle. What
-//! it takes must die; the caller drops it, after the cycle. Where puts have come, (3) makes victims of what is
+//! victims where they stand, and (3) calls in the magazines that nothing has come to since the last cycle. What
+//! it takes must die; the caller drops it, after the cycle. Where something has come, (3) makes victims of what is
 //! below the newest object: work on top of a magazine must not keep the rest from ageing.
 //!
 //! So an object that nobody uses is gone after two cycles: the first makes it a victim (or notes
@@ -79,7 +79,7 @@ impl<T> Engine<T> {
         while let Some(object) = at_hand.pop() {
             let chain = Chain::of(object);
             if quota.is_left() || !self.budget.charge(1, chain.weight()) {
-                quota.take(&chain);
+                quota.take(chain.weight());
                 taken.add(chain);
             } else {
                 self.put_back(chain);
@@ -106,8 +106,7 @@ impl<T> Engine<T> {
         self.empty(Side::Odd, None, &mut Quota::unlimited(), taken);
     }
 
-    /// Empties one side of every worker and of the shared store; stops early when the quota is used up (a
-    /// chain may go beyond it), or when `during` is given and that cycle is over, because the side is not a
+    /// Empties one side of every worker and of the shared store; stops early when the quota is used up, or when `during` is given and that cycle is over, because the side is not a
     /// victim any more. Whether it has come to the end.
     fn empty(
         &self,
@@ -123,8 +122,18 @@ impl<T> Engine<T> {
             let found = stolen.next().or_else(|| self.shared.steal(side, 0));
             let Some(chain) = found else { return true };
             point("cycle: emptying");
-            quota.take(&chain);
-            self.take_below_from(chain, taken);
+            let mut rest = Some(chain);
+            while let Some(chain) = rest.take() {
+                if !quota.is_left() {
+                    // Counted as below still.
+                    self.shared.push(side, 0, chain);
+                    return false;
+                }
+                let (object, others) = chain.split();
+                quota.take(object.weight());
+                self.take_below_from(Chain::of(object), taken);
+                rest = others;
+            }
         }
         false
     }
@@ -179,9 +188,9 @@ impl<T> Engine<T> {
         restarted
     }
 
-    /// Takes what a magazine holds, if nothing has come since there were so many puts.
+    /// Takes what a magazine holds, if nothing has come since there were so many arrivals.
     fn seize(&self, still: Option<u32>, held: &mut Held<'_, T>, taken: &mut Batch<T>) {
-        if still.is_some_and(|still| still != held.worker().puts() as u32) {
+        if still.is_some_and(|still| still != held.worker().arrivals() as u32) {
             return;
         }
         if let Some(chain) = self.take_out(held, false) {
@@ -217,7 +226,7 @@ impl<T> Engine<T> {
         let seen = Seen::load(worker);
         let stands = Seen {
             cycle: now as u32,
-            puts: worker.puts() as u32,
+            arrivals: worker.arrivals() as u32,
         };
         if (stands.cycle.wrapping_sub(seen.cycle) as i32) <= 0 {
             // Another collector of this cycle, or of a later one, was here.
@@ -225,8 +234,8 @@ impl<T> Engine<T> {
         }
         stands.store(worker);
         point("cycle: noted");
-        if holds && seen.puts == stands.puts {
-            let still = Some(stands.puts);
+        if holds && seen.arrivals == stands.arrivals {
+            let still = Some(stands.arrivals);
             Some(Want::Everything { still })
         } else {
             (held > 1).then_some(Want::Tail { now })
@@ -253,9 +262,10 @@ impl Quota {
         self.objects > 0 && self.bytes > 0
     }
 
-    fn take<T>(&mut self, chain: &Chain<T>) {
-        self.objects = self.objects.saturating_sub(chain.len() as usize);
-        self.bytes = self.bytes.saturating_sub(chain.weight());
+    /// Counts one object.
+    fn take(&mut self, weight: u64) {
+        self.objects = self.objects.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(weight);
     }
 }
 
@@ -271,17 +281,17 @@ enum Reach {
 /// What a collector stops a magazine for.
 #[derive(Clone, Copy, Debug)]
 enum Want {
-    /// If given, unless something has come since there were so many puts.
+    /// If given, unless something has come since there were so many arrivals.
     Everything { still: Option<u32> },
     /// All but the newest object: victims of the cycle that began the cycle `now`.
     Tail { now: u64 },
 }
 
-/// When a collector last looked at a worker, and how many puts there were by then.
+/// When a collector last looked at a worker, and how many arrivals there were by then.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     cycle: u32,
-    puts: u32,
+    arrivals: u32,
 }
 
 impl Seen {
@@ -290,7 +300,7 @@ impl Seen {
         let word = worker.seen.load(Relaxed);
         Seen {
             cycle: (word >> 32) as u32,
-            puts: word as u32,
+            arrivals: word as u32,
         }
     }
 
@@ -298,7 +308,7 @@ impl Seen {
         // Relaxed: as in `load`. A later note that this one replaces was as good: what has come since this
         // one is young.
         worker.seen.store(
-            u64::from(self.cycle) << 32 | u64::from(self.puts),
+            u64::from(self.cycle) << 32 | u64::from(self.arrivals),
             Relaxed,
         );
     }

@@ -29,8 +29,6 @@ mod cycle;
 pub(crate) mod generation;
 mod hints;
 pub(crate) mod object;
-#[cfg(not(loom))]
-pub(crate) mod pending;
 mod shared;
 pub(crate) mod worker;
 pub(crate) mod workers;
@@ -107,11 +105,18 @@ impl<T> Engine<T> {
         }
     }
 
-    /// Takes an object for a get that the fast path could not serve. Counts what it finds.
-    pub(crate) fn take(&self) -> Option<Object<T>> {
+    /// Takes an object for a get that the fast path could not serve, and counts what it finds. The error is
+    /// how many found nothing on this worker before and now, so that one in so many looks at the clock.
+    pub(crate) fn take(&self) -> Result<Object<T>, u64> {
         match self.workers.enter() {
-            Some(mut me) => self.take_as(&mut me),
-            None => self.take_shared(),
+            Some(mut me) => {
+                let found = self.take_as(&mut me);
+                found.ok_or_else(|| me.count_miss())
+            }
+            None => {
+                let found = self.take_shared();
+                found.ok_or_else(|| self.ledger.shared_misses.add(1))
+            }
         }
     }
 
@@ -365,10 +370,11 @@ impl<T> Engine<T> {
         self.cost.is_sampled(made.get())
     }
 
-    /// Counts an object created for a get that found none; how many there were on this worker.
-    pub(crate) fn count_creation(&self) -> u64 {
+    /// Counts an object created for a get that found none.
+    pub(crate) fn count_creation(&self) {
         let worker = self.workers.get(self.workers.here());
-        worker.map_or(&self.ledger.shared_created, |worker| &worker.created).add(1)
+        let created = worker.map_or(&self.ledger.shared_created, |worker| &worker.created);
+        created.add(1);
     }
 
     /// Says that no user will ever come again. A collector that is at work leaves nothing behind then; see

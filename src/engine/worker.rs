@@ -47,7 +47,7 @@ pub(crate) struct Worker<T> {
     index: u32,
     /// What the magazine's weight starts at.
     bias: u64,
-    /// The cycle (upper half) in which a collector last looked, and the puts by then (lower half).
+    /// The cycle (upper half) in which a collector last looked, and the arrivals by then (lower half).
     pub(crate) seen: AtomicU64,
     /// Puts that the header does not count any more.
     old_puts: Tally,
@@ -55,6 +55,9 @@ pub(crate) struct Worker<T> {
     local_hits: Tally,
     victim_hits: Tally,
     stolen: Tally,
+    misses: Tally,
+    /// Chains that came up into the magazine.
+    refills: Tally,
     /// Objects that went from the magazine down, less those that came up again.
     descended: Tally,
     /// Bytes this worker put below its magazine, less those it took from there.
@@ -85,6 +88,8 @@ impl<T> Worker<T> {
             local_hits: Tally::default(),
             victim_hits: Tally::default(),
             stolen: Tally::default(),
+            misses: Tally::default(),
+            refills: Tally::default(),
             descended: Tally::default(),
             deep_bytes: Tally::default(),
             created: Count::default(),
@@ -118,6 +123,12 @@ impl<T> Worker<T> {
         // Relaxed: a figure.
         let header = self.magazine.header.load(Relaxed);
         self.old_puts.get().wrapping_add(magazine::puts(header))
+    }
+
+    /// How often something has come to the magazine: puts, and chains from below. What is there while this
+    /// stands still is no younger than when it came to stand.
+    pub(crate) fn arrivals(&self) -> u64 {
+        self.puts().wrapping_add(self.refills.get())
     }
 
     /// How many objects the open gate lets in; `None` while it is closed.
@@ -423,13 +434,20 @@ impl<'w, T> Held<'w, T> {
         }
     }
 
+    /// Counts a get that found nothing; how many there were.
+    pub(crate) fn count_miss(&self) -> u64 {
+        self.worker.misses.add(1);
+        self.worker.misses.get()
+    }
+
     /// Counts objects that went below the magazine.
     pub(crate) fn count_descent(&self, objects: u64) {
         self.worker.descended.add(objects);
     }
 
-    /// Counts objects that came up into the magazine.
+    /// Counts a chain of so many objects that comes up into the magazine.
     pub(crate) fn count_ascent(&self, objects: u64) {
+        self.worker.refills.add(1);
         self.worker.descended.add(objects.wrapping_neg());
     }
 

@@ -1,8 +1,8 @@
 //! The workers of one pool: one for each processor, made when first used.
 //!
 //! A fixed table, as long as there may be processors; with sequences, the processor's number is the index,
-//! read inside the sequence. Without, a thread goes to the worker that its own number hashes to, and to the
-//! next ones if that one is taken.
+//! read inside the sequence. Without, a thread goes to the worker of its [`shard`], and to the next ones if that
+//! one is taken.
 
 use super::hints::{Hints, Look};
 use super::object::Chain;
@@ -14,7 +14,7 @@ use crate::sys::chaos::point;
 use crate::sys::magazine::{self, Magazine, Table};
 #[cfg(not(loom))]
 use crate::sys::membarrier;
-use crate::sys::{rseq, thread_number};
+use crate::sys::{leave_shard, rseq, shard};
 use std::marker::PhantomData;
 
 /// How a thread comes to its worker.
@@ -22,7 +22,7 @@ use std::marker::PhantomData;
 pub(crate) enum Entry {
     /// By restartable sequences, on the worker of its processor.
     Sequences,
-    /// By a compare-exchange, on the worker that its number hashes to.
+    /// By a compare-exchange, on the worker of its shard.
     Exchange,
 }
 
@@ -122,14 +122,19 @@ impl<T> Workers<T> {
         match self.entry {
             Entry::Sequences => self.enter_here(),
             Entry::Exchange => {
-                let start = thread_number() % self.table.len();
-                self.enter_at(start).or_else(|| {
-                    let others = (start + 1..self.table.len()).chain(0..start);
-                    let mut made = others.filter_map(|index| self.get(index)).take(TRIES);
-                    made.find_map(Worker::try_enter)
-                })
+                let start = shard() % self.table.len();
+                self.enter_at(start).or_else(|| self.enter_another(start))
             }
         }
+    }
+
+    /// Another worker than that one, which is in other hands.
+    #[cold]
+    fn enter_another(&self, start: usize) -> Option<Held<'_, T>> {
+        leave_shard();
+        let others = (start + 1..self.table.len()).chain(0..start);
+        let mut made = others.filter_map(|index| self.get(index)).take(TRIES);
+        made.find_map(Worker::try_enter)
     }
 
     fn enter_here(&self) -> Option<Held<'_, T>> {
@@ -168,7 +173,7 @@ impl<T> Workers<T> {
     pub(crate) fn here(&self) -> usize {
         let number = match self.entry {
             Entry::Sequences => rseq::here().unwrap_or(0),
-            Entry::Exchange => thread_number(),
+            Entry::Exchange => shard(),
         };
         number % self.table.len()
     }

@@ -14,7 +14,6 @@ use crate::engine::Given;
 use crate::engine::batch::Batch;
 use crate::engine::counters::Fate;
 use crate::engine::object::Object;
-use crate::guard::Guard;
 use crate::policy::Policy;
 use crate::pool::Pool;
 use crate::sys::magazine::{self, MOST_BYTES};
@@ -178,15 +177,9 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         if let Some(begun) = begun {
             engine.cost.created(begun.elapsed());
         }
-        let made = engine.count_creation();
+        engine.count_creation();
         background::stir();
-        if made & (TICK - 1) != 0 {
-            return Ok(object);
-        }
-        // A destructor's panic in the cycle must not lose the object.
-        let guard = Guard::new(self, object);
-        self.tick();
-        Ok(guard.into_object())
+        Ok(object)
     }
 
     /// Takes an idle object.
@@ -206,7 +199,15 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     #[cold]
     #[inline(never)]
     fn take_slowly(&self) -> Option<Object<T>> {
-        self.interior().engine.take()
+        match self.interior().engine.take() {
+            Ok(object) => Some(object),
+            Err(misses) => {
+                if misses & (TICK - 1) == 0 {
+                    self.tick();
+                }
+                None
+            }
+        }
     }
 }
 

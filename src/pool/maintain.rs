@@ -109,8 +109,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         if self.settings.max_idle == 0 {
             return;
         }
-        // What waits to be dropped is idle, but nobody can be lent it.
-        let ready = self.interior().engine.stats().idle;
+        let ready = self.interior().stats().idle;
         for _ in ready..count {
             let object = Object::new(self.policy.create());
             let bytes = self.policy.footprint(object.value());

@@ -11,9 +11,8 @@ use crate::engine::batch::Batch;
 use crate::engine::budget::Budget;
 use crate::engine::{Engine, Plan};
 use crate::engine::object::Object;
-use crate::engine::pending::Pending;
 use crate::stats::{Collected, Stats};
-use crate::sys::deque;
+use crate::sys::nesting::Nesting;
 use std::any::Any;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -52,8 +51,6 @@ pub(crate) struct Interior<T> {
     clock: Clock,
     /// The cycle that users' threads work at, step by step; over if it is not the next one.
     due: AtomicU64,
-    /// What their steps took and did not drop yet.
-    pending: Pending<T>,
     /// Gets by the last look at the budget of the process.
     noted_gets: AtomicU64,
     relief: Option<Arc<dyn Relief>>,
@@ -69,7 +66,6 @@ impl<T> Interior<T> {
             relief: setup.relief,
             clock: Clock::new(setup.interval),
             due: AtomicU64::new(0),
-            pending: Pending::new(),
             noted_gets: AtomicU64::new(0),
             name: setup.name,
             place: None,
@@ -78,39 +74,18 @@ impl<T> Interior<T> {
 
     /// Sums everything up.
     pub(crate) fn stats(&self) -> Stats {
-        let mut stats = self.engine.stats();
-        stats.idle += self.pending.objects();
-        stats.idle_bytes = stats
-            .idle_bytes
-            .saturating_add(self.pending.bytes() as usize);
-        stats
+        self.engine.stats()
     }
 
-    /// Runs one cycle and drops what it took, and what cycles on use have left. The panic, if any, is the
-    /// first.
+    /// Runs one cycle and drops what it took. The panic, if any, is the first.
     pub(crate) fn cycle(&self) -> Result<Collected, Payload> {
         let mut dead = Batch::new();
         self.engine.cycle(&mut dead);
-        self.take_pending(&mut dead);
         let dropped = dead.len();
         let aged = self.stats().idle;
         self.bury_aged(dead)?;
         export::cycle_ended(self.name, || self.stats(), dropped);
         Ok(Collected { aged, dropped })
-    }
-
-    fn take_pending(&self, dead: &mut Batch<T>) {
-        while let Some(batch) = self.pending.take() {
-            self.let_go(&batch);
-            dead.append(batch);
-        }
-    }
-
-    /// What waited is about to be dropped, or goes its own way.
-    fn let_go(&self, batch: &Batch<T>) {
-        self.pending.forget(batch);
-        let (objects, bytes) = (batch.len() as u64, batch.bytes());
-        self.engine.budget.refund(objects, bytes);
     }
 
     /// Drops what cycles took.
@@ -119,8 +94,8 @@ impl<T> Interior<T> {
         bury(dead)
     }
 
-    /// Works at a cycle if the clock says so: takes and drops a bounded number of objects, and leaves the
-    /// rest to later calls. To be called once in a while. Nothing while a collector runs.
+    /// Works at a cycle if the clock says so: takes and drops a bounded number of objects. To be called once in
+    /// a while. Nothing while a collector runs.
     #[cold]
     pub(crate) fn tick(&self) -> Result<(), Payload> {
         if self.clock.is_never() || background::runs() {
@@ -133,62 +108,39 @@ impl<T> Interior<T> {
         self.advance(STEP)
     }
 
-    /// Takes and drops about so many objects for the cycle that is under way, if any.
+    /// Takes and drops so many victims for the cycle that is under way, if any; at its end, also what is in
+    /// magazines that nobody uses. Nothing in a destructor that runs for this: it would run the next one, and
+    /// that the next, until the stack is full.
     ///
     /// A thread that puts objects down in the pool advances by twice as many. So a cycle ends before as many
     /// have come as it began with, whatever the rhythm, and no call pays for more than its own.
     pub(crate) fn advance(&self, objects: usize) -> Result<(), Payload> {
         let cycle = self.engine.generation.cycle();
         // Relaxed: a wish.
-        let is_due = self.due.load(Relaxed) == cycle + 1;
-        if !is_due && self.pending.is_empty() {
+        if self.due.load(Relaxed) != cycle + 1 {
             return Ok(());
         }
-        let before_anything_is_taken = deque::pin();
-        let mut waiting = self.pending.take().unwrap_or_else(Batch::new);
-        let mut taken = Batch::new();
-        let steps = is_due && waiting.len() < objects;
-        if steps {
-            let room = objects - waiting.len();
-            self.engine.step(cycle, room, &mut taken);
-        }
-        drop(before_anything_is_taken);
-        let stepped = taken.len();
-        let mut now = waiting.split(objects);
-        self.let_go(&now);
-        now.append(taken.split(objects - now.len()));
-        // What waits is idle, and the bounds are for all that is: where others have taken the room
-        // meanwhile, it cannot wait.
-        let (count, bytes) = (taken.len() as u64, taken.bytes());
-        if self.engine.budget.charge(count, bytes) {
-            self.pending.count(&taken);
-            waiting.append(taken);
-        } else {
-            now.append(taken);
-        }
-        // Destructors that use the pool do not find what waits, so that they do not drop each other in turn.
-        let end = self.bury_aged(now);
-        self.pending.leave(waiting);
-        if steps && self.engine.generation.cycle() != cycle {
-            export::cycle_ended(self.name, || self.stats(), stepped);
+        let Some(_outermost) = Nesting::enter() else {
+            return Ok(());
+        };
+        let mut dead = Batch::new();
+        self.engine.step(cycle, objects, &mut dead);
+        let dropped = dead.len();
+        let end = self.bury_aged(dead);
+        if self.engine.generation.cycle() != cycle {
+            export::cycle_ended(self.name, || self.stats(), dropped);
         }
         end
     }
 
-    /// Gives what found no room another try, once some of what waits is gone, and again when others that share
-    /// the budget have made some. What still
+    /// Gives what found no room another try, when others that share the budget have made some. What still
     /// finds none comes back, and a destructor's panic.
     pub(crate) fn make_room(&self, refused: Batch<T>) -> (Batch<T>, Result<(), Payload>) {
-        let (mut left, mut end) = (refused, Ok(()));
-        if !self.pending.is_empty() {
-            end = self.advance(STEP);
-            left = self.give_again(left);
-        }
-        if let Some(relief) = self.relief.as_ref().filter(|_| left.len() > 0) {
-            end = first_of(end, relief.make_room());
-            left = self.give_again(left);
-        }
-        (left, end)
+        let Some(relief) = &self.relief else {
+            return (refused, Ok(()));
+        };
+        let end = relief.make_room();
+        (self.give_again(refused), end)
     }
 
     /// Gives what was refused once more; what still finds no room.
@@ -200,27 +152,22 @@ impl<T> Interior<T> {
         left
     }
 
-    /// Drops every idle object, and those that wait to be dropped.
+    /// Drops every idle object.
     pub(crate) fn clear(&self) -> Result<usize, Payload> {
         self.drop_cleared(self.take_all())
     }
 
-    /// Takes out every idle object, and those that wait to be dropped.
+    /// Takes out every idle object.
     pub(crate) fn take_all(&self) -> Batch<T> {
         let mut taken = Batch::new();
         self.engine.take_all(&mut taken);
-        self.take_pending(&mut taken);
         taken
     }
 
     /// Drops idle objects of about so many bytes, the least used first.
     fn shrink(&self, bytes: u64) -> Result<usize, Payload> {
-        let bytes = bytes.saturating_sub(self.pending.bytes());
         let mut taken = Batch::new();
-        if bytes > 0 {
-            self.engine.take_bytes(bytes, &mut taken);
-        }
-        self.take_pending(&mut taken);
+        self.engine.take_bytes(bytes, &mut taken);
         self.drop_cleared(taken)
     }
 

@@ -14,6 +14,8 @@ pub(crate) mod deque;
 pub(crate) mod doze;
 pub(crate) mod magazine;
 pub(crate) mod membarrier;
+#[cfg(not(loom))]
+pub(crate) mod nesting;
 pub(crate) mod once_box;
 pub(crate) mod ref_slot;
 pub(crate) mod rseq;
@@ -50,21 +52,23 @@ impl Witness {
     }
 }
 
-/// A number of the calling thread, for it to hash by. Two threads may have the same.
-pub(crate) fn thread_number() -> usize {
-    #[cfg(not(any(loom, shuttle)))]
-    {
-        std::thread_local! {
-            // Its address is the number: it needs no destructor, and is there while others end.
-            static MARK: u8 = const { 0 };
-        }
-        MARK.with(|mark| (std::ptr::from_ref(mark).addr() >> 6).wrapping_mul(0x9e37_79b1) >> 8)
-    }
+#[cfg(not(any(loom, shuttle)))]
+mod shard;
+#[cfg(not(any(loom, shuttle)))]
+pub(crate) use shard::{leave_shard, shard};
+
+/// A number for the calling thread to hash by.
+#[cfg(any(loom, shuttle))]
+pub(crate) fn shard() -> usize {
     #[cfg(shuttle)]
     return usize::from(shuttle::current::me());
     #[cfg(loom)]
     return 0;
 }
+
+/// Says that the shard is in other hands.
+#[cfg(any(loom, shuttle))]
+pub(crate) fn leave_shard() {}
 
 /// Constants that shape the structures; smaller under loom, so that a model of a few steps still
 /// meets every transition.

@@ -40,7 +40,7 @@ impl<V> Stack<V> {
         // Relaxed: the exchange decides.
         let mut below = self.top.load(Relaxed);
         let node = Box::into_raw(Box::new(Node { value, below }));
-        // Release: pairs with the Acquire in `take`; the node is built.
+        // Release: pairs with the Acquire in `swap_out`; the node is built.
         while let Err(now) = self
             .top
             .compare_exchange_weak(below, node, Release, Relaxed)
@@ -49,25 +49,6 @@ impl<V> Stack<V> {
             // SAFETY: nobody else knows of `node` until the exchange succeeds.
             unsafe { (*node).below = below };
         }
-    }
-
-    /// Whether there is nothing, at a glance.
-    pub(crate) fn is_empty(&self) -> bool {
-        // Relaxed: a look, to spare an exchange; what is missed waits.
-        self.top.load(Relaxed).is_null()
-    }
-
-    /// Takes one out; the others go back.
-    pub(crate) fn take(&self) -> Option<V> {
-        if self.is_empty() {
-            return None;
-        }
-        let (first, mut rest) = pop_node(self.swap_out())?;
-        while let Some((value, below)) = pop_node(rest) {
-            self.add(value);
-            rest = below;
-        }
-        Some(first)
     }
 
     /// Everything, linked as it was; nobody else has it from now on.

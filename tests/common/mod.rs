@@ -184,40 +184,57 @@ impl Census {
         Arc::new(settings.build(self.maker()))
     }
 
-    /// A pool whose last cycle on use took more than one call drops. Nothing else is idle, and nothing
-    /// lent. Each object weighs 10. Needs [`private_slots`].
-    pub(crate) fn pool_with_remains(&self, settings: stealpool::Builder) -> Arc<CountedPool> {
-        let pool = self.pool_with(settings.collect_every(Duration::ZERO));
-        let puppet = Puppet::new();
-        let (same, census) = (Arc::clone(&pool), self.clone());
-        puppet.run(move || {
-            (0..100).for_each(|_| same.put(census.weighing(10)));
-            // Bursts deepen its slot, of which a cycle takes all but the newest at once.
-            for _ in 0..6 {
-                drop((0..100).map(|_| same.get()).collect::<Vec<_>>());
-            }
-        });
-        for _ in 0..20_000 {
-            drop(pool.get());
-            if self.dropped() > 0 {
-                break;
-            }
-        }
-        assert!(self.dropped() > 0, "no cycle on use: {}", pool.stats());
-        let take_out = |pool: &CountedPool| drop(pool.try_get().map(stealpool::Guard::into_inner));
-        take_out(&pool);
-        let same = Arc::clone(&pool);
-        puppet.run(move || take_out(&same));
-        puppet.end();
-        pool
+}
+
+/// Objects that one processor's magazine may hide from the others.
+pub(crate) const MAGAZINE: usize = 14;
+
+/// Processors of the machine, those included that this process may not use.
+pub(crate) fn processors() -> usize {
+    thread::available_parallelism().map_or(8, usize::from)
+}
+
+/// Keeps the calling thread, and those it starts from now on, on the processor that it is on, so that they
+/// share one worker. Where the system cannot, does nothing.
+pub(crate) fn stay_here() {
+    #[cfg(target_os = "linux")]
+    {
+        // SAFETY: takes nothing.
+        let here = unsafe { libc::sched_getcpu() };
+        let Ok(here) = usize::try_from(here) else {
+            return;
+        };
+        run_on(here);
     }
 }
 
-/// Whether private slots are in use: not where the kernel refuses `membarrier` (`tests/refused.rs`).
-pub(crate) fn private_slots() -> bool {
-    let pool: Pool<Vec<u8>> = Pool::new(Vec::new);
-    (0..2).for_each(|_| drop(pool.get()));
-    pool.stats().private_hits == 1
+/// Two threads on two processors: the calling one, which stays on one of them, and a puppet on the other, whose
+/// magazine is out of the first one's reach. `None` where the system cannot.
+pub(crate) fn apart() -> Option<Puppet> {
+    #[cfg(target_os = "linux")]
+    {
+        stay_here();
+        // SAFETY: takes nothing.
+        let here = unsafe { libc::sched_getcpu() };
+        let other = Puppet::new();
+        let moves = move || (0..1024).any(|there| there as i32 != here && run_on(there));
+        if other.run(moves) {
+            return Some(other);
+        }
+        other.end();
+    }
+    None
+}
+
+/// Keeps the calling thread, and those it starts from now on, on one processor. Whether that is allowed.
+#[cfg(target_os = "linux")]
+pub(crate) fn run_on(processor: usize) -> bool {
+    // SAFETY: a set of processors is plain data, and all zeros is the empty one.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the number is below the size of the set, or nothing is done.
+    unsafe { libc::CPU_SET(processor, &mut set) };
+    // SAFETY: reads the set; 0 is this thread.
+    unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) == 0 }
 }
 
 /// Gets that found an object.
@@ -238,6 +255,16 @@ impl Puppet {
         let (jobs, inbox) = mpsc::channel::<Job>();
         let thread = thread::spawn(move || inbox.into_iter().for_each(|job| job()));
         Puppet { jobs, thread }
+    }
+
+    /// A thread that stays on one processor, of two if there are two. So those of one number share a worker.
+    pub(crate) fn on(number: usize) -> Self {
+        let puppet = Self::new();
+        #[cfg(target_os = "linux")]
+        puppet.run(move || _ = run_on(number % 2) || run_on(0));
+        #[cfg(not(target_os = "linux"))]
+        let _anywhere = number;
+        puppet
     }
 
     /// Runs a job in the thread and waits for its result. A panic of the job is a panic here.

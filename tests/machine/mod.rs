@@ -2,7 +2,7 @@
 
 pub(crate) mod object;
 
-use crate::common::{Puppet, hits};
+use crate::common::{MAGAZINE, Puppet, hits};
 use object::{Callback, Judge, Ledger, NEW, Object, UNLOVED, WentOff, caught};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ pub(crate) struct Settings {
     pub(crate) idle_bytes: Option<usize>,
     pub(crate) max_object_bytes: Option<usize>,
     pub(crate) interval: Option<Duration>,
-    /// The most objects in a private slot, out of other threads' reach.
+    /// The most objects in a magazine, out of other processors' reach.
     pub(crate) depth: usize,
 }
 
@@ -171,7 +171,7 @@ impl World {
         let result = if who == 0 {
             caught(job)
         } else {
-            let thread = self.threads[who].get_or_insert_with(Puppet::new);
+            let thread = self.threads[who].get_or_insert_with(|| Puppet::on(who));
             thread.run(move || caught(job))
         };
         // The rest of the step is the model's.
@@ -204,7 +204,7 @@ impl World {
         let hidden = if self.alone() {
             0
         } else {
-            self.pool.stats().workers * self.site().settings.depth
+            self.pool.stats().workers * self.site().settings.depth.min(MAGAZINE)
         };
         let idle = self.site().idle.len();
         assert!(
@@ -601,7 +601,7 @@ impl World {
         assert_eq!(stats.overflowed, counts.overflowed, "{stats}");
         assert_eq!(stats.aged_out, counts.aged_out, "{stats}");
         assert_eq!(stats.cycles, counts.cycles, "{stats}");
-        assert!(stats.workers <= self.threads.len(), "{stats}");
+        assert!(stats.workers <= crate::common::processors(), "{stats}");
     }
 
     /// Everybody goes home.

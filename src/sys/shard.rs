@@ -1,0 +1,55 @@
+//! Which shard a thread uses, where no sequence finds its processor.
+//!
+//! On Linux the number of its processor, asked for now and then and whenever the shard was in other hands;
+//! elsewhere a number of the thread itself. A guess either way: two threads may have the same.
+
+use std::cell::Cell;
+use std::ptr;
+
+/// For so many calls a processor's number is good enough.
+const LASTS: u32 = 64;
+
+std::thread_local! {
+    // No destructor, so it is there while other thread-locals end.
+    static SHARD: Cell<(u32, u32)> = const { Cell::new((0, 0)) };
+}
+
+/// The calling thread's number.
+#[inline]
+pub(crate) fn shard() -> usize {
+    SHARD.with(|shard| {
+        let (number, left) = shard.get();
+        if left == 0 {
+            return look(shard);
+        }
+        shard.set((number, left - 1));
+        number as usize
+    })
+}
+
+/// Says that the shard is in other hands: the next call looks anew.
+pub(crate) fn leave_shard() {
+    SHARD.with(|shard| shard.set((shard.get().0, 0)));
+}
+
+#[cold]
+fn look(shard: &Cell<(u32, u32)>) -> usize {
+    let number = processor().unwrap_or_else(|| {
+        // The address of what is the thread's own, without the bits that are the same for all.
+        let address = ptr::from_ref(shard).addr() >> 6;
+        (address.wrapping_mul(0x9e37_79b1) >> 8) as u32
+    });
+    shard.set((number, LASTS));
+    number as usize
+}
+
+#[cfg(all(target_os = "linux", not(miri)))]
+fn processor() -> Option<u32> {
+    // SAFETY: takes nothing; -1 where the system does not know.
+    u32::try_from(unsafe { libc::sched_getcpu() }).ok()
+}
+
+#[cfg(not(all(target_os = "linux", not(miri))))]
+fn processor() -> Option<u32> {
+    None
+}
