@@ -14,6 +14,7 @@ use crate::engine::workers::Entry;
 use crate::guard::{Guard, OwnedGuard};
 use crate::policy::Policy;
 use crate::stats::Stats;
+use crate::sys;
 use link::Link;
 use state::{Interior, Relief, Setup, bury, go_on, processors};
 use std::fmt;
@@ -274,6 +275,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
             plan: Plan {
                 entry: Entry::of_this_process(),
                 processors: processors(),
+                workers: sys::processors(),
                 capacity: usize::from(self.settings.deepest),
             },
             interval: self.settings.interval(),

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Puppet, in_child, processors, scaled};
+use common::{Puppet, in_child, processors, scaled, stay_here};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -136,6 +136,7 @@ fn a_thread_of_one_get_allocates_nothing() {
 #[test]
 fn a_warm_pool_allocates_nothing() {
     in_child("a_warm_pool_allocates_nothing", || {
+        stay_here();
         let settings = [
             Builder::new(),
             Builder::new().collect_manually(),
@@ -155,6 +156,7 @@ fn a_warm_pool_allocates_nothing() {
 #[test]
 fn cycles_on_use_allocate_nothing() {
     in_child("cycles_on_use_allocate_nothing", || {
+        stay_here();
         let settings = [
             (Builder::new(), 63),
             (Builder::new().private_depth(1), u64::MAX),

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Census, Counted, CountedPool, MAGAZINE, Puppet, Random, processors, scaled};
+use common::{Census, Counted, CountedPool, MAGAZINE, Puppet, Random, processors, scaled, stay_here};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use std::mem;
@@ -440,6 +440,7 @@ fn a_dying_thread_shares_nothing_with_its_heir() {
 /// 20,000 rounds used 20,000 slots.
 #[test]
 fn clearing_while_an_object_is_in_use_loses_nothing() {
+    stay_here();
     let census = Census::new();
     let pool = census.pool();
     for _ in 0..20_000 {

@@ -235,7 +235,7 @@ fn test_no_race_pool() {
             let pool = Arc::clone(&pool);
             thread::spawn(move || {
                 for i in 0..scaled(200_000) as u64 {
-                    // Two at a time, so that objects go below the private slot and around.
+                    // Several at a time, so that objects go below the magazine and around.
                     let mut two = [pool.get(), pool.get()];
                     for object in &mut two {
                         let first = object[0];
@@ -249,7 +249,8 @@ fn test_no_race_pool() {
     threads
         .into_iter()
         .for_each(|thread| thread.join().unwrap());
-    assert!(pool.stats().creates <= 8, "{}", pool.stats());
+    let most = 8 + MAGAZINE * processors();
+    assert!(pool.stats().creates as usize <= most, "{}", pool.stats());
 }
 
 /// ExamplePool: a logger that reuses its buffers.

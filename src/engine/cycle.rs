@@ -21,7 +21,8 @@ use super::Engine;
 use super::batch::Batch;
 use super::generation::{Generation, Side};
 use super::object::Chain;
-use super::worker::{Held, Worker};
+use super::held::Held;
+use super::worker::Worker;
 use super::workers::Entry;
 use crate::sys::atomic::Ordering::{Acquire, Relaxed};
 use crate::sys::chaos::point;
@@ -238,7 +239,7 @@ impl<T> Engine<T> {
             let still = Some(stands.arrivals);
             Some(Want::Everything { still })
         } else {
-            (held > 1).then_some(Want::Tail { now })
+            (held > 1 || reserved).then_some(Want::Tail { now })
         }
     }
 }

@@ -27,6 +27,7 @@ pub(crate) mod cost;
 pub(crate) mod counters;
 mod cycle;
 pub(crate) mod generation;
+mod held;
 mod hints;
 pub(crate) mod object;
 mod shared;
@@ -36,7 +37,6 @@ pub(crate) mod workers;
 use crate::sys::atomic::Ordering::{Relaxed, Release, SeqCst};
 use crate::sys::atomic::{AtomicBool, fence};
 use crate::sys::chaos::point;
-use crate::sys::magazine::MOST_BYTES;
 use batch::Batch;
 use budget::{Budget, Share};
 use cost::Cost;
@@ -44,15 +44,17 @@ use counters::{Fate, Fates, Ledger};
 use generation::{Generation, Side};
 use object::{Chain, Object};
 use shared::Shared;
-use worker::{Held, Outcome};
+use held::{Held, Outcome};
 use workers::{Entry, Workers};
 
 /// What an engine must know when it is made.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) entry: Entry,
-    /// Processors of the machine.
+    /// Processors that this process may use: so many share what the bounds allow.
     pub(crate) processors: usize,
+    /// The most workers there can be, where there are no sequences.
+    pub(crate) workers: usize,
     /// The most objects a magazine may hold.
     pub(crate) capacity: usize,
 }
@@ -64,8 +66,8 @@ pub(crate) struct Given<T> {
     pub(crate) refused: Batch<T>,
     /// Objects that went below the magazine.
     pub(crate) down: usize,
-    /// How many puts there were on the worker, so that one in so many looks at the clock.
-    pub(crate) puts: u64,
+    /// How many puts and misses there were on the worker, so that one in so many looks at the clock.
+    pub(crate) count: u64,
 }
 
 /// The moving part of a pool.
@@ -94,7 +96,7 @@ impl<T> Engine<T> {
             0
         };
         Engine {
-            workers: Workers::new(plan.entry, plan.processors, capacity, share.bytes),
+            workers: Workers::new(plan.entry, plan.workers, capacity, share.bytes),
             generation: Generation::new(),
             shared: Shared::new(plan.processors),
             budget,
@@ -105,8 +107,8 @@ impl<T> Engine<T> {
         }
     }
 
-    /// Takes an object for a get that the fast path could not serve, and counts what it finds. The error is
-    /// how many found nothing on this worker before and now, so that one in so many looks at the clock.
+    /// Takes an object for a get that the fast path could not serve, and counts what it finds. The error is the
+    /// worker's count of puts and misses.
     pub(crate) fn take(&self) -> Result<Object<T>, u64> {
         match self.workers.enter() {
             Some(mut me) => {
@@ -128,7 +130,7 @@ impl<T> Engine<T> {
         let primary = self.generation.primary();
         let victim = primary.other();
         let here = me.worker().index();
-        let random = (me.worker().puts() ^ here as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let random = (me.worker().arrivals() ^ here as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let (chain, outcome) = me
             .pop_below(primary)
             .map(|chain| (chain, Outcome::Local))
@@ -222,7 +224,7 @@ impl<T> Engine<T> {
         let mut given = Given {
             refused: Batch::new(),
             down: 0,
-            puts: me.count_put(),
+            count: me.count_put(),
         };
         let mut object = object;
         while self.opens(me, weight) {
@@ -336,23 +338,21 @@ impl<T> Engine<T> {
 
     /// Keeps an object of a thread that has no worker just now.
     pub(crate) fn give_shared(&self, object: Object<T>) -> Given<T> {
-        let (puts, weight) = (self.ledger.shared_puts.get() + 1, object.weight());
-        if !self.budget.charge(1, weight) {
-            return Given {
-                refused: Batch::of(object),
-                down: 1,
-                puts,
-            };
-        }
-        self.ledger.shared_puts.add(1);
-        self.ledger.deep_bytes.add(weight);
-        self.shared
-            .push(self.generation.primary(), puts as usize, Chain::of(object));
-        Given {
+        let mut given = Given {
             refused: Batch::new(),
             down: 1,
-            puts,
+            count: self.ledger.shared_puts.get() + 1,
+        };
+        let weight = object.weight();
+        if self.budget.charge(1, weight) {
+            self.ledger.shared_puts.add(1);
+            self.ledger.deep_bytes.add(weight);
+            let side = self.generation.primary();
+            self.shared.push(side, given.count as usize, Chain::of(object));
+        } else {
+            given.refused = Batch::of(object);
         }
+        given
     }
 
     /// Counts what has become of objects.
@@ -399,6 +399,3 @@ impl<T> Engine<T> {
         self.closed.load(Relaxed)
     }
 }
-
-/// Objects from this weight on are never in a magazine.
-const _: () = assert!(MOST_BYTES < 64 << 10);

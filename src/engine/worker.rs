@@ -27,13 +27,14 @@
 
 use super::counters::{Count, Fates, Tally};
 use super::generation::Side;
-use super::object::{Chain, Object};
+use super::held::Held;
+use super::object::Chain;
 use crate::sys::Witness;
 use crate::sys::atomic::Ordering::{Acquire, Relaxed, Release};
 use crate::sys::atomic::{AtomicPtr, AtomicU32, AtomicU64};
 use crate::sys::chaos::point;
 use crate::sys::deque::Deque;
-use crate::sys::magazine::{self, HELD, Magazine, MOST_PUTS, ONE_PUT, OPEN, STOPPED};
+use crate::sys::magazine::{self, HELD, Magazine, OPEN, STOPPED};
 use crate::sys::once_box::OnceBox;
 use crate::sys::scale::REAL;
 use std::marker::PhantomData;
@@ -49,24 +50,24 @@ pub(crate) struct Worker<T> {
     bias: u64,
     /// The cycle (upper half) in which a collector last looked, and the arrivals by then (lower half).
     pub(crate) seen: AtomicU64,
-    /// Puts that the header does not count any more.
-    old_puts: Tally,
-    deques: [OnceBox<Deque<Chain<T>>>; 2],
-    local_hits: Tally,
-    victim_hits: Tally,
-    stolen: Tally,
-    misses: Tally,
+    /// What the header has counted and does not count any more.
+    pub(super) old_count: Tally,
+    pub(super) deques: [OnceBox<Deque<Chain<T>>>; 2],
+    pub(super) local_hits: Tally,
+    pub(super) victim_hits: Tally,
+    pub(super) stolen: Tally,
+    pub(super) misses: Tally,
     /// Chains that came up into the magazine.
-    refills: Tally,
+    pub(super) refills: Tally,
     /// Objects that went from the magazine down, less those that came up again.
-    descended: Tally,
+    pub(super) descended: Tally,
     /// Bytes this worker put below its magazine, less those it took from there.
-    deep_bytes: Tally,
+    pub(super) deep_bytes: Tally,
     /// Objects created for gets that found nothing here.
     pub(crate) created: Count,
     /// What seldom becomes of an object.
     pub(crate) fates: OnceBox<Fates>,
-    witness: Witness,
+    pub(super) witness: Witness,
     /// `Send` and `Sync` follow from the deques.
     owns: PhantomData<AtomicPtr<T>>,
 }
@@ -83,7 +84,7 @@ impl<T> Worker<T> {
             index: index as u32,
             bias,
             seen: AtomicU64::new(0),
-            old_puts: Tally::default(),
+            old_count: Tally::default(),
             deques: [OnceBox::new(), OnceBox::new()],
             local_hits: Tally::default(),
             victim_hits: Tally::default(),
@@ -118,17 +119,13 @@ impl<T> Worker<T> {
         (magazine::length(header) as u64, bytes)
     }
 
-    /// Objects given to this worker so far, wherever they went.
-    pub(crate) fn puts(&self) -> u64 {
+    /// How often this worker was used otherwise than for a hit: puts, gets that found nothing, chains that came
+    /// up. What is in the magazine while this stands still is no younger than when it came to stand.
+    pub(crate) fn arrivals(&self) -> u64 {
         // Relaxed: a figure.
         let header = self.magazine.header.load(Relaxed);
-        self.old_puts.get().wrapping_add(magazine::puts(header))
-    }
-
-    /// How often something has come to the magazine: puts, and chains from below. What is there while this
-    /// stands still is no younger than when it came to stand.
-    pub(crate) fn arrivals(&self) -> u64 {
-        self.puts().wrapping_add(self.refills.get())
+        let counted = magazine::count(header).wrapping_add(self.old_count.get());
+        counted.wrapping_add(self.refills.get())
     }
 
     /// How many objects the open gate lets in; `None` while it is closed.
@@ -140,8 +137,9 @@ impl<T> Worker<T> {
 
     /// This worker's counts.
     pub(crate) fn tallies(&self) -> Tallies {
+        let (arrivals, others) = (self.arrivals(), self.misses.get() + self.refills.get());
         Tallies {
-            puts: self.puts(),
+            puts: arrivals.saturating_sub(others),
             local_hits: self.local_hits.get(),
             victim_hits: self.victim_hits.get(),
             stolen: self.stolen.get(),
@@ -159,12 +157,7 @@ impl<T> Worker<T> {
     /// and this is the one call for it.
     pub(crate) unsafe fn held(&self, gate: u64) -> Held<'_, T> {
         point("worker: held");
-        Held {
-            worker: self,
-            capacity: gate as u32,
-            claimed: false,
-            stays: PhantomData,
-        }
+        Held::new(self, gate as u32, false)
     }
 
     /// Closes an open gate, where there are no sequences.
@@ -207,7 +200,7 @@ impl<T> Worker<T> {
         })
     }
 
-    fn unclaim(&self) {
+    pub(super) fn unclaim(&self) {
         // Release: pairs with the Acquire in `stop`.
         self.claim.store(0, Release);
     }
@@ -234,12 +227,7 @@ impl<'w, T> Stop<'w, T> {
             return None;
         }
         point("worker: seized");
-        Some(Held {
-            worker: self.worker,
-            capacity: self.gate as u32,
-            claimed: true,
-            stays: PhantomData,
-        })
+        Some(Held::new(self.worker, self.gate as u32, true))
     }
 
     /// Lets go of what was stopped, without a barrier.
@@ -273,205 +261,6 @@ impl std::ops::AddAssign for Tallies {
         self.created += other.created;
         self.descended = self.descended.wrapping_add(other.descended);
         self.deep_bytes = self.deep_bytes.wrapping_add(other.deep_bytes);
-    }
-}
-
-/// Where a get found something below the magazine.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Outcome {
-    /// The worker's own primary deque had one.
-    Local,
-    /// Another worker's primary deque, or the shared store, had one.
-    Stolen,
-    /// A victim had one.
-    Victim,
-}
-
-/// A worker whose gate this thread has closed. Opens it when dropped, by unwinding too.
-#[derive(Debug)]
-pub(crate) struct Held<'w, T> {
-    worker: &'w Worker<T>,
-    /// What the gate will let in.
-    capacity: u32,
-    /// Whether a collector's claim goes with it.
-    claimed: bool,
-    stays: PhantomData<*mut ()>,
-}
-
-impl<'w, T> Held<'w, T> {
-    pub(crate) fn worker(&self) -> &'w Worker<T> {
-        self.worker
-    }
-
-    /// How many objects the gate will let in.
-    pub(crate) fn capacity(&self) -> u32 {
-        self.capacity
-    }
-
-    /// Sets how many objects the gate will let in.
-    pub(crate) fn set_capacity(&mut self, objects: u32) {
-        self.capacity = objects;
-    }
-
-    #[inline]
-    fn header(&self) -> u64 {
-        // Relaxed: the holder's alone.
-        self.worker.magazine.header.load(Relaxed)
-    }
-
-    #[inline]
-    fn set_header(&self, header: u64) {
-        // Relaxed: published by the gate.
-        self.worker.magazine.header.store(header, Relaxed);
-    }
-
-    /// How many objects are in the magazine.
-    pub(crate) fn len(&self) -> usize {
-        magazine::length(self.header())
-    }
-
-    /// Takes the newest object of the magazine.
-    pub(crate) fn pop(&self) -> Option<Object<T>> {
-        self.worker.witness.exclusive(|| {
-            let header = self.header();
-            let newest = magazine::length(header).checked_sub(1)?;
-            // Relaxed: the holder's alone.
-            let head = self.worker.magazine.objects[newest].load(Relaxed);
-            // SAFETY: below the length, so the magazine owns it; not any more after the next line.
-            let (object, share) = unsafe { Object::from_head(head) };
-            self.set_header(header - share);
-            Some(object)
-        })
-    }
-
-    /// Whether an object of this weight fits.
-    fn fits(&self, share: u64) -> bool {
-        let header = self.header();
-        magazine::length(header) < self.capacity as usize && header.checked_add(share).is_some()
-    }
-
-    /// Puts an object on top; gives it back if there is no room. Does not count a put.
-    pub(crate) fn push(&self, object: Object<T>, weight: u64) -> Result<(), Object<T>> {
-        if weight > magazine::MOST_BYTES || !self.fits(magazine::share(weight)) {
-            return Err(object);
-        }
-        self.worker.witness.exclusive(|| {
-            let header = self.header();
-            let share = magazine::share(weight);
-            let place = &self.worker.magazine.objects[magazine::length(header)];
-            // Relaxed: published by the gate.
-            place.store(object.into_head(share), Relaxed);
-            self.set_header(header + share);
-        });
-        Ok(())
-    }
-
-    /// Takes the `count` oldest objects of the magazine, or all if they are fewer, as a chain.
-    pub(crate) fn take_oldest(&self, count: usize) -> Option<Chain<T>> {
-        self.worker.witness.exclusive(|| {
-            let mut header = self.header();
-            let length = magazine::length(header);
-            let count = count.min(length);
-            let objects = &self.worker.magazine.objects;
-            let mut chain: Option<Chain<T>> = None;
-            for place in &objects[..count] {
-                // SAFETY: below the length, so the magazine owns it; what stays is moved over it below.
-                // Relaxed: the holder's alone.
-                let (object, share) = unsafe { Object::from_head(place.load(Relaxed)) };
-                header -= share;
-                let object = object.weighing(share >> magazine::WEIGHT_SHIFT);
-                chain = Some(match chain {
-                    Some(chain) => chain.preceded_by(object),
-                    None => Chain::of(object),
-                });
-            }
-            for place in count..length {
-                // Relaxed, both: the holder's alone.
-                objects[place - count].store(objects[place].load(Relaxed), Relaxed);
-            }
-            self.set_header(header);
-            chain
-        })
-    }
-
-    /// Counts a put, whatever becomes of the object; how many there were.
-    pub(crate) fn count_put(&self) -> u64 {
-        let mut header = self.header();
-        if magazine::puts(header) >= MOST_PUTS / 2 {
-            let counted = magazine::puts(header);
-            self.worker.old_puts.add(counted);
-            header -= counted * ONE_PUT;
-        }
-        self.set_header(header + ONE_PUT);
-        magazine::puts(header + ONE_PUT)
-    }
-
-    /// Adds to one of the worker's deques; makes it first when there is none. A full one gives the chain
-    /// back.
-    pub(crate) fn push_below(&self, side: Side, chain: Chain<T>) -> Result<(), Chain<T>> {
-        let deque = self.worker.deques[side as usize].get_or_make(Deque::new);
-        // SAFETY: the gate is closed by this thread alone, and gates follow each other by Release and
-        // Acquire, or on one processor.
-        unsafe { deque.push(chain) }
-    }
-
-    /// Takes the newest chain of one of the worker's deques.
-    pub(crate) fn pop_below(&self, side: Side) -> Option<Chain<T>> {
-        let deque = self.worker.deque(side)?;
-        if deque.is_empty() {
-            return None;
-        }
-        // SAFETY: as in `push_below`.
-        unsafe { deque.pop() }
-    }
-
-    /// Counts what a get below the magazine came to.
-    pub(crate) fn count_get(&self, outcome: Outcome) {
-        match outcome {
-            Outcome::Local => self.worker.local_hits.add(1),
-            Outcome::Stolen => self.worker.stolen.add(1),
-            Outcome::Victim => self.worker.victim_hits.add(1),
-        }
-    }
-
-    /// Counts a get that found nothing; how many there were.
-    pub(crate) fn count_miss(&self) -> u64 {
-        self.worker.misses.add(1);
-        self.worker.misses.get()
-    }
-
-    /// Counts objects that went below the magazine.
-    pub(crate) fn count_descent(&self, objects: u64) {
-        self.worker.descended.add(objects);
-    }
-
-    /// Counts a chain of so many objects that comes up into the magazine.
-    pub(crate) fn count_ascent(&self, objects: u64) {
-        self.worker.refills.add(1);
-        self.worker.descended.add(objects.wrapping_neg());
-    }
-
-    /// Counts bytes that went below the magazine.
-    pub(crate) fn count_deep_bytes(&self, bytes: u64) {
-        self.worker.deep_bytes.add(bytes);
-    }
-
-    /// Counts bytes that came back from there.
-    pub(crate) fn uncount_deep_bytes(&self, bytes: u64) {
-        self.worker.deep_bytes.add(bytes.wrapping_neg());
-    }
-}
-
-impl<T> Drop for Held<'_, T> {
-    fn drop(&mut self) {
-        point("worker: opening");
-        debug_assert!(self.len() <= self.capacity as usize);
-        // Release: pairs with the Acquire of whoever closes it next.
-        let gate = OPEN | u64::from(self.capacity);
-        self.worker.magazine.gate.store(gate, Release);
-        if self.claimed {
-            self.worker.unclaim();
-        }
     }
 }
 

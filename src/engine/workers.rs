@@ -7,14 +7,13 @@
 use super::hints::{Hints, Look};
 use super::object::Chain;
 use super::generation::Side;
-use super::worker::{Held, Worker};
+use super::held::Held;
+use super::worker::Worker;
 use crate::sys::atomic::AtomicPtr;
 use crate::sys::atomic::Ordering::{AcqRel, Acquire};
 use crate::sys::chaos::point;
 use crate::sys::magazine::{self, Magazine, Table};
-#[cfg(not(loom))]
-use crate::sys::membarrier;
-use crate::sys::{leave_shard, rseq, shard};
+use crate::sys::{leave_shard, membarrier, rseq, shard};
 use std::marker::PhantomData;
 
 /// How a thread comes to its worker.
@@ -28,7 +27,6 @@ pub(crate) enum Entry {
 
 impl Entry {
     /// How threads of this process come to their workers: by sequences where the system has them.
-    #[cfg(not(loom))]
     pub(crate) fn of_this_process() -> Self {
         // A magazine that no collector could ever stop is never filled by a sequence.
         if rseq::available() && membarrier::restarts() {
@@ -56,11 +54,11 @@ pub(crate) struct Workers<T> {
 }
 
 impl<T> Workers<T> {
-    /// No worker yet. `processors` are as many as a thread without sequences may choose from.
-    pub(crate) fn new(entry: Entry, processors: usize, capacity: u32, bytes: u64) -> Self {
+    /// No worker yet. Without sequences there are at most `most`.
+    pub(crate) fn new(entry: Entry, most: usize, capacity: u32, bytes: u64) -> Self {
         let length = match entry {
             Entry::Sequences => rseq::processors().max(1),
-            Entry::Exchange => processors.max(1),
+            Entry::Exchange => most.max(1),
         };
         Workers {
             entry,

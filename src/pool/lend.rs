@@ -100,7 +100,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
             let (object, _) = unsafe { Object::from_head(head) };
             return self.keep_slowly(object, weight);
         }
-        if magazine::puts(header) & (TICK - 1) == 0 {
+        if magazine::count(header) & (TICK - 1) == 0 {
             self.tick();
         }
         true
@@ -120,7 +120,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         let Given {
             refused,
             down,
-            puts,
+            count,
         } = interior.engine.give(object, weight);
         let (kept, mut end) = match refused.len() {
             0 => (true, Ok(())),
@@ -129,7 +129,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         if down > 0 {
             end = first_of(end, interior.advance(2 * down));
         }
-        if puts & (TICK - 1) == 0 {
+        if count & (TICK - 1) == 0 {
             end = first_of(end, interior.tick());
         }
         end.unwrap_or_else(go_on);
@@ -201,8 +201,8 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     fn take_slowly(&self) -> Option<Object<T>> {
         match self.interior().engine.take() {
             Ok(object) => Some(object),
-            Err(misses) => {
-                if misses & (TICK - 1) == 0 {
+            Err(count) => {
+                if count & (TICK - 1) == 0 {
                     self.tick();
                 }
                 None

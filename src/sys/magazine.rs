@@ -8,7 +8,7 @@
 //!
 //!   header   63      48 47                        8 7       0
 //!            ┌─────────┬───────────────────────────┬─────────┐
-//!            │ weight  │       puts so far         │ length  │
+//!            │ weight  │ puts and misses so far    │ length  │
 //!            └─────────┴───────────────────────────┴─────────┘
 //! ```
 //!
@@ -68,10 +68,10 @@ pub(crate) const OPEN: u64 = 1 << 32;
 
 /// What one object adds to the header's length.
 pub(crate) const ONE: u64 = 1;
-/// What one put adds to the header's count.
-pub(crate) const ONE_PUT: u64 = 1 << 8;
-/// Puts that the header counts before they must be noted elsewhere.
-pub(crate) const MOST_PUTS: u64 = 1 << 40;
+/// What one put or miss adds to the header's count.
+pub(crate) const COUNTED: u64 = 1 << 8;
+/// How far the header counts before that must be noted elsewhere.
+pub(crate) const MOST_COUNTED: u64 = 1 << 40;
 /// Where the header's weight begins.
 pub(crate) const WEIGHT_SHIFT: u32 = 48;
 /// The most bytes that a magazine holds.
@@ -83,10 +83,10 @@ pub(crate) fn length(header: u64) -> usize {
     (header & 0xff) as usize
 }
 
-/// A header's count of puts.
+/// A header's count.
 #[inline(always)]
-pub(crate) fn puts(header: u64) -> u64 {
-    (header >> 8) & (MOST_PUTS - 1)
+pub(crate) fn count(header: u64) -> u64 {
+    (header >> 8) & (MOST_COUNTED - 1)
 }
 
 /// A header's weight, with its bias.

@@ -52,6 +52,19 @@ impl Witness {
     }
 }
 
+/// How many processors the machine may have, those included that this process may not use now.
+#[cfg(not(loom))]
+pub(crate) fn processors() -> usize {
+    #[cfg(all(target_os = "linux", not(any(shuttle, miri))))]
+    {
+        // SAFETY: takes a number.
+        let configured = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_CONF) };
+        usize::try_from(configured).unwrap_or(1).clamp(1, 8192)
+    }
+    #[cfg(not(all(target_os = "linux", not(any(shuttle, miri)))))]
+    num_cpus::get()
+}
+
 #[cfg(not(any(loom, shuttle)))]
 mod shard;
 #[cfg(not(any(loom, shuttle)))]

@@ -21,7 +21,8 @@ impl Nesting {
     /// Begins. `None`: the thread is at it already, further up on its stack.
     pub(crate) fn enter() -> Option<Self> {
         let inside = INSIDE.try_with(|inside| inside.replace(true));
-        (inside == Ok(false)).then_some(Nesting(PhantomData))
+        // Not made where there is one: its drop would end the other.
+        (inside == Ok(false)).then(|| Nesting(PhantomData))
     }
 }
 

@@ -10,7 +10,7 @@
 //! | sequence | reads | commits | fails |
 //! |---|---|---|---|
 //! | [`pop`] | header, gate, newest object, its share | `header - share` | empty, or the gate is closed |
-//! | [`push`] | header, gate; writes the pointer above the newest | `header + share + one put` | full, too heavy, or closed |
+//! | [`push`] | header, gate; writes the pointer above the newest | `header + share + one`, counted | full, too heavy, or closed |
 //! | [`close`] | gate | `gate = HELD` | closed already |
 //!
 //! **What a sequence may follow.** A pointer that `pop` has loaded is alive: only sequences of this

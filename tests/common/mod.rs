@@ -191,6 +191,10 @@ pub(crate) const MAGAZINE: usize = 14;
 
 /// Processors of the machine, those included that this process may not use.
 pub(crate) fn processors() -> usize {
+    #[cfg(target_os = "linux")]
+    // SAFETY: takes a number.
+    return unsafe { libc::sysconf(libc::_SC_NPROCESSORS_CONF) } as usize;
+    #[cfg(not(target_os = "linux"))]
     thread::available_parallelism().map_or(8, usize::from)
 }
 
@@ -217,7 +221,17 @@ pub(crate) fn apart() -> Option<Puppet> {
         // SAFETY: takes nothing.
         let here = unsafe { libc::sched_getcpu() };
         let other = Puppet::new();
-        let moves = move || (0..1024).any(|there| there as i32 != here && run_on(there));
+        // Where threads ask for their processor only now and then, they have asked once they are there.
+        let settle = || {
+            let pool: Pool<Vec<u8>> = Pool::new(Vec::new);
+            (0..100).for_each(|_| drop(pool.get()));
+        };
+        settle();
+        let moves = move || {
+            let moved = (0..1024).any(|there| there as i32 != here && run_on(there));
+            settle();
+            moved
+        };
         if other.run(moves) {
             return Some(other);
         }

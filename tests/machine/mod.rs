@@ -134,6 +134,8 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(settings: Settings, threads: usize) -> Self {
+        #[cfg(target_os = "linux")]
+        crate::common::run_on(0);
         let ledger = Arc::new(Ledger::default());
         let pool = Arc::new(settings.builder().build(Judge(Arc::clone(&ledger))));
         let site = Site {

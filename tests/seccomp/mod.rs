@@ -11,7 +11,9 @@ pub(crate) fn refuse_membarrier() {
 /// The same for the command that registers a process, and no other.
 #[allow(dead_code, reason = "each test file uses its part")]
 pub(crate) fn refuse_to_register() {
-    refuse(Some(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED as u32));
+    refuse(Some(
+        libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ as u32,
+    ));
 }
 
 fn refuse(command: Option<u32>) {

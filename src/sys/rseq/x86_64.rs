@@ -1,6 +1,6 @@
 //! The sequences in x86-64's instructions.
 
-use super::super::magazine::{Head, HELD, Magazine, ONE_PUT, Table};
+use super::super::magazine::{Head, HELD, Magazine, COUNTED, Table};
 use std::arch::asm;
 use std::sync::atomic::AtomicIsize;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -43,11 +43,9 @@ fn find() -> bool {
         } else {
             CPU_ID
         };
-        // SAFETY: takes a number.
-        let processors = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_CONF) };
         // Relaxed, both: published with the area; every thread writes the same.
         INDEX.store(area + index, Relaxed);
-        BOUND.store(processors.clamp(1, 8192) as isize, Relaxed);
+        BOUND.store(super::super::processors() as isize, Relaxed);
     }
     // Release: publishes the other two.
     AREA.store(area, Release);
@@ -212,7 +210,7 @@ pub(crate) unsafe fn push(table: &Table, share: u64, object: *mut Head) -> u64 {
             "77: xor {h:e}, {h:e}",
             m = out(reg) _,
             h = out(reg_abcd) header,
-            more = in(reg) share + ONE_PUT,
+            more = in(reg) share + COUNTED,
             object = in(reg) object,
         );
     }

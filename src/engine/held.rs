@@ -1,0 +1,219 @@
+//! A worker whose gate is closed: what its holder may do with it.
+
+use super::generation::Side;
+use super::object::{Chain, Object};
+use super::worker::Worker;
+use crate::sys::atomic::Ordering::{Relaxed, Release};
+use crate::sys::chaos::point;
+use crate::sys::deque::Deque;
+use crate::sys::magazine::{self, COUNTED, MOST_COUNTED, OPEN};
+use std::marker::PhantomData;
+
+/// Where a get found something below the magazine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Outcome {
+    /// The worker's own primary deque had one.
+    Local,
+    /// Another worker's primary deque, or the shared store, had one.
+    Stolen,
+    /// A victim had one.
+    Victim,
+}
+
+/// A worker whose gate this thread has closed. Opens it when dropped, by unwinding too.
+#[derive(Debug)]
+pub(crate) struct Held<'w, T> {
+    worker: &'w Worker<T>,
+    /// What the gate will let in.
+    capacity: u32,
+    /// Whether a collector's claim goes with it.
+    claimed: bool,
+    stays: PhantomData<*mut ()>,
+}
+
+impl<'w, T> Held<'w, T> {
+    /// To be made by who has closed the gate.
+    pub(super) fn new(worker: &'w Worker<T>, capacity: u32, claimed: bool) -> Self {
+        Held {
+            worker,
+            capacity,
+            claimed,
+            stays: PhantomData,
+        }
+    }
+
+    pub(crate) fn worker(&self) -> &'w Worker<T> {
+        self.worker
+    }
+
+    /// How many objects the gate will let in.
+    pub(crate) fn capacity(&self) -> u32 {
+        self.capacity
+    }
+
+    /// Sets how many objects the gate will let in.
+    pub(crate) fn set_capacity(&mut self, objects: u32) {
+        self.capacity = objects;
+    }
+
+    #[inline]
+    fn header(&self) -> u64 {
+        // Relaxed: the holder's alone.
+        self.worker.magazine.header.load(Relaxed)
+    }
+
+    #[inline]
+    fn set_header(&self, header: u64) {
+        // Relaxed: published by the gate.
+        self.worker.magazine.header.store(header, Relaxed);
+    }
+
+    /// How many objects are in the magazine.
+    pub(crate) fn len(&self) -> usize {
+        magazine::length(self.header())
+    }
+
+    /// Takes the newest object of the magazine.
+    pub(crate) fn pop(&self) -> Option<Object<T>> {
+        self.worker.witness.exclusive(|| {
+            let header = self.header();
+            let newest = magazine::length(header).checked_sub(1)?;
+            // Relaxed: the holder's alone.
+            let head = self.worker.magazine.objects[newest].load(Relaxed);
+            // SAFETY: below the length, so the magazine owns it; not any more after the next line.
+            let (object, share) = unsafe { Object::from_head(head) };
+            self.set_header(header - share);
+            Some(object)
+        })
+    }
+
+    /// Whether an object of this weight fits.
+    fn fits(&self, share: u64) -> bool {
+        let header = self.header();
+        magazine::length(header) < self.capacity as usize && header.checked_add(share).is_some()
+    }
+
+    /// Puts an object on top; gives it back if there is no room. Does not count a put.
+    pub(crate) fn push(&self, object: Object<T>, weight: u64) -> Result<(), Object<T>> {
+        if weight > magazine::MOST_BYTES || !self.fits(magazine::share(weight)) {
+            return Err(object);
+        }
+        self.worker.witness.exclusive(|| {
+            let header = self.header();
+            let share = magazine::share(weight);
+            let place = &self.worker.magazine.objects[magazine::length(header)];
+            // Relaxed: published by the gate.
+            place.store(object.into_head(share), Relaxed);
+            self.set_header(header + share);
+        });
+        Ok(())
+    }
+
+    /// Takes the `count` oldest objects of the magazine, or all if they are fewer, as a chain.
+    pub(crate) fn take_oldest(&self, count: usize) -> Option<Chain<T>> {
+        self.worker.witness.exclusive(|| {
+            let mut header = self.header();
+            let length = magazine::length(header);
+            let count = count.min(length);
+            let objects = &self.worker.magazine.objects;
+            let mut chain: Option<Chain<T>> = None;
+            for place in &objects[..count] {
+                // SAFETY: below the length, so the magazine owns it; what stays is moved over it below.
+                // Relaxed: the holder's alone.
+                let (object, share) = unsafe { Object::from_head(place.load(Relaxed)) };
+                header -= share;
+                let object = object.weighing(share >> magazine::WEIGHT_SHIFT);
+                chain = Some(match chain {
+                    Some(chain) => chain.preceded_by(object),
+                    None => Chain::of(object),
+                });
+            }
+            for place in count..length {
+                // Relaxed, both: the holder's alone.
+                objects[place - count].store(objects[place].load(Relaxed), Relaxed);
+            }
+            self.set_header(header);
+            chain
+        })
+    }
+
+    /// Counts a put, whatever becomes of the object; the count.
+    pub(crate) fn count_put(&self) -> u64 {
+        let mut header = self.header();
+        if magazine::count(header) >= MOST_COUNTED / 2 {
+            let counted = magazine::count(header);
+            self.worker.old_count.add(counted);
+            header -= counted * COUNTED;
+        }
+        self.set_header(header + COUNTED);
+        magazine::count(header + COUNTED)
+    }
+
+    /// Adds to one of the worker's deques; makes it first when there is none. A full one gives the chain
+    /// back.
+    pub(crate) fn push_below(&self, side: Side, chain: Chain<T>) -> Result<(), Chain<T>> {
+        let deque = self.worker.deques[side as usize].get_or_make(Deque::new);
+        // SAFETY: the gate is closed by this thread alone, and gates follow each other by Release and
+        // Acquire, or on one processor.
+        unsafe { deque.push(chain) }
+    }
+
+    /// Takes the newest chain of one of the worker's deques.
+    pub(crate) fn pop_below(&self, side: Side) -> Option<Chain<T>> {
+        let deque = self.worker.deque(side)?;
+        if deque.is_empty() {
+            return None;
+        }
+        // SAFETY: as in `push_below`.
+        unsafe { deque.pop() }
+    }
+
+    /// Counts what a get below the magazine came to.
+    pub(crate) fn count_get(&self, outcome: Outcome) {
+        match outcome {
+            Outcome::Local => self.worker.local_hits.add(1),
+            Outcome::Stolen => self.worker.stolen.add(1),
+            Outcome::Victim => self.worker.victim_hits.add(1),
+        }
+    }
+
+    /// Counts a get that found nothing; the count, of puts and such gets together.
+    pub(crate) fn count_miss(&self) -> u64 {
+        self.worker.misses.add(1);
+        self.count_put()
+    }
+
+    /// Counts objects that went below the magazine.
+    pub(crate) fn count_descent(&self, objects: u64) {
+        self.worker.descended.add(objects);
+    }
+
+    /// Counts a chain of so many objects that comes up into the magazine.
+    pub(crate) fn count_ascent(&self, objects: u64) {
+        self.worker.refills.add(1);
+        self.worker.descended.add(objects.wrapping_neg());
+    }
+
+    /// Counts bytes that went below the magazine.
+    pub(crate) fn count_deep_bytes(&self, bytes: u64) {
+        self.worker.deep_bytes.add(bytes);
+    }
+
+    /// Counts bytes that came back from there.
+    pub(crate) fn uncount_deep_bytes(&self, bytes: u64) {
+        self.worker.deep_bytes.add(bytes.wrapping_neg());
+    }
+}
+
+impl<T> Drop for Held<'_, T> {
+    fn drop(&mut self) {
+        point("worker: opening");
+        debug_assert!(self.len() <= self.capacity as usize);
+        // Release: pairs with the Acquire of whoever closes it next.
+        let gate = OPEN | u64::from(self.capacity);
+        self.worker.magazine.gate.store(gate, Release);
+        if self.claimed {
+            self.worker.unclaim();
+        }
+    }
+}
