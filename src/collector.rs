@@ -26,9 +26,9 @@ mod trim;
 
 pub use report::{CycleReport, DestructorPanic};
 
+use crate::stats::Collected;
 use background::Wake;
 use pressure::{PressureSource, PressureStatus, Signals};
-use crate::stats::Collected;
 use report::{Hook, Hooks};
 use std::fmt;
 use std::io;

@@ -3,10 +3,10 @@
 //! Both guards are two words: who lent the object, and the object. They take the object out of
 //! themselves before any user code runs, so whatever panics, it is given back or dropped once.
 
+use crate::engine::counters::Fate;
 use crate::engine::object::Object;
 use crate::policy::Policy;
 use crate::pool::Pool;
-use crate::engine::counters::Fate;
 use std::borrow::{Borrow, BorrowMut};
 use std::fmt;
 use std::mem::ManuallyDrop;

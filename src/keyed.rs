@@ -6,12 +6,12 @@
 
 mod published;
 
-use crate::engine::budget::Budget;
 use crate::builder::Builder;
+use crate::engine::budget::Budget;
 use crate::guard::OwnedGuard;
-use crate::pool::state::{Payload, Relief, first_of, go_on};
 use crate::policy::Policy;
 use crate::pool::Pool;
+use crate::pool::state::{Payload, Relief, first_of, go_on};
 use crate::stats::{Collected, Stats};
 use published::Published;
 use std::borrow::Borrow;

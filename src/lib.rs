@@ -65,32 +65,32 @@ pub mod chaos {
 
 #[cfg(not(loom))]
 pub use builder::Builder;
-#[cfg(not(loom))]
-pub use collector::{Collector, CollectorBuilder, CycleReport, DestructorPanic};
-#[cfg(not(loom))]
-pub use pool::drain::Drain;
 #[cfg(all(feature = "metrics", not(loom)))]
 pub use collector::export::record_metrics;
+#[cfg(not(loom))]
+pub use collector::idle_budget::set_idle_budget;
+#[cfg(not(loom))]
+pub use collector::listing::{NamedPool, registry};
+#[cfg(not(loom))]
+pub use collector::pressure::{PressureSource, PressureStatus, PressureSwitch, Sleep};
+#[cfg(not(loom))]
+pub use collector::roster::collect_all;
+#[cfg(not(loom))]
+pub use collector::{Collector, CollectorBuilder, CycleReport, DestructorPanic};
 #[cfg(not(loom))]
 pub use fast_path::{FastPath, fast_path};
 #[cfg(not(loom))]
 pub use guard::{Guard, OwnedGuard};
 #[cfg(not(loom))]
-pub use collector::idle_budget::set_idle_budget;
-#[cfg(not(loom))]
 pub use keyed::KeyedPool;
-#[cfg(not(loom))]
-pub use collector::listing::{NamedPool, registry};
 #[cfg(not(loom))]
 pub use policy::{ByType, Closures, Policy, policy};
 #[cfg(not(loom))]
 pub use pool::Pool;
 #[cfg(not(loom))]
-pub use collector::pressure::{PressureSource, PressureStatus, PressureSwitch, Sleep};
+pub use pool::drain::Drain;
 #[cfg(not(loom))]
 pub use recycle::Recycle;
-#[cfg(not(loom))]
-pub use collector::roster::collect_all;
 #[cfg(not(loom))]
 pub use stats::{Collected, Drops, Stats};
 

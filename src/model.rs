@@ -5,13 +5,13 @@
 
 use crate::engine::batch::Batch;
 use crate::engine::budget::Budget;
-use crate::engine::{Engine, Plan};
-use crate::sys::stack::Grave;
 use crate::engine::object::{Chain, Object};
+use crate::engine::{Engine, Plan};
 use crate::sys::berth::Berth;
 use crate::sys::buckets::Buckets;
 use crate::sys::deque;
 use crate::sys::doze::Doze;
+use crate::sys::stack::Grave;
 use crate::worker::{Owner, Tenancy};
 
 /// An object out of the pool.

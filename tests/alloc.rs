@@ -309,7 +309,11 @@ fn threads_that_end_leave_nothing() {
         (0..scaled(200)).for_each(|_| round());
         let grown = live() - before;
         assert!(grown.abs() < 32_768, "{grown} bytes");
-        assert!(pools.iter().all(|pool| pool.stats().workers <= processors()));
+        assert!(
+            pools
+                .iter()
+                .all(|pool| pool.stats().workers <= processors())
+        );
     });
 }
 

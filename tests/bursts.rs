@@ -22,7 +22,12 @@ fn warm(pool: &Arc<CountedPool>, size: usize) {
 #[test]
 fn a_burst_is_served_from_the_magazine_and_in_chains() {
     stay_here();
-    for (size, most) in [(8, 0), (MAGAZINE, 0), (100, 100 / 7 + 1), (1_000, 1_000 / 7 + 1)] {
+    for (size, most) in [
+        (8, 0),
+        (MAGAZINE, 0),
+        (100, 100 / 7 + 1),
+        (1_000, 1_000 / 7 + 1),
+    ] {
         let pool = Census::new().pool();
         warm(&pool, size);
         let before = pool.stats();
@@ -31,7 +36,10 @@ fn a_burst_is_served_from_the_magazine_and_in_chains() {
         assert_eq!(after.creates, size as u64);
         assert_eq!(after.gets - before.gets, size as u64);
         let below = after.local_hits + after.steals - before.local_hits - before.steals;
-        assert!(below <= most as u64, "{below} of {size} came from below: {after}");
+        assert!(
+            below <= most as u64,
+            "{below} of {size} came from below: {after}"
+        );
     }
 }
 
@@ -148,4 +156,3 @@ fn the_greatest_depth_is_a_number_like_any_other() {
     pool.collect();
     assert_eq!(pool.idle(), 0);
 }
-

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Census, Counted, CountedPool, Maker, Puppet, Random};
+use common::{Census, Counted, CountedPool, Maker, Puppet, Random, stay_here};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -120,6 +120,7 @@ fn a_thousand_cancels_at_random_polls() {
 /// whoever has polled the task.
 #[test]
 fn what_a_cancelled_task_held_is_at_hand_where_it_was_dropped() {
+    stay_here();
     let census = Census::new();
     let pool = census.pool();
     let puppet = Puppet::new();

@@ -256,7 +256,11 @@ fn a_pipeline_reuses_its_objects() {
     drop(send);
     consumer.join().unwrap();
     // Four in the channel, one on either side, and what the magazines hold.
-    assert!(census.made() <= 6 + MAGAZINE * processors(), "{}", pool.stats());
+    assert!(
+        census.made() <= 6 + MAGAZINE * processors(),
+        "{}",
+        pool.stats()
+    );
     assert!(pool.stats().hit_rate() > 0.99);
 }
 

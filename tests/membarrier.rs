@@ -100,7 +100,11 @@ fn nothing_is_registered_before_the_first_cycle() {
         drop(after.get());
         drop(after.get());
         // Where there were no sequences, nobody asked.
-        assert_eq!(stealpool::fast_path(), FastPath::Exchange, "was {at_work:?}");
+        assert_eq!(
+            stealpool::fast_path(),
+            FastPath::Exchange,
+            "was {at_work:?}"
+        );
         after.collect();
         after.collect();
         assert_eq!(after.idle(), 0);

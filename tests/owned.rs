@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Census, Counted, CountedPool, Maker, Puppet, Random};
+use common::{Census, Counted, CountedPool, Maker, Puppet, Random, stay_here};
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -87,6 +87,7 @@ fn an_owned_guard_may_live_in_its_own_pools_object() {
 /// once the socket has taken it, on whatever worker.
 #[test]
 fn a_guard_may_own_bytes() {
+    stay_here();
     let pool: Arc<Pool<Vec<u8>>> = Arc::new(MANUAL.build(Vec::new));
     let mut buffer = pool.get_owned();
     buffer.extend_from_slice(b"HTTP/1.1 200 OK\r\n\r\nbody");

@@ -438,7 +438,9 @@ fn destructors_may_panic_in_a_cycle_on_use() {
     for (name, used) in uses {
         for offset in 0..4 {
             let pool = Arc::new(pool_with(Builder::new().collect_every(Duration::ZERO)));
-            let Some(parked) = common::apart() else { return };
+            let Some(parked) = common::apart() else {
+                return;
+            };
             (0..offset).for_each(|_| assert!(pool.try_get_with(|| Err(())).is_err()));
             let mut panics = 0;
             for _ in 0..3 {
@@ -468,7 +470,9 @@ fn counts_stay_right_when_a_cycle_on_use_panics() {
     // The old object is out of its users' reach only in another processor's magazine.
     for with_guard in [false, true] {
         let pool = Arc::new(pool_with(Builder::new().collect_every(Duration::ZERO)));
-        let Some(parked) = common::apart() else { return };
+        let Some(parked) = common::apart() else {
+            return;
+        };
         let mut gets = 0;
         let mut panics = 0;
         let mut found = 0;
@@ -558,7 +562,9 @@ fn a_cycle_on_use_while_unwinding_swallows_panics() {
             }
         }
         let pool = Arc::new(pool_with(Builder::new().collect_every(Duration::ZERO)));
-        let Some(parked) = common::apart() else { return };
+        let Some(parked) = common::apart() else {
+            return;
+        };
         let same = Arc::clone(&pool);
         parked.run(move || same.put(same.policy().bomb(true)));
         unwind_with(|| Busy(Arc::clone(&pool)));

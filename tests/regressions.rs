@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::{Census, Counted, CountedPool, MAGAZINE, Puppet, Random, processors, scaled, stay_here};
+use common::{
+    Census, Counted, CountedPool, MAGAZINE, Puppet, Random, processors, scaled, stay_here,
+};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use std::mem;

@@ -66,7 +66,9 @@ fn holders_at_once_each_have_one() {
         for (puppet, guard) in puppets.iter().zip(guards) {
             puppet.run(move || drop(guard));
         }
-        assert_eq!(pool.stats().creates, 4, "round {round}");
+        // Of those that came back, a magazine may hide some from the other processors.
+        let most = 4 * common::processors();
+        assert!(pool.stats().creates as usize <= most, "round {round}");
     }
     puppets.into_iter().for_each(Puppet::end);
 }

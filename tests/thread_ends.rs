@@ -198,7 +198,10 @@ fn a_hundred_thousand_threads_leave_no_trace() {
         let grown = resident().saturating_sub(before);
         let stats = pool.stats();
         assert!(stats.workers <= processors(), "{stats}");
-        assert!(stats.creates as usize <= PEAK + MAGAZINE * processors(), "{stats}");
+        assert!(
+            stats.creates as usize <= PEAK + MAGAZINE * processors(),
+            "{stats}"
+        );
         // Four bytes a thread would be as much.
         assert!(grown < 4 * threads.max(65_536), "{grown} bytes");
         assert_eq!(stats.gets, stats.puts, "{stats}");

@@ -2,7 +2,10 @@
 
 mod common;
 
-use common::{Census, Counted, CountedPool, MAGAZINE, Puppet, Random, patiently, processors, scaled, stay_here};
+use common::{
+    Census, Counted, CountedPool, MAGAZINE, Puppet, Random, patiently, processors, scaled,
+    stay_here,
+};
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
@@ -21,7 +24,10 @@ fn one_thread_after_the_other_makes_one_object_a_processor() {
         thread::spawn(move || drop(pool.get())).join().unwrap();
     }
     let stats = pool.stats();
-    assert!(stats.workers <= processors() && census.made() <= processors(), "{stats}");
+    assert!(
+        stats.workers <= processors() && census.made() <= processors(),
+        "{stats}"
+    );
 }
 
 #[test]
@@ -579,7 +585,10 @@ fn get_and_put_work_while_a_thread_ends() {
         });
         assert!(found >= 9, "{first} {uses}: {found}");
         assert_eq!(pool.idle(), census.alive(), "{first} {uses}");
-        assert!(pool.stats().workers <= processors().max(workers), "{first} {uses}");
+        assert!(
+            pool.stats().workers <= processors().max(workers),
+            "{first} {uses}"
+        );
         let gets = usize::from(uses) + 10 + found + 1 + 1;
         assert_eq!(
             pool.stats().gets,
@@ -798,11 +807,7 @@ fn one_thread_uses_many_pools() {
             assert_eq!(object.id, i, "round {round}");
         }
     }
-    assert!(
-        pools
-            .iter()
-            .all(|pool| pool.idle() <= processors())
-    );
+    assert!(pools.iter().all(|pool| pool.idle() <= processors()));
     // Every other one goes; the rest keep their objects.
     let kept: Vec<_> = pools.into_iter().step_by(2).collect();
     assert_eq!(census.alive(), 250);

@@ -196,7 +196,9 @@ fn loom_is_known_to_sys_alone() {
         }
         for (number, code) in source.code() {
             let next = source.lines.get(number).map_or("", String::as_str);
-            let tests = ["mod tests", "use crate::sys"].iter().any(|it| next.starts_with(it));
+            let tests = ["mod tests", "use crate::sys"]
+                .iter()
+                .any(|it| next.starts_with(it));
             if has_word(code, "loom") && !tests {
                 violations.push(format!("{}:{number}: {}", source.name, code.trim()));
             }

@@ -4,8 +4,8 @@
 //! counted in between, so that the pools share no counter; what a burst leaves behind may be over the
 //! budget until the next look.
 
-use crate::pool::state::{Payload, first_of, go_on};
 use crate::collector::roster::{self, Member};
+use crate::pool::state::{Payload, first_of, go_on};
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;

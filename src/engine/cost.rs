@@ -105,6 +105,9 @@ mod tests {
     #[test]
     fn the_first_creations_are_timed_and_few_later_ones() {
         let timed = |cost: &Cost| (1..=160).filter(|&before| cost.is_sampled(before)).count();
-        assert_eq!((timed(&cost(&[CHEAP])), timed(&cost(&[CHEAP, CHEAP]))), (160, 10));
+        assert_eq!(
+            (timed(&cost(&[CHEAP])), timed(&cost(&[CHEAP, CHEAP]))),
+            (160, 10)
+        );
     }
 }

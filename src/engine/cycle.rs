@@ -20,8 +20,8 @@
 use super::Engine;
 use super::batch::Batch;
 use super::generation::{Generation, Side};
-use super::object::Chain;
 use super::held::Held;
+use super::object::Chain;
 use super::worker::Worker;
 use super::workers::Entry;
 use crate::sys::atomic::Ordering::{Acquire, Relaxed};
@@ -209,10 +209,9 @@ impl<T> Engine<T> {
             self.take_out(held, true)
         };
         if let Some(tail) = tail {
-            self.ledger.sunk.add(tail.len());
-            self.ledger.deep_bytes.add(tail.weight());
-            let victim = Generation::victim_of(now);
-            self.shared.push(victim, held.worker().index(), tail);
+            held.count_descent(tail.len());
+            held.count_deep_bytes(tail.weight());
+            self.push_below(held, Generation::victim_of(now), tail);
         }
     }
 

@@ -4,9 +4,9 @@
 //! a fence between their two steps, so that a push and its lowering do not miss each other.
 
 use crate::sys::atomic::AtomicU64;
+use crate::sys::atomic::Ordering::SeqCst;
 use crate::sys::atomic::Ordering::{Acquire, Relaxed, Release};
 use crate::sys::atomic::fence;
-use crate::sys::atomic::Ordering::SeqCst;
 use crate::sys::chaos::point;
 use crate::sys::scale::HINT_BITS;
 

@@ -4,10 +4,10 @@
 //! read inside the sequence. Without, a thread goes to the worker of its [`shard`], and to the next ones if that
 //! one is taken.
 
-use super::hints::{Hints, Look};
-use super::object::Chain;
 use super::generation::Side;
 use super::held::Held;
+use super::hints::{Hints, Look};
+use super::object::Chain;
 use super::worker::Worker;
 use crate::sys::atomic::AtomicPtr;
 use crate::sys::atomic::Ordering::{AcqRel, Acquire};

@@ -1,8 +1,8 @@
 //! Idle objects on their way out of a pool.
 
 use crate::engine::batch::Batch;
-use crate::pool::state::{bury, go_on};
 use crate::engine::object::Object;
+use crate::pool::state::{bury, go_on};
 use std::mem;
 
 /// The idle objects of a pool, taken out by [`Pool::drain`](crate::Pool::drain).

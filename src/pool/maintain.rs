@@ -2,13 +2,13 @@
 
 use crate::collector::background;
 use crate::engine::batch::Batch;
-use crate::pool::drain::Drain;
-use crate::pool::state::{Interior, Payload, go_on};
+use crate::engine::counters::Fate;
 use crate::engine::object::Object;
 use crate::policy::Policy;
 use crate::pool::Pool;
+use crate::pool::drain::Drain;
+use crate::pool::state::{Interior, Payload, go_on};
 use crate::stats::Collected;
-use crate::engine::counters::Fate;
 
 impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// Runs one ageing cycle now: drops the objects that were idle in the last cycle too.

@@ -54,10 +54,7 @@ impl<E> Deque<E> {
     pub(crate) fn new() -> Self {
         let owner = Worker::new_lifo();
         let thieves = owner.stealer();
-        Deque {
-            owner,
-            thieves,
-        }
+        Deque { owner, thieves }
     }
 
     /// Adds an element at the owner's end, or gives it back: the deque is full.

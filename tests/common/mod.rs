@@ -183,7 +183,6 @@ impl Census {
     pub(crate) fn pool_with(&self, settings: stealpool::Builder) -> Arc<CountedPool> {
         Arc::new(settings.build(self.maker()))
     }
-
 }
 
 /// Objects that one processor's magazine may hide from the others.

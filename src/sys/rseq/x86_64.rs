@@ -1,6 +1,6 @@
 //! The sequences in x86-64's instructions.
 
-use super::super::magazine::{Head, HELD, Magazine, COUNTED, Table};
+use super::super::magazine::{COUNTED, HELD, Head, Magazine, Table};
 use std::arch::asm;
 use std::sync::atomic::AtomicIsize;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};

@@ -1,0 +1,166 @@
+//! A put past the fast path: to the first room there is.
+
+use super::Engine;
+use super::batch::Batch;
+use super::generation::Side;
+use super::held::Held;
+use super::object::{Chain, Object};
+use crate::sys::chaos::point;
+
+/// What became of a put.
+#[derive(Debug)]
+pub(crate) struct Given<T> {
+    /// What found no room. The caller counts what it drops.
+    pub(crate) refused: Batch<T>,
+    /// Objects that went below the magazine.
+    pub(crate) down: usize,
+    /// How many puts and misses there were on the worker, so that one in so many looks at the clock.
+    pub(crate) count: u64,
+}
+
+impl<T> Engine<T> {
+    /// Keeps an object that the fast path could not.
+    pub(crate) fn give(&self, object: Object<T>, weight: u64) -> Given<T> {
+        match self.workers.enter() {
+            Some(mut me) => self.give_as(&mut me, object, weight),
+            None => self.give_shared(object.weighing(weight)),
+        }
+    }
+
+    /// The same as the holder of a worker.
+    pub(crate) fn give_as(&self, me: &mut Held<'_, T>, object: Object<T>, weight: u64) -> Given<T> {
+        let mut given = Given {
+            refused: Batch::new(),
+            down: 0,
+            count: me.count_put(),
+        };
+        let mut object = object;
+        while self.opens(me, weight) {
+            match me.push(object, weight) {
+                Ok(()) => return given,
+                Err(back) => object = back,
+            }
+            // What it held longest makes room, half of it if that will do.
+            let half = me.len().div_ceil(2);
+            let Some(chain) = me.take_oldest(half) else {
+                break;
+            };
+            self.descend(me, chain, &mut given);
+        }
+        self.descend(me, Chain::of(object.weighing(weight)), &mut given);
+        given
+    }
+
+    /// Whether the magazine may hold an object of this weight: its share is reserved, now if not before. A
+    /// magazine that may hold nothing any more is emptied.
+    pub(super) fn opens(&self, me: &mut Held<'_, T>, weight: u64) -> bool {
+        if self.cost.is_dear() {
+            self.vacate(me);
+            return false;
+        }
+        if weight > self.share.bytes || self.share.objects == 0 {
+            return false;
+        }
+        if me.capacity() == 0 && self.budget.reserve(self.share) {
+            me.set_capacity(self.share.objects as u32);
+        }
+        me.capacity() > 0
+    }
+
+    /// Moves what is in the magazine down, and gives its share back to the budget.
+    fn vacate(&self, me: &mut Held<'_, T>) {
+        if let Some(chain) = self.take_out(me, true) {
+            me.count_descent(chain.len());
+            me.count_deep_bytes(chain.weight());
+            self.push_below(me, self.generation.primary(), chain);
+        }
+    }
+
+    /// Takes everything out of a magazine. What it was is not booked yet; if `keeps`, it stays charged.
+    pub(super) fn take_out(&self, me: &mut Held<'_, T>, keeps: bool) -> Option<Chain<T>> {
+        let chain = me.take_oldest(usize::MAX);
+        if me.capacity() > 0 {
+            let kept = chain.as_ref().filter(|_| keeps);
+            let (objects, bytes) = kept.map_or((0, 0), |chain| (chain.len(), chain.weight()));
+            if !self.budget.is_unbounded() {
+                self.budget.release(self.share, objects, bytes);
+                me.set_capacity(0);
+            } else if self.cost.is_dear() {
+                me.set_capacity(0);
+            }
+        }
+        chain
+    }
+
+    /// What did not stay in the magazine goes one down, if the budget allows.
+    fn descend(&self, me: &mut Held<'_, T>, chain: Chain<T>, given: &mut Given<T>) {
+        point("engine: going down");
+        me.count_descent(chain.len());
+        given.down += chain.len() as usize;
+        if !self.charge_down(me, &chain) {
+            return self.descend_one_by_one(me, chain, given);
+        }
+        point("engine: charged");
+        me.count_deep_bytes(chain.weight());
+        let mut chain = chain;
+        chain.look_ahead();
+        self.push_below(me, self.generation.primary(), chain);
+    }
+
+    /// Charges for a chain that goes down. Before it is refused, the magazine gives back its share: what it
+    /// holds is charged by itself then.
+    fn charge_down(&self, me: &mut Held<'_, T>, chain: &Chain<T>) -> bool {
+        let (objects, bytes) = (chain.len(), chain.weight());
+        if self.budget.charge(objects, bytes) {
+            return true;
+        }
+        // The magazine's older part has its room, being in hand just now.
+        self.vacate(me);
+        self.budget.charge(objects, bytes)
+    }
+
+    /// Of a chain for which there is no room as a whole, keeps what there is room for.
+    fn descend_one_by_one(&self, me: &Held<'_, T>, chain: Chain<T>, given: &mut Given<T>) {
+        let mut rest = Some(chain);
+        let mut refused = 0;
+        while let Some(chain) = rest.take() {
+            let (object, others) = chain.split();
+            rest = others;
+            if self.budget.charge(1, object.weight()) {
+                me.count_deep_bytes(object.weight());
+                self.push_below(me, self.generation.primary(), Chain::of(object));
+            } else {
+                refused += 1;
+                given.refused.add(Chain::of(object));
+            }
+        }
+        self.ledger.refused_by_workers.add(refused);
+    }
+
+    pub(super) fn push_below(&self, me: &Held<'_, T>, side: Side, chain: Chain<T>) {
+        match me.push_below(side, chain) {
+            Ok(()) => self.workers.announce(me.worker(), side),
+            Err(chain) => self.shared.push(side, me.worker().index(), chain),
+        }
+    }
+
+    /// Keeps an object of a thread that has no worker just now.
+    pub(crate) fn give_shared(&self, object: Object<T>) -> Given<T> {
+        let mut given = Given {
+            refused: Batch::new(),
+            down: 1,
+            count: self.ledger.shared_puts.get() + 1,
+        };
+        let weight = object.weight();
+        if self.budget.charge(1, weight) {
+            self.ledger.shared_puts.add(1);
+            self.ledger.deep_bytes.add(weight);
+            let side = self.generation.primary();
+            self.shared
+                .push(side, given.count as usize, Chain::of(object));
+        } else {
+            given.refused = Batch::of(object);
+        }
+        given
+    }
+}

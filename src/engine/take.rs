@@ -1,0 +1,113 @@
+//! A get past the fast path: down the ladder until something is found.
+
+use super::Engine;
+use super::generation::Side;
+use super::held::{Held, Outcome};
+use super::object::{Chain, Object};
+use crate::sys::chaos::point;
+
+impl<T> Engine<T> {
+    /// Takes an object for a get that the fast path could not serve, and counts what it finds. The error is the
+    /// worker's count of puts and misses.
+    pub(crate) fn take(&self) -> Result<Object<T>, u64> {
+        match self.workers.enter() {
+            Some(mut me) => {
+                let found = self.take_as(&mut me);
+                found.ok_or_else(|| me.count_miss())
+            }
+            None => {
+                let found = self.take_shared();
+                found.ok_or_else(|| self.ledger.shared_misses.add(1))
+            }
+        }
+    }
+
+    /// The same as the holder of a worker.
+    pub(crate) fn take_as(&self, me: &mut Held<'_, T>) -> Option<Object<T>> {
+        if let Some(object) = me.pop() {
+            return Some(object);
+        }
+        let primary = self.generation.primary();
+        let victim = primary.other();
+        let here = me.worker().index();
+        let random = (me.worker().arrivals() ^ here as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let (chain, outcome) = me
+            .pop_below(primary)
+            .map(|chain| (chain, Outcome::Local))
+            .or_else(|| {
+                let stolen = self.steal(primary, random, here);
+                stolen.map(|chain| (chain, Outcome::Stolen))
+            })
+            .or_else(|| {
+                let own = me.pop_below(victim);
+                let found = own.or_else(|| self.steal(victim, random, here));
+                found.map(|chain| (chain, Outcome::Victim))
+            })?;
+        let (object, rest) = chain.split();
+        me.count_get(outcome);
+        me.uncount_deep_bytes(object.weight());
+        self.budget.refund(1, object.weight());
+        match (outcome, rest) {
+            (Outcome::Local | Outcome::Stolen, Some(rest)) => self.refill(me, rest),
+            // Victims stay victims: what nobody wants is to age.
+            (Outcome::Victim, Some(rest)) => self.push_below(me, victim, rest),
+            (_, None) => {}
+        }
+        Some(object)
+    }
+
+    /// Moves a chain up into the empty magazine, as far as it fits there.
+    fn refill(&self, me: &mut Held<'_, T>, chain: Chain<T>) {
+        point("engine: refilling");
+        let mut rest = Some(chain);
+        if self.opens(me, 0) {
+            let (mut objects, mut bytes) = (0, 0);
+            while let Some(chain) = rest.take() {
+                let (object, others) = chain.split();
+                let weight = object.weight();
+                if let Err(object) = me.push(object, weight) {
+                    let chain = Chain::of(object);
+                    self.push_below(me, self.generation.primary(), chain);
+                    rest = others;
+                    break;
+                }
+                objects += 1;
+                bytes += weight;
+                rest = others;
+            }
+            me.count_ascent(objects);
+            me.uncount_deep_bytes(bytes);
+            self.budget.refund(objects, bytes);
+        }
+        if let Some(rest) = rest {
+            self.push_below(me, self.generation.primary(), rest);
+        }
+    }
+
+    /// Takes an object for a thread that has no worker just now. Counts what it finds.
+    pub(crate) fn take_shared(&self) -> Option<Object<T>> {
+        let random = self.ledger.shared_hits.get();
+        let random = random.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut side = self.generation.primary();
+        let found = self.steal(side, random, random as usize).or_else(|| {
+            side = side.other();
+            self.steal(side, random, random as usize)
+        });
+        let (object, rest) = found?.split();
+        if let Some(rest) = rest {
+            self.shared.push(side, random as usize, rest);
+        }
+        self.ledger.shared_hits.add(1);
+        self.ledger.deep_bytes.subtract(object.weight());
+        self.budget.refund(1, object.weight());
+        Some(object)
+    }
+
+    /// The oldest chain of some worker's deque, or one of the shared store.
+    fn steal(&self, side: Side, random: u64, whose: usize) -> Option<Chain<T>> {
+        // No pin of ours: each steal pins for itself, and most misses find no deque to ask.
+        self.workers
+            .steal(side, random)
+            .or_else(|| self.shared.steal(side, whose))
+    }
+}
