@@ -1,60 +1,99 @@
-use std::cell::Cell;
-use std::sync::{Arc, Weak};
-use std::time::*;
-use stealpool::*;
-thread_local! { static N: Cell<(usize,usize,usize)> = const { Cell::new((0,0,0)) }; }
-struct H {
-    heads: bool,
-    pool: Weak<Pool<H, Box<dyn Fn() -> H + Send + Sync>>>,
+use std::cell::RefCell;
+use std::hint::black_box;
+use std::time::Instant;
+use stealpool::Pool;
+static Q: Pool<Vec<u8>> = Pool::new(Vec::new);
+#[inline(never)]
+fn pair_pool() {
+    let mut g = Q.get();
+    g.push(1);
+    black_box(&mut *g);
 }
-impl Recycle for H {
-    fn recycle(&mut self) {}
+thread_local! { static L: RefCell<Vec<Box<Vec<u8>>>> = const { RefCell::new(Vec::new()) }; }
+#[inline(never)]
+fn pair_tls() {
+    let mut o = L.with(|l| l.borrow_mut().pop()).unwrap_or_default();
+    o.push(1);
+    black_box(&mut *o);
+    o.clear();
+    L.with(|l| l.borrow_mut().push(o));
 }
-impl Drop for H {
-    fn drop(&mut self) {
-        let (n, m, a) = N.get();
-        N.set((n + 1, m.max(n + 1), a + 1));
-        if let (true, Some(p)) = (self.heads, self.pool.upgrade()) {
-            for _ in 0..2 {
-                p.put(H {
-                    heads: false,
-                    pool: Weak::clone(&self.pool),
-                })
-            }
-        }
-        let (n, m, a) = N.get();
-        N.set((n - 1, m, a));
+fn bench(name: &str, n: u64, f: &mut dyn FnMut()) {
+    let mut best = f64::MAX;
+    for _ in 0..9 {
+        let i = Instant::now();
+        f();
+        best = best.min(i.elapsed().as_nanos() as f64 / n as f64);
     }
+    println!("{name}: {best:.2} ns");
 }
 fn main() {
-    let pool: Arc<Pool<H, Box<dyn Fn() -> H + Send + Sync>>> = Arc::new_cyclic(|w| {
-        let w = Weak::clone(w);
-        let mk: Box<dyn Fn() -> H + Send + Sync> = Box::new(move || H {
-            heads: true,
-            pool: Weak::clone(&w),
-        });
-        Builder::new()
-            .collect_every(Duration::from_millis(200))
-            .build(mk)
-    });
-    drop((0..3000).map(|_| pool.get()).collect::<Vec<_>>());
-    let t = Instant::now();
-    let mut last = 0;
-    while t.elapsed() < Duration::from_secs(2) {
-        drop(pool.get());
-        let (_, m, a) = N.get();
-        if a != last {
-            println!(
-                "{:?}: {} (+{}) depth {m}; {}",
-                t.elapsed(),
-                a,
-                a - last,
-                pool.stats()
-            );
-            last = a;
-            if a > 20000 {
-                break;
+    let n = 10_000_000;
+    for _ in 0..2 {
+        bench("tls vec", n, &mut || {
+            for _ in 0..n {
+                pair_tls()
             }
-        }
+        });
+        bench("pool", n, &mut || {
+            for _ in 0..n {
+                pair_pool()
+            }
+        });
     }
+    for k in [8usize, 12, 64, 100, 1000] {
+        let m = 2_000_000 / k;
+        let mut v = Vec::with_capacity(k);
+        bench(&format!("hold {k}"), (m * k) as u64, &mut || {
+            for _ in 0..m {
+                for _ in 0..k {
+                    v.push(Q.get())
+                }
+                v.clear();
+            }
+        });
+        let mut v: Vec<Box<Vec<u8>>> = Vec::with_capacity(k);
+        bench(&format!("tls hold {k}"), (m * k) as u64, &mut || {
+            for _ in 0..m {
+                for _ in 0..k {
+                    v.push(L.with(|l| l.borrow_mut().pop()).unwrap_or_default())
+                }
+                for o in v.drain(..) {
+                    L.with(|l| l.borrow_mut().push(o))
+                }
+            }
+        });
+    }
+    let p: Pool<Vec<u8>> = Pool::new(Vec::new);
+    bench("miss", 1_000_000, &mut || {
+        for _ in 0..1_000_000 {
+            black_box(stealpool::Guard::into_inner(p.get()));
+        }
+    });
+    bench("box", 1_000_000, &mut || {
+        for _ in 0..1_000_000 {
+            black_box(Box::new(Vec::<u8>::new()));
+        }
+    });
+    let h: Pool<Vec<u8>> = Pool::new(|| vec![0u8; 1 << 17]);
+    bench("heavy pair", 1_000_000, &mut || {
+        for _ in 0..1_000_000 {
+            black_box(&*h.get());
+        }
+    });
+    for t in [2, 8, 64] {
+        let per = 4_000_000 / t;
+        bench(&format!("{t} threads"), (per * t) as u64 / 2, &mut || {
+            std::thread::scope(|s| {
+                for _ in 0..t {
+                    s.spawn(move || {
+                        for _ in 0..per {
+                            pair_pool()
+                        }
+                    });
+                }
+            })
+        });
+    }
+    println!("{}", Q.stats());
 }

@@ -33,6 +33,7 @@ pub(crate) struct Held<'w, T> {
 
 impl<'w, T> Held<'w, T> {
     /// To be made by who has closed the gate.
+    #[inline]
     pub(super) fn new(worker: &'w Worker<T>, capacity: u32, claimed: bool) -> Self {
         Held {
             worker,
@@ -161,9 +162,6 @@ impl<'w, T> Held<'w, T> {
     /// Takes the newest chain of one of the worker's deques.
     pub(crate) fn pop_below(&self, side: Side) -> Option<Chain<T>> {
         let deque = self.worker.deque(side)?;
-        if deque.is_empty() {
-            return None;
-        }
         // SAFETY: as in `push_below`.
         unsafe { deque.pop() }
     }

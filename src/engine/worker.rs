@@ -155,12 +155,14 @@ impl<T> Worker<T> {
     ///
     /// The calling thread has closed the gate, which was `gate`, or the worker is known to nobody else yet,
     /// and this is the one call for it.
+    #[inline]
     pub(crate) unsafe fn held(&self, gate: u64) -> Held<'_, T> {
         point("worker: held");
         Held::new(self, gate as u32, false)
     }
 
     /// Closes an open gate, where there are no sequences.
+    #[inline]
     pub(crate) fn try_enter(&self) -> Option<Held<'_, T>> {
         let gate = self.shut(HELD)?;
         // SAFETY: closed by the exchange just now.
@@ -168,6 +170,7 @@ impl<T> Worker<T> {
     }
 
     /// Exchanges an open gate for a closed one; what it was.
+    #[inline]
     fn shut(&self, closed: u64) -> Option<u64> {
         // Relaxed: the exchange decides.
         let gate = self.magazine.gate.load(Relaxed);

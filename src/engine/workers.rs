@@ -12,9 +12,10 @@ use super::worker::Worker;
 use crate::sys::atomic::AtomicPtr;
 use crate::sys::atomic::Ordering::{AcqRel, Acquire};
 use crate::sys::chaos::point;
-use crate::sys::magazine::{self, Magazine, Table};
+use crate::sys::magazine::{self, HEAD, Magazine, Table};
 use crate::sys::{leave_shard, membarrier, rseq, shard};
 use std::marker::PhantomData;
+use std::ptr;
 
 /// How a thread comes to its worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,10 +61,13 @@ impl<T> Workers<T> {
             Entry::Sequences => rseq::processors().max(1),
             Entry::Exchange => most.max(1),
         };
+        let head = rseq::head().into_iter();
+        let head = head.map(ptr::without_provenance_mut::<Magazine>);
         Workers {
             entry,
-            table: (0..length)
-                .map(|_| AtomicPtr::new(magazine::none()))
+            table: head
+                .chain((0..length).map(|_| magazine::none()))
+                .map(AtomicPtr::new)
                 .collect(),
             hints: [Hints::new(length), Hints::new(length)],
             capacity,
@@ -82,23 +86,28 @@ impl<T> Workers<T> {
         (self.entry == Entry::Sequences).then_some(&self.table)
     }
 
+    /// One for each processor.
+    fn places(&self) -> &[magazine::Entry] {
+        &self.table[HEAD..]
+    }
+
     /// The worker of this index, if it was made.
     pub(crate) fn get(&self, index: usize) -> Option<&Worker<T>> {
         // Acquire: pairs with the exchange in `make`; the worker is built.
-        let magazine = self.table.get(index)?.load(Acquire);
+        let magazine = self.places().get(index)?.load(Acquire);
         // SAFETY: it came from `make`, or is the stand-in for none, which `worker_of` knows.
         unsafe { worker_of(magazine) }
     }
 
     /// Every worker that was made.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Worker<T>> {
-        (0..self.table.len()).filter_map(|index| self.get(index))
+        (0..self.places().len()).filter_map(|index| self.get(index))
     }
 
     /// Makes the worker of this index, whose gate the caller holds. `None`: it is there.
     #[cold]
     fn make(&self, index: usize) -> Option<Held<'_, T>> {
-        let place = self.table.get(index)?;
+        let place = self.places().get(index)?;
         let made = Box::into_raw(Box::new(Worker::<T>::new(index, self.bytes)));
         point("workers: making");
         // Release: publishes the worker. Acquire: who loses uses the winner's.
@@ -116,11 +125,13 @@ impl<T> Workers<T> {
     }
 
     /// This thread's worker for the moment. `None`: it is in other hands, or the thread has none.
+    // In line: a result in memory, written word by word and read as a whole, would stall each time.
+    #[inline(always)]
     pub(crate) fn enter(&self) -> Option<Held<'_, T>> {
         match self.entry {
             Entry::Sequences => self.enter_here(),
             Entry::Exchange => {
-                let start = shard() % self.table.len();
+                let start = self.here();
                 self.enter_at(start).or_else(|| self.enter_another(start))
             }
         }
@@ -130,20 +141,30 @@ impl<T> Workers<T> {
     #[cold]
     fn enter_another(&self, start: usize) -> Option<Held<'_, T>> {
         leave_shard();
-        let others = (start + 1..self.table.len()).chain(0..start);
+        let others = (start + 1..self.places().len()).chain(0..start);
         let mut made = others.filter_map(|index| self.get(index)).take(TRIES);
         made.find_map(Worker::try_enter)
     }
 
+    #[inline(always)]
     fn enter_here(&self) -> Option<Held<'_, T>> {
+        self.close_here().or_else(|| self.make_here())
+    }
+
+    #[inline(always)]
+    fn close_here(&self) -> Option<Held<'_, T>> {
+        // SAFETY: there are sequences, and the table lives as long as `self`.
+        let (closed, gate) = unsafe { rseq::close(&self.table) }?;
+        // SAFETY: as in `get`.
+        let worker = unsafe { worker_of(closed) }?;
+        // SAFETY: this thread has closed it just now.
+        Some(unsafe { worker.held(gate) })
+    }
+
+    /// Makes this processor's worker, if that is why it could not be closed.
+    #[cold]
+    fn make_here(&self) -> Option<Held<'_, T>> {
         loop {
-            // SAFETY: there are sequences, and the table lives as long as `self`.
-            if let Some((closed, gate)) = unsafe { rseq::close(&self.table) } {
-                // SAFETY: as in `get`.
-                let worker = unsafe { worker_of(closed) }?;
-                // SAFETY: this thread has closed it just now.
-                return Some(unsafe { worker.held(gate) });
-            }
             let index = rseq::here()?;
             if self.get(index).is_some() {
                 return None;
@@ -151,8 +172,11 @@ impl<T> Workers<T> {
             if let Some(held) = self.make(index) {
                 return Some(held);
             }
-            if index >= self.table.len() {
+            if index >= self.places().len() {
                 return None;
+            }
+            if let Some(held) = self.close_here() {
+                return Some(held);
             }
         }
     }
@@ -173,7 +197,9 @@ impl<T> Workers<T> {
             Entry::Sequences => rseq::here().unwrap_or(0),
             Entry::Exchange => shard(),
         };
-        number % self.table.len()
+        // A division costs more than all the rest.
+        let most = self.places().len();
+        if number < most { number } else { number % most }
     }
 
     /// To be called after a push into a worker's deque: makes it known to thieves.
@@ -208,7 +234,7 @@ unsafe fn worker_of<'w, T>(magazine: *mut Magazine) -> Option<&'w Worker<T>> {
 
 impl<T> Drop for Workers<T> {
     fn drop(&mut self) {
-        for place in &self.table {
+        for place in self.places() {
             // Acquire: pairs with the exchange in `make`.
             let magazine = place.load(Acquire);
             if magazine != magazine::none() {

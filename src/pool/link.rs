@@ -8,7 +8,6 @@ use super::state::{Interior, Setup};
 use crate::collector::roster;
 use crate::engine::batch::Batch;
 use crate::sys::magazine::{self, Table};
-use crate::sys::rseq::processors;
 use std::fmt;
 use std::mem;
 use std::ptr::{self, NonNull};
@@ -54,10 +53,8 @@ impl<T> Link<T> {
     pub(crate) fn table(&self) -> Option<&Table> {
         // Acquire: pairs with the Release in `open`; the table is built.
         let table = NonNull::new(self.table.load(Acquire))?;
-        let table = NonNull::slice_from_raw_parts(table, processors());
-        // SAFETY: the table of this pool's workers, which has so many entries and lives as long as the
-        // interior.
-        Some(unsafe { table.as_ref() })
+        // SAFETY: the table of this pool's workers, which lives as long as the interior.
+        Some(unsafe { magazine::table_at(table) })
     }
 }
 

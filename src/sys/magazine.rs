@@ -26,7 +26,7 @@
 
 use super::atomic::{AtomicPtr, AtomicU64};
 use super::scale::REAL;
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 /// Objects that a magazine has room for: two cache lines with header and gate.
 pub(crate) const CAPACITY: usize = if REAL { 14 } else { 2 };
@@ -114,8 +114,12 @@ impl Magazine {
 /// One for each processor: its magazine, or [`none`].
 pub(crate) type Entry = AtomicPtr<Magazine>;
 
-/// What sequences find their magazine by.
+/// What sequences find their magazine by: [`HEAD`] entries that hold numbers of theirs, then one for each
+/// processor.
 pub(crate) type Table = [Entry];
+
+/// How many entries of a table stand before those of the processors.
+pub(crate) const HEAD: usize = 3;
 
 /// Stands in a table for a magazine that was not made yet. Its gate is closed for ever.
 #[cfg(not(any(loom, shuttle)))]
@@ -132,4 +136,20 @@ pub(crate) fn none() -> *mut Magazine {
 #[cfg(any(loom, shuttle))]
 pub(crate) fn none() -> *mut Magazine {
     ptr::null_mut()
+}
+
+/// The table that begins here.
+///
+/// # Safety
+///
+/// It does, its last number of the head says how many processors it has entries for, and it outlives `'a`.
+#[inline(always)]
+pub(crate) unsafe fn table_at<'a>(first: NonNull<Entry>) -> &'a Table {
+    // SAFETY: in the table's head.
+    let length = unsafe { first.add(HEAD - 1) };
+    // SAFETY: written before the table was published and never again, so an ordinary load will do; the
+    // optimiser drops it where nobody asks for the length.
+    let length = unsafe { length.cast::<usize>().read() };
+    // SAFETY: the caller says so.
+    unsafe { NonNull::slice_from_raw_parts(first, HEAD + length).as_ref() }
 }

@@ -44,4 +44,4 @@ mod imp;
 #[path = "rseq/none.rs"]
 mod imp;
 
-pub(crate) use imp::{available, close, here, pop, processors, push};
+pub(crate) use imp::{available, close, head, here, pop, processors, push};

@@ -1,10 +1,15 @@
 //! No restartable sequences: everything fails, and nobody is told to try.
 
-use super::super::magazine::{Head, Magazine, Table};
+use super::super::magazine::{HEAD, Head, Magazine, Table};
 
 /// Whether this process has restartable sequences.
 pub(crate) fn available() -> bool {
     false
+}
+
+/// What a table's head holds.
+pub(crate) fn head() -> [usize; HEAD] {
+    [0; HEAD]
 }
 
 /// How many processors there may be.

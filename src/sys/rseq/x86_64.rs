@@ -1,6 +1,6 @@
 //! The sequences in x86-64's instructions.
 
-use super::super::magazine::{COUNTED, HELD, Head, Magazine, Table};
+use super::super::magazine::{COUNTED, HEAD, HELD, Head, Magazine, Table};
 use std::arch::asm;
 use std::sync::atomic::AtomicIsize;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -89,12 +89,14 @@ unsafe fn field(offset: isize) -> u32 {
 }
 
 /// How many processors there may be: indices are below this.
+#[inline]
 pub(crate) fn processors() -> usize {
     // Relaxed: `available` has said yes.
     BOUND.load(Relaxed) as usize
 }
 
 /// The number of the processor that this thread runs on, for a moment. `None` for a thread without an area.
+#[inline]
 pub(crate) fn here() -> Option<usize> {
     // Relaxed, both: `available` has said yes.
     let (area, index) = (AREA.load(Relaxed), INDEX.load(Relaxed));
@@ -104,10 +106,17 @@ pub(crate) fn here() -> Option<usize> {
     registered.then(|| unsafe { field(index) } as usize)
 }
 
+/// What a table's head holds: where the area is, where in it the processor's number, and its bound. So a
+/// sequence needs nothing but the table.
+pub(crate) fn head() -> [usize; HEAD] {
+    // Relaxed, all: `available` has said yes.
+    [&AREA, &INDEX, &BOUND].map(|number| number.load(Relaxed) as usize)
+}
+
 /// A sequence: after the common part, register `m` is the magazine of this processor. Where it fails, it
-/// goes to `77`, which leaves `out` zero.
+/// goes to `77`, which leaves the result zero.
 macro_rules! sequence {
-    ($table:expr, [$($body:literal),*], $out:literal, $($operands:tt)*) => {
+    ($table:expr, [$($body:literal),*], $failed:literal, $($operands:tt)*) => {
         asm!(
             // The descriptor: version and flags, start, length, where to go if interrupted.
             ".pushsection __rseq_cs, \"aw\"",
@@ -121,17 +130,19 @@ macro_rules! sequence {
             ".pushsection __rseq_exit_point_array, \"aw\"",
             ".quad 72f, 77f",
             ".popsection",
+            "mov {area}, qword ptr [{table}]",
             // Before the start: announce it.
             "71:",
             "lea {t}, [rip + 75b]",
             "mov qword ptr fs:[{area} + 8], {t}",
             "72:",
-            "mov {m:e}, dword ptr fs:[{index}]",
+            "mov {t}, qword ptr [{table} + 8]",
+            "mov {m:e}, dword ptr fs:[{t}]",
             "cmp dword ptr fs:[{area} + 4], 0",
             "jl 77f",
-            "cmp {m:e}, {bound:e}",
+            "cmp {m}, qword ptr [{table} + 16]",
             "jae 77f",
-            "mov {m}, qword ptr [{table} + {m}*8]",
+            "mov {m}, qword ptr [{table} + {m}*8 + 24]",
             $($body,)*
             // After the commit.
             "73:",
@@ -141,14 +152,11 @@ macro_rules! sequence {
             ".byte 0x0f, 0xb9, 0x3d",
             ".long 0x53053053",
             "74: jmp 71b",
-            $out,
+            $failed,
             "jmp 73b",
             ".popsection",
             table = in(reg) $table.as_ptr(),
-            // Relaxed, all three: whoever has a table has asked whether there are sequences.
-            area = in(reg) AREA.load(Relaxed),
-            index = in(reg) INDEX.load(Relaxed),
-            bound = in(reg) BOUND.load(Relaxed),
+            area = out(reg) _,
             t = out(reg) _,
             $($operands)*
             options(nostack)
@@ -156,15 +164,17 @@ macro_rules! sequence {
     };
 }
 
+const _: () = assert!(HEAD == 3);
+
 /// Takes the newest object of this processor's magazine; null: there is none, or its gate is closed.
 ///
 /// # Safety
 ///
-/// [`available`] has said yes, and each entry of `table` is a magazine that outlives the call, as long as
-/// there are [`processors`].
+/// [`available`] has said yes, `table` begins with [`head`], and each of its other entries, as many as there are
+/// [`processors`], is a magazine that outlives the call.
 #[inline(always)]
 pub(crate) unsafe fn pop(table: &Table) -> *mut Head {
-    debug_assert!(table.len() >= processors());
+    debug_assert!(table.len() >= HEAD + processors());
     let object: *mut Head;
     // SAFETY: a restartable sequence, see the module. It touches this thread's area and a magazine of the
     // table, and the head of an object that is in the magazine.
@@ -194,7 +204,7 @@ pub(crate) unsafe fn pop(table: &Table) -> *mut Head {
 /// As for [`pop`]; `object` is the caller's, its head has `share`, and is the magazine's if this succeeds.
 #[inline(always)]
 pub(crate) unsafe fn push(table: &Table, share: u64, object: *mut Head) -> u64 {
-    debug_assert!(table.len() >= processors());
+    debug_assert!(table.len() >= HEAD + processors());
     let header: u64;
     // SAFETY: as in `pop`; it writes above the newest object, which nobody looks at before the commit.
     unsafe {
@@ -223,8 +233,9 @@ pub(crate) unsafe fn push(table: &Table, share: u64, object: *mut Head) -> u64 {
 /// # Safety
 ///
 /// As for [`pop`].
+#[inline(always)]
 pub(crate) unsafe fn close(table: &Table) -> Option<(*mut Magazine, u64)> {
-    debug_assert!(table.len() >= processors());
+    debug_assert!(table.len() >= HEAD + processors());
     const { assert!(HELD == 0) };
     let magazine: *mut Magazine;
     let gate: u64;
