@@ -204,7 +204,7 @@ impl<T> Engine<T> {
             idle: (held + difference(went_below, left_below + ledger.refused_by_workers.get()))
                 as usize,
             idle_bytes: held_bytes.saturating_add(difference(below_bytes, 0)) as usize,
-            workers: workers,
+            workers,
             cycles: self.generation.cycle(),
         }
     }

@@ -53,7 +53,7 @@ impl Hints {
         mut look: impl FnMut(usize) -> Look<R, E>,
     ) -> Option<R> {
         // A multiplication and a shift: a division would cost more than all the rest.
-        let start = ((random & 0xffff_ffff) * self.words.len() as u64 >> 32) as usize;
+        let start = (((random & 0xffff_ffff) * self.words.len() as u64) >> 32) as usize;
         for at in (start..self.words.len()).chain(0..start) {
             // Acquire: pairs with the Release in `raise`.
             let bits = self.words[at].load(Acquire);

@@ -17,8 +17,7 @@
 //! stop that it finds might be another collector's.
 //!
 //! **Orderings.** [`Held`] opens with a Release store. Who closes next by a compare-exchange acquires it. A
-//! sequence follows it by data dependence: what it uses of the magazine it finds through the header, and it
-//! loads the header before the gate only where both are the processor's own (x86-64: loads stay in order).
+//! sequence reads the gate first, and what it reads after that is what the holder left.
 //!
 //! [`enter`]: Worker::held
 //! [`try_enter`]: Worker::try_enter

@@ -9,14 +9,18 @@
 //!
 //! | sequence | reads | commits | fails |
 //! |---|---|---|---|
-//! | [`pop`] | header, gate, newest object, its share | `header - share` | empty, or the gate is closed |
-//! | [`push`] | header, gate; writes the pointer above the newest | `header + share + one`, counted | full, too heavy, or closed |
+//! | [`pop`] | gate, header, newest object, its share | `header - share` | empty, or the gate is closed |
+//! | [`push`] | gate, header; writes the pointer above the newest | `header + share + one`, counted | full, too heavy, or closed |
 //! | [`close`] | gate | `gate = HELD` | closed already |
 //!
 //! **What a sequence may follow.** A pointer that `pop` has loaded is alive: only sequences of this
 //! processor take objects out while the gate is open, and had one run in between, this one would have been
 //! started again before it used the pointer. A collector on another processor frees only after
 //! [`barrier`](super::membarrier::restart) has restarted whatever was under way.
+//!
+//! **The gate is read before the header.** Who holds the gate may be on another processor by now, and opens it
+//! there after it has changed the header. A sequence that reads an open gate after an older header would
+//! commit what the holder has overtaken. (x86-64 keeps loads in order; a weaker machine needs an acquire.)
 //!
 //! **The processor's number** is read inside the sequence. It is the kernel's concurrency id of the memory
 //! map (`mm_cid`) where the kernel has it: dense, below the number of threads and of processors that the

@@ -180,10 +180,11 @@ pub(crate) unsafe fn pop(table: &Table) -> *mut Head {
     // table, and the head of an object that is in the magazine.
     unsafe {
         sequence!(table,
-            ["mov {h}, qword ptr [{m}]",
+            ["mov {object:e}, dword ptr [{m} + 8]",
+             "mov {h}, qword ptr [{m}]",
              "movzx {t:e}, {h:l}",
              "dec {t:e}",
-             "cmp {t:e}, dword ptr [{m} + 8]",
+             "cmp {t:e}, {object:e}",
              "jae 77f",
              "mov {object}, qword ptr [{m} + {t}*8 + 16]",
              "sub {h}, qword ptr [{object} + 8]",
@@ -209,9 +210,10 @@ pub(crate) unsafe fn push(table: &Table, share: u64, object: *mut Head) -> u64 {
     // SAFETY: as in `pop`; it writes above the newest object, which nobody looks at before the commit.
     unsafe {
         sequence!(table,
-            ["mov {h}, qword ptr [{m}]",
+            ["mov {capacity:e}, dword ptr [{m} + 8]",
+             "mov {h}, qword ptr [{m}]",
              "movzx {t:e}, {h:l}",
-             "cmp {t:e}, dword ptr [{m} + 8]",
+             "cmp {t:e}, {capacity:e}",
              "jae 77f",
              "add {h}, {more}",
              "jc 77f",
@@ -219,6 +221,7 @@ pub(crate) unsafe fn push(table: &Table, share: u64, object: *mut Head) -> u64 {
              "mov qword ptr [{m}], {h}"],
             "77: xor {h:e}, {h:e}",
             m = out(reg) _,
+            capacity = out(reg) _,
             h = out(reg_abcd) header,
             more = in(reg) share + COUNTED,
             object = in(reg) object,
