@@ -67,6 +67,7 @@ fn a_processor_that_only_gives_hides_a_magazine() {
 
 #[test]
 fn a_shallow_pool_keeps_one_object_from_the_others() {
+    stay_here();
     for settings in [
         Builder::new().collect_manually().private_depth(1),
         Builder::new().collect_manually().private_depth(0),
@@ -84,6 +85,7 @@ fn a_shallow_pool_keeps_one_object_from_the_others() {
 
 #[test]
 fn heavy_objects_stay_within_reach() {
+    stay_here();
     let census = Census::new();
     let maker = census.clone();
     let pool = Arc::new(
@@ -122,6 +124,7 @@ fn what_lies_below_an_object_in_use_ages() {
 
 #[test]
 fn counts_stay_exact_through_bursts_and_cycles() {
+    stay_here();
     let census = Census::watched();
     let pool = census.pool();
     let other = Puppet::new();

@@ -8,7 +8,7 @@
 
 mod common;
 
-use common::{Census, Random, in_child, scaled};
+use common::{Census, Random, in_child, scaled, stay_here};
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -132,6 +132,7 @@ extern "C" fn use_the_pool(_: libc::c_int) {
 #[test]
 fn a_handler_may_borrow_the_one_object_of_a_thread() {
     in_child("a_handler_may_borrow_the_one_object_of_a_thread", || {
+        stay_here();
         drop(TOKENS.get());
         interrupted(scaled(100_000), use_the_pool, || {
             let token = TOKENS.try_get().expect("nobody else keeps it");
