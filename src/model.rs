@@ -1,4 +1,4 @@
-//! The core as the models in `loom-tests/` drive it: explicit workers, no thread-locals, no policy.
+//! The core as the models in `loom-tests/` drive it: explicit workers, no policy.
 //!
 //! Compiled under `cfg(loom)` only. Objects travel as [`Held`], which keeps its box: a box that is
 //! freed may come back at the same address, and a stale pointer would then go unnoticed.
@@ -6,13 +6,17 @@
 use crate::engine::batch::Batch;
 use crate::engine::budget::Budget;
 use crate::engine::object::{Chain, Object};
-use crate::engine::{Engine, Plan};
-use crate::sys::berth::Berth;
+use crate::engine::workers::Entry;
+use crate::engine::{Engine, Given, Plan};
 use crate::sys::buckets::Buckets;
 use crate::sys::deque;
 use crate::sys::doze::Doze;
-use crate::sys::stack::Grave;
-use crate::worker::{Owner, Tenancy};
+use crate::sys::magazine;
+use crate::sys::ref_slot::RefSlot;
+use crate::sys::rseq;
+use crate::sys::stack::Stack;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// An object out of the pool.
 #[derive(Debug)]
@@ -32,147 +36,261 @@ impl<T> Held<T> {
 
 /// The moving part of a pool.
 #[derive(Debug)]
-pub struct Core<T>(Engine<T>);
+pub struct Core<T> {
+    engine: Engine<T>,
+    joined: AtomicUsize,
+}
+
+/// Workers of a core without sequences.
+const WORKERS: usize = 3;
 
 impl<T> Core<T> {
-    /// A core for a machine with `cores` (a quarter of the workers that keep deques) and a bound on
-    /// idle objects.
-    pub fn new(cores: usize, max_idle: u64) -> Self {
-        Core(Engine::new(
-            Plan { cores, deepest: 1 },
-            Budget::new(max_idle, u64::MAX),
-        ))
+    /// A core whose magazines hold one object, for so many processors to share a bound on idle objects.
+    pub fn new(processors: usize, max_idle: u64) -> Self {
+        Self::made(Entry::Exchange, processors, 1, max_idle, u64::MAX)
     }
 
-    /// A core whose private slots may hold up to `deepest` objects.
-    pub fn deep(cores: usize, deepest: u16) -> Self {
-        Core(Engine::new(
-            Plan { cores, deepest },
-            Budget::new(u64::MAX, u64::MAX),
-        ))
+    /// A core whose magazines hold up to `capacity` objects.
+    pub fn deep(processors: usize, capacity: usize) -> Self {
+        Self::made(Entry::Exchange, processors, capacity, u64::MAX, u64::MAX)
     }
 
-    /// The same with a bound on idle bytes.
-    pub fn bounded(cores: usize, max_idle: u64, idle_bytes: u64) -> Self {
-        Core(Engine::new(
-            Plan { cores, deepest: 1 },
-            Budget::new(max_idle, idle_bytes),
-        ))
+    /// One with bounds on idle objects and bytes.
+    pub fn bounded(processors: usize, max_idle: u64, idle_bytes: u64) -> Self {
+        Self::made(Entry::Exchange, processors, 1, max_idle, idle_bytes)
     }
 
-    /// A core with a bound on idle objects whose private slots may hold up to `deepest`.
-    pub fn deep_bounded(cores: usize, deepest: u16, max_idle: u64) -> Self {
-        Core(Engine::new(
-            Plan { cores, deepest },
-            Budget::new(max_idle, u64::MAX),
-        ))
+    /// One with a bound on idle objects whose magazines hold up to `capacity`.
+    pub fn deep_bounded(processors: usize, capacity: usize, max_idle: u64) -> Self {
+        Self::made(Entry::Exchange, processors, capacity, max_idle, u64::MAX)
+    }
+
+    /// A core whose users come by restartable sequences; see [`on`](Self::on).
+    pub fn by_sequences(capacity: usize, max_idle: u64) -> Self {
+        Self::made(
+            Entry::Sequences,
+            rseq::processors(),
+            capacity,
+            max_idle,
+            u64::MAX,
+        )
+    }
+
+    fn made(
+        entry: Entry,
+        processors: usize,
+        capacity: usize,
+        max_idle: u64,
+        idle_bytes: u64,
+    ) -> Self {
+        let plan = Plan {
+            entry,
+            processors,
+            workers: WORKERS,
+            capacity,
+        };
+        let engine = Engine::new(plan, Budget::new(max_idle, idle_bytes));
+        // Made beforehand: loom forgets to try the other order of a load and an exchange where the thread of
+        // the exchange has loaded before.
+        match entry {
+            Entry::Exchange => (0..WORKERS).for_each(|index| drop(engine.workers.enter_at(index))),
+            Entry::Sequences => {
+                for processor in 0..rseq::processors() {
+                    rseq::migrate(processor);
+                    drop(engine.workers.enter());
+                }
+            }
+        }
+        Core {
+            engine,
+            joined: AtomicUsize::new(0),
+        }
     }
 
     /// Objects and bytes charged against the bounds.
     pub fn charged(&self) -> (u64, u64) {
-        self.0.budget.charged()
+        self.engine.budget.charged()
     }
 
-    /// Objects and bytes lent to private slots.
-    pub fn lent(&self) -> (u64, u64) {
-        self.0.budget.lent()
-    }
-
-    /// Makes the calling thread the owner of a worker.
+    /// A worker that no other seat has, in a core without sequences.
     pub fn join(&self) -> Seat<'_, T> {
-        let (worker, tenancy) = self.0.join().expect("the registry has room");
-        // SAFETY: the tenancy was just claimed by this thread, and a `Seat` stays in it.
-        let owner = unsafe { worker.owner() };
-        Seat {
-            core: self,
-            owner,
-            tenancy,
-        }
+        // Relaxed: not a part of the model.
+        let index = self.joined.fetch_add(1, Relaxed) % WORKERS;
+        Seat { core: self, index }
     }
 
-    /// A second owner of a worker that has one: breaks the contract of every owner operation. For
-    /// the canary, which must see it.
-    pub fn impostor(&self) -> Seat<'_, T> {
-        let worker = self.0.registry.iter().next().expect("somebody has joined");
+    /// The worker of this index.
+    pub fn seat(&self, index: usize) -> Seat<'_, T> {
+        Seat { core: self, index }
+    }
+
+    /// The calling thread, on this processor from now on, in a core with sequences.
+    pub fn on(&self, processor: usize) -> Cpu<'_, T> {
+        rseq::migrate(processor);
+        Cpu { core: self }
+    }
+
+    /// A get by one that has not closed the worker's gate. For the canary, which must see it.
+    pub fn get_unheld(&self, index: usize) -> Option<Held<T>> {
+        let worker = self.engine.workers.get(index)?;
         // SAFETY: none. The model that does this must fail, and nothing but loom's cells is at risk.
-        let owner = unsafe { worker.owner() };
-        Seat {
-            core: self,
-            owner,
-            tenancy: 0,
-        }
+        let held = unsafe { worker.held(1) };
+        let found = held.pop().map(Held);
+        std::mem::forget(held);
+        found
     }
 
     /// One cycle; what must die.
     pub fn cycle(&self) -> Vec<Held<T>> {
         let mut dead = Batch::new();
-        self.0.cycle(&mut dead);
+        self.engine.cycle(&mut dead);
         Self::held(dead)
     }
 
-    /// A step of the cycle that ends `cycle`, as a user's thread takes it: about so many objects.
+    /// A step of the cycle that ends `cycle`, as a user's thread takes it: so many objects.
     pub fn step(&self, cycle: u64, objects: usize) -> Vec<Held<T>> {
         let mut dead = Batch::new();
-        self.0.step(cycle, objects, &mut dead);
+        self.engine.step(cycle, objects, &mut dead);
         Self::held(dead)
     }
 
     /// Cycles completed.
     pub fn cycles(&self) -> u64 {
-        self.0.generation.cycle()
+        self.engine.generation.cycle()
     }
 
     /// Idle objects of about so many bytes.
     pub fn take_bytes(&self, bytes: u64) -> Vec<Held<T>> {
         let mut taken = Batch::new();
-        self.0.take_bytes(bytes, &mut taken);
+        self.engine.take_bytes(bytes, &mut taken);
         Self::held(taken)
     }
 
     /// Every idle object.
     pub fn take_all(&self) -> Vec<Held<T>> {
         let mut taken = Batch::new();
-        self.0.take_all(&mut taken);
+        self.engine.take_all(&mut taken);
         Self::held(taken)
     }
 
-    /// Says that no seat is left.
+    /// Says that no user is left.
     pub fn close(&self) {
-        self.0.close();
+        // SAFETY: a model calls it when its users are joined.
+        unsafe { self.engine.close() };
     }
 
-    /// A put by a thread without a worker.
-    pub fn put_ownerless(&self, held: Held<T>) -> Option<Held<T>> {
-        self.0.give_ownerless(held.0).err().map(Held)
+    /// A put by a thread that finds its worker in other hands.
+    pub fn put_shared(&self, held: Held<T>) -> Option<Held<T>> {
+        let given = self.engine.give_shared(held.0);
+        Self::held(given.refused).pop()
     }
 
-    /// A get by a thread without a worker.
-    pub fn get_ownerless(&self) -> Option<Held<T>> {
-        self.0.take_ownerless().map(Held)
-    }
-
-    /// An object from the slot of another thread, for one without a worker.
-    pub fn take_from_others(&self) -> Option<Held<T>> {
-        self.0.take_from_others(None).map(Held)
+    /// A get by a thread that finds its worker in other hands.
+    pub fn get_shared(&self) -> Option<Held<T>> {
+        self.engine.take_shared().map(Held)
     }
 
     /// How many objects are idle, by the books.
     pub fn idle(&self) -> usize {
-        self.0.stats().idle
+        self.engine.stats().idle
     }
 
     /// How many bytes are idle, by the books.
     pub fn idle_bytes(&self) -> usize {
-        self.0.stats().idle_bytes
+        self.engine.stats().idle_bytes
     }
 
     /// How many workers there are.
     pub fn workers(&self) -> usize {
-        self.0.stats().workers
+        self.engine.stats().workers
+    }
+
+    /// Puts and hits, by the books.
+    pub fn puts_and_hits(&self) -> (u64, u64) {
+        let stats = self.engine.stats();
+        let hits = stats.private_hits + stats.local_hits + stats.steals + stats.victim_hits;
+        (stats.puts, hits)
     }
 
     fn held(mut batch: Batch<T>) -> Vec<Held<T>> {
         std::iter::from_fn(|| batch.pop().map(Held)).collect()
+    }
+}
+
+/// A thread that uses one worker of a core without sequences.
+#[derive(Debug)]
+pub struct Seat<'c, T> {
+    core: &'c Core<T>,
+    index: usize,
+}
+
+impl<T> Seat<'_, T> {
+    /// A get: by the worker, or past it if it is in other hands.
+    pub fn get(&self) -> Option<Held<T>> {
+        let engine = &self.core.engine;
+        let found = match engine.workers.enter_at(self.index) {
+            Some(mut me) => engine.take_as(&mut me),
+            None => engine.take_shared(),
+        };
+        found.map(Held)
+    }
+
+    /// A put likewise; what finds no room comes back.
+    pub fn put(&self, held: Held<T>) -> Vec<Held<T>> {
+        let engine = &self.core.engine;
+        let weight = held.0.weight();
+        let given = match engine.workers.enter_at(self.index) {
+            Some(mut me) => engine.give_as(&mut me, held.0, weight),
+            None => engine.give_shared(held.0),
+        };
+        Core::held(given.refused)
+    }
+
+    /// Which worker.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+}
+
+/// A thread on a processor, in a core with sequences.
+#[derive(Debug)]
+pub struct Cpu<'c, T> {
+    core: &'c Core<T>,
+}
+
+impl<T> Cpu<'_, T> {
+    /// Wakes up on this processor.
+    pub fn migrate(&self, processor: usize) {
+        rseq::migrate(processor);
+    }
+
+    /// A get, as the pool does it.
+    pub fn get(&self) -> Option<Held<T>> {
+        let engine = &self.core.engine;
+        let table = engine.workers.table().expect("sequences");
+        // SAFETY: the core's table.
+        let head = unsafe { rseq::pop(table) };
+        if head.is_null() {
+            return engine.take().ok().map(Held);
+        }
+        // SAFETY: the sequence has taken it out of a magazine of this core.
+        Some(Held(unsafe { Object::from_head(head) }.0.weighing(1)))
+    }
+
+    /// A put likewise; what finds no room comes back.
+    pub fn put(&self, held: Held<T>) -> Vec<Held<T>> {
+        let engine = &self.core.engine;
+        let table = engine.workers.table().expect("sequences");
+        let weight = held.0.weight();
+        let head = held.0.into_head(magazine::share(weight));
+        // SAFETY: the core's table, and an object that is ours.
+        if unsafe { rseq::push(table, magazine::share(weight), head) } != 0 {
+            return Vec::new();
+        }
+        // SAFETY: the sequence did not take it.
+        let (object, _) = unsafe { Object::from_head(head) };
+        let Given { refused, .. } = engine.give(object, weight);
+        Core::held(refused)
     }
 }
 
@@ -207,13 +325,13 @@ impl<T> Line<T> {
 
 /// Batches that wait to be dropped.
 #[derive(Debug)]
-pub struct Graveyard<T>(Grave<Batch<T>>);
+pub struct Pile<T>(Stack<Batch<T>>);
 
-impl<T> Graveyard<T> {
+impl<T> Pile<T> {
     /// An empty one.
     #[expect(clippy::new_without_default, reason = "as the real one")]
     pub fn new() -> Self {
-        Graveyard(Grave::new())
+        Pile(Stack::new())
     }
 
     /// Adds a batch of one.
@@ -223,9 +341,9 @@ impl<T> Graveyard<T> {
         self.0.add(batch);
     }
 
-    /// Takes a batch.
-    pub fn take(&self) -> Vec<Held<T>> {
-        self.0.take().map(Core::held).unwrap_or_default()
+    /// Takes everything.
+    pub fn take_all(&self) -> Vec<Held<T>> {
+        self.0.take_all().into_iter().flat_map(Core::held).collect()
     }
 }
 
@@ -253,13 +371,13 @@ impl<T> Rows<T> {
 
 /// A place that is looked at while its content leaves.
 #[derive(Debug)]
-pub struct Place<T>(Berth<T>);
+pub struct Place<T>(RefSlot<T>);
 
 impl<T> Place<T> {
     /// A vacant one.
     #[expect(clippy::new_without_default, reason = "as the real one")]
     pub fn new() -> Self {
-        Place(Berth::new())
+        Place(RefSlot::new())
     }
 
     /// Puts the content in, which must be out again before the next.
@@ -304,44 +422,6 @@ impl Bed {
     /// Whether the caller, which has made work, must wake the sleeper.
     pub fn must_wake(&self) -> bool {
         self.0.must_wake()
-    }
-}
-
-/// A worker that this thread owns.
-#[derive(Debug)]
-pub struct Seat<'c, T> {
-    core: &'c Core<T>,
-    owner: Owner<'c, T>,
-    tenancy: Tenancy,
-}
-
-impl<T> Seat<'_, T> {
-    /// The whole ladder.
-    pub fn get(&self) -> Option<Held<T>> {
-        let object = self
-            .owner
-            .take_private()
-            .or_else(|| self.core.0.take_below(self.owner));
-        object.map(Held)
-    }
-
-    /// Puts an object in; gives back what finds no room.
-    pub fn put(&self, held: Held<T>) -> Vec<Held<T>> {
-        let weight = held.0.weight();
-        let placed = self.owner.put_private(held.0, weight).0;
-        let refused = self.core.0.settle(self.owner, placed, weight).err();
-        let mut refused = refused.unwrap_or_else(Batch::new);
-        std::iter::from_fn(|| refused.pop()).map(Held).collect()
-    }
-
-    /// Where the worker stands.
-    pub fn index(&self) -> usize {
-        self.owner.worker().index()
-    }
-
-    /// Ends the tenancy, as a thread does when it ends.
-    pub fn leave(self) {
-        self.core.0.leave(self.owner, self.tenancy);
     }
 }
 

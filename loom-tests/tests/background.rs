@@ -7,7 +7,7 @@ use loom::sync::atomic::AtomicUsize;
 use loom::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use loom::thread;
 use std::sync::Arc;
-use stealpool::model::{Bed, Graveyard, Held, Seat};
+use stealpool::model::{Bed, Held, Pile, Seat};
 
 fn put(seat: &Seat<'_, Item>, id: usize) {
     let item = Item::new(id);
@@ -116,21 +116,21 @@ fn batches_that_wait() {
         Some(3),
         100,
         || {
-            let grave = Arc::new(Graveyard::new());
+            let pile = Arc::new(Pile::new());
             let bury = |id: usize| {
-                let grave = Arc::clone(&grave);
+                let pile = Arc::clone(&pile);
                 thread::spawn(move || {
                     let item = Item::new(id);
                     touch(&item);
-                    grave.add(item);
-                    touched(grave.take())
+                    pile.add(item);
+                    touched(pile.take_all())
                 })
             };
             let (one, two) = (bury(0), bury(1));
-            let mut dead = touched(grave.take());
+            let mut dead = touched(pile.take_all());
             dead.extend(one.join().unwrap());
             dead.extend(two.join().unwrap());
-            while let Some(held) = grave.take().pop() {
+            while let Some(held) = pile.take_all().pop() {
                 touch(&held);
                 dead.push(held);
             }

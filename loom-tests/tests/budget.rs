@@ -7,13 +7,11 @@ use loom::thread;
 use std::sync::Arc;
 use stealpool::model::{Core, Seat};
 
-/// *Threads*: an owner whose objects grow, so that its slot's allowance is raised; a collector that
-/// takes the allowance back.
+/// *Threads*: a worker whose objects grow; a collector that takes the magazine's share back.
 /// *Proves*: whatever the order, what is charged is what is there.
-/// *Fails if*: the owner does not look again whether its allowance has changed, or does not undo a
-/// raise that came too late.
+/// *Fails if*: a share is given back twice, or kept by an empty magazine.
 #[test]
-fn a_raise_against_a_collector() {
+fn a_share_against_a_collector() {
     explore(
         "budget: put get, bigger put || take all",
         Some(2),
@@ -35,7 +33,7 @@ fn a_raise_against_a_collector() {
             assert_eq!(
                 core.charged(),
                 (0, 0),
-                "nothing is idle, and no allowance is lent"
+                "nothing is idle, and no share is reserved"
             );
             assert_conserved(&core, held, 2);
         },
@@ -67,59 +65,8 @@ fn what_is_taken_is_refunded() {
     });
 }
 
-/// *Threads*: an owner that leaves with an object in its slot; a collector.
-/// *Proves*: what the slot was lent follows the object, or comes back.
-/// *Fails if*: the allowance is not converted.
-#[test]
-fn leaving_against_a_collector() {
-    explore("budget: put leave || take all", Some(2), 100, || {
-        let core = Arc::new(Core::bounded(1, 4, 8));
-        let other = Arc::clone(&core);
-        let taker = thread::spawn(move || other.take_all());
-        let mut held = Vec::new();
-        let me = core.join();
-        held.extend(me.put(Item::weighing(0, 2)));
-        me.leave();
-        held.extend(taker.join().unwrap());
-        held.extend(core.take_all());
-        assert_eq!(core.charged(), (0, 0));
-        assert_conserved(&core, held, 1);
-    });
-}
-
-/// *Threads*: one that puts and ends; one that gets.
-/// *Proves*: what a slot was lent comes back with the object that a thief takes from an orphan, and
-/// from one that is empty at once.
-/// *Fails if*: a thief does not convert the allowance, or an empty slot keeps it.
-#[test]
-fn an_orphan_s_allowance_comes_back() {
-    explore("budget: put leave || get; get", None, 50, || {
-        let core = Arc::new(Core::bounded(1, 4, 8));
-        let me = core.join();
-        let other = Arc::clone(&core);
-        let ending = thread::spawn(move || {
-            let me = other.join();
-            let back = me.put(Item::weighing(0, 2));
-            me.leave();
-            back
-        });
-        let mut held: Vec<_> = me.get().into_iter().collect();
-        held.extend(ending.join().unwrap());
-        held.extend(me.get());
-        assert_eq!(held.len(), 1);
-        assert_eq!((core.charged(), core.lent()), ((0, 0), (0, 0)));
-        let heir = core.join();
-        assert!(heir.put(Item::weighing(1, 2)).is_empty());
-        held.extend(heir.get());
-        heir.leave();
-        assert_eq!((core.charged(), core.lent()), ((0, 0), (0, 0)), "empty");
-        me.leave();
-        assert_conserved(&core, held, 2);
-    });
-}
-
-/// A slot two deep with two objects in it, 0 and 1.
-fn deepened(me: &Seat<'_, Item>) {
+/// A magazine for two with two objects in it, 0 and 1.
+fn filled(me: &Seat<'_, Item>) {
     for id in 0..2 {
         assert!(me.put(Item::new(id)).is_empty());
     }
@@ -142,8 +89,7 @@ fn a_deep_slot_of_a_pool_with_a_bound() {
         || {
             let core = Arc::new(Core::deep_bounded(1, 2, 8));
             let me = core.join();
-            deepened(&me);
-            assert_eq!(core.lent().0, 2, "the slot may hold two");
+            filled(&me);
             let other = Arc::clone(&core);
             let collector = thread::spawn(move || {
                 let mut dead = other.cycle();
@@ -159,7 +105,7 @@ fn a_deep_slot_of_a_pool_with_a_bound() {
             held.extend(collector.join().unwrap());
             held.extend(core.cycle());
             held.extend(core.cycle());
-            assert_eq!((core.idle(), core.charged()), (0, core.lent()));
+            assert_eq!((core.idle(), core.charged()), (0, (0, 0)));
             assert_conserved(&core, held, 3);
         },
     );
@@ -174,12 +120,11 @@ fn a_chain_that_does_not_fit() {
     explore("budget: deep, put x 3 || get get", Some(2), 100, || {
         let core = Arc::new(Core::deep_bounded(1, 2, 4));
         let me = core.join();
-        deepened(&me);
+        filled(&me);
         let other = Arc::clone(&core);
         let thief = thread::spawn(move || {
             let me = other.join();
             let held: Vec<_> = (0..2).filter_map(|_| me.get()).collect();
-            me.leave();
             held
         });
         let mut held = Vec::new();
@@ -210,7 +155,7 @@ fn a_deeper_slot_against_a_collector() {
         let mut held: Vec<_> = (0..2).filter_map(|_| me.get()).collect();
         held.extend(collector.join().unwrap());
         held.extend(core.take_all());
-        assert_eq!((core.charged(), core.lent()), ((0, 0), (0, 0)));
+        assert_eq!(core.charged(), (0, 0));
         assert_conserved(&core, held, 2);
     });
 }
@@ -228,7 +173,7 @@ fn a_slot_that_shrinks_against_a_collector() {
         || {
             let core = Arc::new(Core::deep_bounded(1, 2, 4));
             let me = core.join();
-            deepened(&me);
+            filled(&me);
             for id in 2..4 {
                 assert!(me.put(Item::new(id)).is_empty());
             }
@@ -238,7 +183,7 @@ fn a_slot_that_shrinks_against_a_collector() {
             assert!(core.charged().0 <= 4);
             held.extend(collector.join().unwrap());
             held.extend(core.take_all());
-            assert_eq!((core.charged(), core.lent()), ((0, 0), (0, 0)));
+            assert_eq!(core.charged(), (0, 0));
             assert_conserved(&core, held, 5);
         },
     );
@@ -252,7 +197,7 @@ fn a_chain_that_comes_up() {
     explore("budget: deep, get get get || get", Some(3), 100, || {
         let core = Arc::new(Core::deep_bounded(1, 2, 8));
         let me = core.join();
-        deepened(&me);
+        filled(&me);
         for id in 2..4 {
             assert!(me.put(Item::new(id)).is_empty());
         }
@@ -260,13 +205,12 @@ fn a_chain_that_comes_up() {
         let thief = thread::spawn(move || {
             let me = other.join();
             let held: Vec<_> = me.get().into_iter().collect();
-            me.leave();
             held
         });
         let mut held: Vec<_> = (0..3).filter_map(|_| me.get()).collect();
         held.extend(thief.join().unwrap());
         held.extend(core.take_all());
-        assert_eq!((core.charged(), core.lent()), ((0, 0), (0, 0)));
+        assert_eq!(core.charged(), (0, 0));
         assert_conserved(&core, held, 4);
     });
 }

@@ -67,7 +67,6 @@ fn a_cycle_against_a_thief() {
         });
         held.extend(thief.join().unwrap());
         assert_eq!(core.idle(), 0, "two cycles without use");
-        me.leave();
         assert_conserved(&core, held, 2);
     });
 }
@@ -96,7 +95,6 @@ fn two_collectors() {
         assert_eq!(core.idle(), 0);
         // What the other had claimed when we came by may still be on its way out; the deque may not.
         assert!(idle_after_mine <= 1);
-        me.leave();
         assert_conserved(&core, held, 2);
     });
 }
@@ -126,7 +124,6 @@ fn young_and_old(core: &Arc<Core<Item>>, weight: usize) {
         assert!(dead.iter().all(|dead| dead.value().id == 0));
     }
     dead.extend(held);
-    me.leave();
     assert_conserved(core, dead, 2);
 }
 
@@ -162,7 +159,6 @@ fn closing_during_a_cycle() {
         let core = core();
         let me = core.join();
         put(&me, 0);
-        me.leave();
         assert!(core.cycle().is_empty());
         let other = Arc::clone(&core);
         let collector = thread::spawn(move || other.cycle());
@@ -212,7 +208,6 @@ fn a_bound_is_never_exceeded() {
             let third = me.put(Item::new(5));
             assert!(!third.is_empty(), "a third one is refused");
             held.extend(third);
-            me.leave();
             assert_conserved(&core, held, 6);
         },
     );
@@ -236,7 +231,6 @@ fn a_turn_too_many_is_seen() {
         let dead = collector.join().unwrap();
         assert!(dead.is_empty(), "put in this very cycle");
         held.extend(dead);
-        me.leave();
         assert_conserved(&core, held, 1);
     });
 }

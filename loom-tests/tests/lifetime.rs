@@ -1,7 +1,6 @@
 //! The end of a pool: whoever lets go of it last, nothing is lost and nothing is dropped twice.
 //!
-//! A pool ends when its last reference does. Until then a thread that ends leaves its worker; after that
-//! there is nothing to leave. Objects here count their drops and hold a token that loom watches for leaks.
+//! A pool ends when its last reference does. Objects here count their drops and hold a token that loom watches for leaks.
 
 mod common;
 
@@ -39,13 +38,13 @@ fn mortal(dropped: &Arc<AtomicUsize>) -> Held<Mortal> {
     Held::new(mortal, 1)
 }
 
-/// *Threads*: two that put, leave and let go of the pool.
+/// *Threads*: two that put and let go of the pool.
 /// *Proves*: the last one frees it with everything in it, and sees what the other has put (7).
-/// *Fails if*: a slot or a deque is freed without what it holds.
+/// *Fails if*: a magazine or a deque is freed without what it holds.
 #[test]
 fn the_last_of_two_frees_the_pool() {
     explore(
-        "lifetime: put put leave, let go || the same",
+        "lifetime: put put, let go || the same",
         Some(2),
         200,
         || {
@@ -54,7 +53,6 @@ fn the_last_of_two_frees_the_pool() {
             let user = |core: Arc<Core<Mortal>>, dropped: &Arc<AtomicUsize>| {
                 let me = core.join();
                 (0..2).for_each(|_| assert!(me.put(mortal(dropped)).is_empty()));
-                me.leave();
             };
             let one = thread::spawn(move || user(other, &theirs));
             user(core, &dropped);
@@ -78,14 +76,12 @@ fn an_object_outlives_its_pool() {
             let me = core.join();
             (0..2).for_each(|_| assert!(me.put(mortal(&dropped)).is_empty()));
             let mine = me.get();
-            me.leave();
             let other = Arc::clone(&core);
             let user = thread::spawn(move || {
                 let me = other.join();
                 if let Some(held) = me.get() {
                     assert!(me.put(held).is_empty());
                 }
-                me.leave();
             });
             drop(core);
             let early = dropped.load(Relaxed);
@@ -110,7 +106,6 @@ fn closing_against_a_step() {
             let (core, dropped) = pool(Core::new(1, u64::MAX));
             let me = core.join();
             (0..3).for_each(|_| assert!(me.put(mortal(&dropped)).is_empty()));
-            me.leave();
             assert!(core.cycle().is_empty());
             let other = Arc::clone(&core);
             let collector = thread::spawn(move || drop(other.cycle()));
@@ -119,32 +114,6 @@ fn closing_against_a_step() {
             drop(core);
             collector.join().unwrap();
             assert_eq!(dropped.load(Relaxed), 3);
-        },
-    );
-}
-
-/// *Threads*: an owner that ends without having used the pool again; a raider; a thread that lets go.
-/// *Proves*: what a raid holds when the pool ends is dropped once (7).
-/// *Fails if*: a raid leaves its object in two places.
-#[test]
-fn a_raid_against_the_end() {
-    explore(
-        "lifetime: raid, let go || leave, let go",
-        Some(3),
-        20,
-        || {
-            let (core, dropped) = pool(Core::deep(1, 2));
-            let theirs = (Arc::clone(&core), Arc::clone(&dropped));
-            let owner = thread::spawn(move || {
-                let (core, dropped) = theirs;
-                let me = core.join();
-                assert!(me.put(mortal(&dropped)).is_empty());
-                me.leave();
-            });
-            drop(core.take_from_others());
-            drop(core);
-            owner.join().unwrap();
-            assert_eq!(dropped.load(Relaxed), 1);
         },
     );
 }
@@ -164,11 +133,9 @@ fn what_is_refused_is_dropped_once() {
             let user = thread::spawn(move || {
                 let me = other.join();
                 drop(me.put(mortal(&theirs)));
-                me.leave();
             });
             let me = core.join();
             (0..2).for_each(|_| drop(me.put(mortal(&dropped))));
-            me.leave();
             drop(core);
             user.join().unwrap();
             assert_eq!(dropped.load(Relaxed), 3);
@@ -183,7 +150,6 @@ fn a_leak_is_seen() {
         let (core, dropped) = pool(Core::new(1, u64::MAX));
         let me = core.join();
         assert!(me.put(mortal(&dropped)).is_empty());
-        me.leave();
         std::mem::forget(me_too(core));
     });
 }

@@ -67,7 +67,6 @@ fn a_holder_that_panics() {
             resume_unwind(Box::new("the user's"));
         });
         let held = taker.join().unwrap();
-        me.leave();
         assert_conserved(&core, held, 1);
     });
 }
@@ -84,7 +83,6 @@ fn a_constructor_that_panics() {
             let me = other.join();
             put(&me, 1);
             let held = touched(me.get().into_iter().collect());
-            me.leave();
             held
         });
         let me = core.join();
@@ -94,7 +92,6 @@ fn a_constructor_that_panics() {
         held.extend(me.get());
         let mut held = touched(held);
         held.extend(user.join().unwrap());
-        me.leave();
         assert_conserved(&core, held, 2);
     });
 }
@@ -127,7 +124,6 @@ fn a_destructor_that_panics_in_a_collector() {
             // Nothing stays claimed: the owner's slot works.
             put(&me, 2);
             held.extend(me.get());
-            me.leave();
             assert_conserved(&core, held, 3);
         },
     );
@@ -147,14 +143,12 @@ fn a_judgement_that_panics() {
         let thief = thread::spawn(move || {
             let me = other.join();
             let held = touched(me.get().into_iter().collect());
-            me.leave();
             held
         });
         let mut held = Vec::new();
         panicking(|| held.extend((0..2).filter_map(|_| me.get())));
         put(&me, 2);
         held.extend(thief.join().unwrap());
-        me.leave();
         assert_conserved(&core, touched(held), 3);
     });
 }
@@ -171,7 +165,6 @@ fn a_guard_that_forgets_is_seen() {
         let mine = me.get();
         std::mem::forget(mine);
         let held = taker.join().unwrap();
-        me.leave();
         assert_conserved(&core, held, 1);
     });
 }

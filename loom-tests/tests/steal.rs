@@ -69,8 +69,6 @@ fn nothing_in_a_deque_is_out_of_reach() {
             held.push(third.get().expect("within reach"));
         }
         assert!(third.get().is_none());
-        me.leave();
-        third.leave();
         assert_conserved(&core, held, 3);
     });
 }
@@ -133,8 +131,8 @@ fn the_shared_store() {
         let thief = thief(&core, 1);
         let item = Item::new(0);
         touch(&item);
-        assert!(core.put_ownerless(item).is_none());
-        let mut held: Vec<_> = core.get_ownerless().into_iter().collect();
+        assert!(core.put_shared(item).is_none());
+        let mut held: Vec<_> = core.get_shared().into_iter().collect();
         held.iter().for_each(|held| {
             touch(held);
         });

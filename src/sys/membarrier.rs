@@ -118,8 +118,13 @@ pub(crate) fn restarts() -> bool {
 pub(crate) fn restart() -> bool {
     #[cfg(all(target_os = "linux", not(any(loom, shuttle, miri))))]
     return imp::RESTART.run();
-    #[cfg(not(all(target_os = "linux", not(any(loom, shuttle, miri)))))]
-    return false;
+    #[cfg(loom)]
+    {
+        super::rseq::restart();
+        true
+    }
+    #[cfg(not(any(loom, all(target_os = "linux", not(any(shuttle, miri))))))]
+    false
 }
 
 /// The users' side: no instruction where the collector can fence for us.

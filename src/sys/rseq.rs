@@ -39,13 +39,22 @@
 #[path = "rseq/x86_64.rs"]
 mod imp;
 
-#[cfg(not(all(
-    target_os = "linux",
-    target_env = "gnu",
-    target_arch = "x86_64",
-    not(any(loom, shuttle, miri, stealpool_no_rseq))
+#[cfg(loom)]
+#[path = "rseq/model.rs"]
+mod imp;
+
+#[cfg(not(any(
+    loom,
+    all(
+        target_os = "linux",
+        target_env = "gnu",
+        target_arch = "x86_64",
+        not(any(shuttle, miri, stealpool_no_rseq))
+    )
 )))]
 #[path = "rseq/none.rs"]
 mod imp;
 
 pub(crate) use imp::{available, close, head, here, pop, processors, push};
+#[cfg(loom)]
+pub(crate) use imp::{migrate, restart};

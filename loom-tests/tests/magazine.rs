@@ -119,7 +119,6 @@ fn an_idle_owner_keeps_nothing() {
             dead
         });
         let held = collector.join().unwrap();
-        me.leave();
         assert_conserved(&core, held, 1);
     });
 }

@@ -1,0 +1,272 @@
+//! Restartable sequences against collectors: the whole core, entered as on Linux.
+//!
+//! Two processors; a thread is on one of them, and may wake up on the other. See `src/sys/rseq/model.rs` for
+//! what a sequence is here. What weakens the protocol is in `weak_sequences.rs`.
+
+mod common;
+
+use common::{Item, assert_conserved, explore, touch};
+use loom::thread;
+use std::sync::Arc;
+use stealpool::model::{Core, Cpu, Held};
+
+fn core(capacity: usize) -> Arc<Core<Item>> {
+    Arc::new(Core::by_sequences(capacity, u64::MAX))
+}
+
+fn put(cpu: &Cpu<'_, Item>, id: usize) {
+    let item = Item::new(id);
+    touch(&item);
+    assert!(cpu.put(item).is_empty());
+}
+
+fn get(cpu: &Cpu<'_, Item>) -> Vec<Held<Item>> {
+    touched(cpu.get().into_iter().collect())
+}
+
+fn touched(held: Vec<Held<Item>>) -> Vec<Held<Item>> {
+    held.iter().for_each(|held| _ = touch(held));
+    held
+}
+
+/// *Threads*: two of one processor that put and get.
+/// *Proves*: an object has one holder, though no sequence locks anything (1); a put happens-before the get (2).
+/// *Fails if*: a sequence that was interrupted commits.
+#[test]
+fn two_threads_of_one_processor() {
+    explore(
+        "sequences: put get || put get, one cpu",
+        Some(3),
+        500,
+        || {
+            let core = core(2);
+            let other = Arc::clone(&core);
+            let neighbour = thread::spawn(move || {
+                let cpu = other.on(0);
+                put(&cpu, 1);
+                get(&cpu)
+            });
+            let cpu = core.on(0);
+            put(&cpu, 0);
+            let mut held = get(&cpu);
+            held.extend(neighbour.join().unwrap());
+            assert_eq!(core.puts_and_hits(), (2, held.len() as u64));
+            assert_conserved(&core, held, 2);
+        },
+    );
+}
+
+/// *Threads*: a user; a collector that takes everything, from the other processor.
+/// *Proves*: a collector that has stopped a magazine and let its barrier pass is alone in it (1, 2).
+/// *Fails if*: the barrier is left out, or does not restart sequences.
+#[test]
+fn a_user_against_a_collector() {
+    explore("sequences: put get put || take all", Some(3), 500, || {
+        let core = core(2);
+        let other = Arc::clone(&core);
+        let taker = thread::spawn(move || {
+            let _cpu = other.on(1);
+            touched(other.take_all())
+        });
+        let cpu = core.on(0);
+        put(&cpu, 0);
+        let mut held = get(&cpu);
+        put(&cpu, 1);
+        held.extend(taker.join().unwrap());
+        assert_conserved(&core, held, 2);
+    });
+}
+
+/// *Threads*: a user; a collector on the same processor.
+/// *Proves*: the same when the collector runs where the user was interrupted (1, 2).
+/// *Fails if*: the barrier leaves out the collector's own processor.
+#[test]
+fn a_user_against_a_collector_of_its_processor() {
+    explore(
+        "sequences: put get put || take all, one cpu",
+        Some(3),
+        500,
+        || {
+            let core = core(2);
+            let other = Arc::clone(&core);
+            let taker = thread::spawn(move || {
+                let _cpu = other.on(0);
+                touched(other.take_all())
+            });
+            let cpu = core.on(0);
+            put(&cpu, 0);
+            let mut held = get(&cpu);
+            put(&cpu, 1);
+            held.extend(taker.join().unwrap());
+            assert_conserved(&core, held, 2);
+        },
+    );
+}
+
+/// *Threads*: a user whose magazine overflows, so that it closes the gate; a collector.
+/// *Proves*: a gate closed over a stop is the user's, and the collector turns away (1).
+/// *Fails if*: the collector does not look at the gate after its barrier.
+#[test]
+fn a_user_that_closes_against_a_collector() {
+    explore("sequences: put put get || take all", Some(2), 300, || {
+        let core = core(1);
+        let other = Arc::clone(&core);
+        let taker = thread::spawn(move || {
+            let _cpu = other.on(1);
+            touched(other.take_all())
+        });
+        let cpu = core.on(0);
+        put(&cpu, 0);
+        put(&cpu, 1);
+        let mut held = get(&cpu);
+        held.extend(taker.join().unwrap());
+        assert_conserved(&core, held, 2);
+    });
+}
+
+/// *Threads*: a user that closes the gate; two collectors.
+/// *Proves*: a collector does not take another one's stop for its own (1).
+/// *Fails if*: there is no claim.
+#[test]
+fn a_user_against_two_collectors() {
+    explore(
+        "sequences: put put || take all || take all",
+        Some(2),
+        300,
+        || {
+            let core = core(1);
+            let taker = |processor: usize| {
+                let core = Arc::clone(&core);
+                thread::spawn(move || {
+                    let _cpu = core.on(processor);
+                    touched(core.take_all())
+                })
+            };
+            let takers = [taker(0), taker(1)];
+            let cpu = core.on(0);
+            put(&cpu, 0);
+            put(&cpu, 1);
+            let mut held = Vec::new();
+            for taker in takers {
+                held.extend(taker.join().unwrap());
+            }
+            assert_conserved(&core, held, 2);
+        },
+    );
+}
+
+/// *Threads*: one that wakes up on the other processor between its operations; one that stays there.
+/// *Proves*: an object goes with the processor, not with the thread (1, 2).
+/// *Fails if*: a sequence goes by the processor that its thread was on before.
+#[test]
+fn a_thread_that_moves() {
+    explore(
+        "sequences: put, move, put get || put get",
+        Some(3),
+        500,
+        || {
+            let core = core(2);
+            let other = Arc::clone(&core);
+            let neighbour = thread::spawn(move || {
+                let cpu = other.on(1);
+                put(&cpu, 2);
+                get(&cpu)
+            });
+            let cpu = core.on(0);
+            put(&cpu, 0);
+            cpu.migrate(1);
+            put(&cpu, 1);
+            let mut held = get(&cpu);
+            held.extend(neighbour.join().unwrap());
+            assert_conserved(&core, held, 3);
+        },
+    );
+}
+
+/// *Threads*: one that overflows its magazine on one processor; a thief on the other.
+/// *Proves*: what goes below is found from another processor (3).
+/// *Fails if*: a bit of the hints is lost.
+#[test]
+fn a_thief_on_another_processor() {
+    explore("sequences: put put put || get get", Some(2), 300, || {
+        let core = core(1);
+        let other = Arc::clone(&core);
+        let thief = thread::spawn(move || {
+            let cpu = other.on(1);
+            let mut held = get(&cpu);
+            held.extend(get(&cpu));
+            held
+        });
+        let cpu = core.on(0);
+        (0..3).for_each(|id| put(&cpu, id));
+        let mut held = thief.join().unwrap();
+        while held.len() < 2 {
+            cpu.migrate(1);
+            let found = get(&cpu);
+            assert_eq!(found.len(), 1, "within reach");
+            held.extend(found);
+        }
+        assert_conserved(&core, held, 3);
+    });
+}
+
+/// *Threads*: a user; a collector that runs two cycles.
+/// *Proves*: what is put after a cycle has begun survives it; what is idle through two is gone (4).
+/// *Fails if*: a magazine is taken though something has come since the look.
+#[test]
+fn a_user_against_two_cycles() {
+    explore(
+        "sequences: put get put || cycle cycle",
+        Some(2),
+        300,
+        || {
+            let core = core(1);
+            let other = Arc::clone(&core);
+            let collector = thread::spawn(move || {
+                let _cpu = other.on(1);
+                let mut dead = touched(other.cycle());
+                dead.extend(touched(other.cycle()));
+                dead
+            });
+            let cpu = core.on(0);
+            put(&cpu, 0);
+            let mut held = get(&cpu);
+            put(&cpu, 1);
+            held.extend(collector.join().unwrap());
+            held.extend(core.cycle());
+            held.extend(core.cycle());
+            assert_eq!(core.idle(), 0);
+            assert_conserved(&core, held, 2);
+        },
+    );
+}
+
+/// *Threads*: two of one processor, in a pool that may keep two objects.
+/// *Proves*: the bound holds at every moment, and everything is refunded (6).
+/// *Fails if*: a magazine's share is reserved twice, or not given back.
+#[test]
+fn a_bound_by_sequences() {
+    explore(
+        "sequences: put put || put get, bounded",
+        Some(2),
+        300,
+        || {
+            let core: Arc<Core<Item>> = Arc::new(Core::by_sequences(1, 4));
+            let other = Arc::clone(&core);
+            let neighbour = thread::spawn(move || {
+                let cpu = other.on(0);
+                let mut held = cpu.put(Item::new(2));
+                held.extend(cpu.get());
+                held
+            });
+            let cpu = core.on(0);
+            let mut held = cpu.put(Item::new(0));
+            held.extend(cpu.put(Item::new(1)));
+            assert!(core.charged().0 <= 4);
+            held.extend(neighbour.join().unwrap());
+            held.extend(core.take_all());
+            assert_eq!(core.charged(), (0, 0));
+            assert_conserved(&core, held, 3);
+        },
+    );
+}
