@@ -27,7 +27,7 @@ fn touched(held: Vec<Held<Item>>) -> Vec<Held<Item>> {
 /// *Fails if*: a step takes what another has taken, or turns a cycle that is over.
 #[test]
 fn steps_of_one_cycle() {
-    explore("background: step || step || get", Some(2), 500, || {
+    explore("background: step || step || get", Some(2), 224, || {
         let core = core();
         let me = core.join();
         (0..4).for_each(|id| put(&me, id));

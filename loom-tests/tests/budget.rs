@@ -194,7 +194,7 @@ fn a_slot_that_shrinks_against_a_collector() {
 /// *Fails if*: a chain is charged below and lent above.
 #[test]
 fn a_chain_that_comes_up() {
-    explore("budget: deep, get get get || get", Some(3), 100, || {
+    explore("budget: deep, get get get || get", Some(3), 14, || {
         let core = Arc::new(Core::deep_bounded(1, 2, 8));
         let me = core.join();
         filled(&me);

@@ -48,7 +48,7 @@ fn cycles_against_put_and_get() {
 /// *Fails if*: a victim is dropped otherwise than by stealing it.
 #[test]
 fn a_cycle_against_a_thief() {
-    explore("cycle: cycle || get, over a victim", None, 400, || {
+    explore("cycle: cycle || get, over a victim", None, 11, || {
         let core = core();
         let me = core.join();
         put(&me, 0);
@@ -178,7 +178,7 @@ fn a_bound_is_never_exceeded() {
     explore(
         "cycle: put || put || take all, at most 2",
         Bound::of(Some(2), Some(2)),
-        1_000,
+        76,
         || {
             let core = Arc::new(stealpool::model::Core::new(1, 2));
             let workers: Vec<_> = (0..2)

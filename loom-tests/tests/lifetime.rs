@@ -43,23 +43,18 @@ fn mortal(dropped: &Arc<AtomicUsize>) -> Held<Mortal> {
 /// *Fails if*: a magazine or a deque is freed without what it holds.
 #[test]
 fn the_last_of_two_frees_the_pool() {
-    explore(
-        "lifetime: put put, let go || the same",
-        Some(2),
-        200,
-        || {
-            let (core, dropped) = pool(Core::new(1, u64::MAX));
-            let (other, theirs) = (Arc::clone(&core), Arc::clone(&dropped));
-            let user = |core: Arc<Core<Mortal>>, dropped: &Arc<AtomicUsize>| {
-                let me = core.join();
-                (0..2).for_each(|_| assert!(me.put(mortal(dropped)).is_empty()));
-            };
-            let one = thread::spawn(move || user(other, &theirs));
-            user(core, &dropped);
-            one.join().unwrap();
-            assert_eq!(dropped.load(Relaxed), 4);
-        },
-    );
+    explore("lifetime: put put, let go || the same", Some(2), 10, || {
+        let (core, dropped) = pool(Core::new(1, u64::MAX));
+        let (other, theirs) = (Arc::clone(&core), Arc::clone(&dropped));
+        let user = |core: Arc<Core<Mortal>>, dropped: &Arc<AtomicUsize>| {
+            let me = core.join();
+            (0..2).for_each(|_| assert!(me.put(mortal(dropped)).is_empty()));
+        };
+        let one = thread::spawn(move || user(other, &theirs));
+        user(core, &dropped);
+        one.join().unwrap();
+        assert_eq!(dropped.load(Relaxed), 4);
+    });
 }
 
 /// *Threads*: one that holds an object longer than it holds the pool; one that takes and lets go.

@@ -1,4 +1,4 @@
-//! The hand-off of the private slot: its owner against collectors.
+//! A magazine entered by exchanges: a user against collectors.
 
 mod common;
 
@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// *Fails if*: either fence, the Release or Acquire of `inside`, or the claim's Release or Acquire is weaker.
 #[test]
 fn owner_against_one_who_takes_everything() {
-    explore("private: put get || take all", None, 500, || {
+    explore("magazine: put get || take all", None, 298, || {
         let core = core();
         let other = Arc::clone(&core);
         let taker = thread::spawn(move || {
@@ -42,7 +42,7 @@ fn owner_against_one_who_takes_everything() {
 #[test]
 fn the_owner_gets_its_slot_back() {
     explore(
-        "private: put get put get || take all twice",
+        "magazine: put get put get || take all twice",
         Some(2),
         1_000,
         || {
@@ -77,9 +77,9 @@ fn the_owner_gets_its_slot_back() {
 #[test]
 fn two_who_take_everything() {
     explore(
-        "private: put get || take all || take all",
+        "magazine: put get || take all || take all",
         Some(1),
-        1_000,
+        400,
         || {
             let core = core();
             let takers: Vec<_> = (0..2)
@@ -107,7 +107,7 @@ fn two_who_take_everything() {
 /// *Fails if*: the note of where the owner stood is skipped.
 #[test]
 fn an_idle_owner_keeps_nothing() {
-    explore("private: idle owner || two cycles", None, 1, || {
+    explore("magazine: idle owner || two cycles", None, 1, || {
         let core = core();
         let me = core.join();
         assert!(me.put(Item::new(0)).is_empty());
@@ -128,7 +128,7 @@ fn an_idle_owner_keeps_nothing() {
 /// *Fails if*: a collector does not look at `inside` again after its fence.
 #[test]
 fn cycles_against_an_owner_at_work() {
-    explore("private: put get put || two cycles", Some(2), 1_000, || {
+    explore("magazine: put get put || two cycles", Some(2), 1_000, || {
         let core = core();
         let other = Arc::clone(&core);
         let collector = thread::spawn(move || {

@@ -76,16 +76,16 @@ fn a_holder_that_panics() {
 /// *Fails if*: a miss claims something that only a success releases.
 #[test]
 fn a_constructor_that_panics() {
-    explore("panic: get, unwind, put, get || put, get", None, 10, || {
+    explore("panic: get, unwind, put, get || put, get", None, 1, || {
         let core = core();
         let other = Arc::clone(&core);
         let user = thread::spawn(move || {
-            let me = other.join();
+            let me = other.seat(0);
             put(&me, 1);
             let held = touched(me.get().into_iter().collect());
             held
         });
-        let me = core.join();
+        let me = core.seat(0);
         let mut held = Vec::new();
         panicking(|| held.extend(me.get()));
         put(&me, 0);

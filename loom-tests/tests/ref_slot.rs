@@ -86,7 +86,7 @@ fn tenancies(lookers: usize) {
 /// *Fails if*: an ordering of the berth is weaker, or who looks is not counted.
 #[test]
 fn an_entry_leaves_while_it_is_looked_at() {
-    explore("berth: leave, settle, leave || look", None, 20, || {
+    explore("slot: leave, settle, leave || look", None, 20, || {
         tenancies(1);
     });
 }
@@ -95,7 +95,7 @@ fn an_entry_leaves_while_it_is_looked_at() {
 #[test]
 fn an_entry_leaves_while_two_look() {
     explore(
-        "berth: leave, settle, leave || look || look",
+        "slot: leave, settle, leave || look || look",
         Bound::of(Some(3), None),
         1_000,
         || tenancies(2),
@@ -109,7 +109,7 @@ fn an_entry_leaves_while_two_look() {
 #[test]
 fn the_next_tenant_s_number_stays() {
     explore(
-        "berth: unname, leave || look, name || look, name",
+        "slot: unname, leave || look, name || look, name",
         Bound::of(Some(3), None),
         200,
         || {
@@ -140,7 +140,7 @@ fn the_next_tenant_s_number_stays() {
 /// One who goes on looking when the look is over: it must fail.
 #[test]
 fn a_look_that_is_not_counted_is_seen() {
-    explore_broken("berth: leave || look on", || {
+    explore_broken("slot: leave || look on", || {
         let place = Arc::new(Place::new());
         place.settle(Arc::new(Entry::new(0)));
         let theirs = Arc::clone(&place);

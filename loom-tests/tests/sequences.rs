@@ -37,7 +37,7 @@ fn two_threads_of_one_processor() {
     explore(
         "sequences: put get || put get, one cpu",
         Some(3),
-        500,
+        144,
         || {
             let core = core(2);
             let other = Arc::clone(&core);
@@ -163,7 +163,7 @@ fn a_thread_that_moves() {
     explore(
         "sequences: put, move, put get || put get",
         Some(3),
-        500,
+        144,
         || {
             let core = core(2);
             let other = Arc::clone(&core);
@@ -188,7 +188,7 @@ fn a_thread_that_moves() {
 /// *Fails if*: a bit of the hints is lost.
 #[test]
 fn a_thief_on_another_processor() {
-    explore("sequences: put put put || get get", Some(2), 300, || {
+    explore("sequences: put put put || get get", Some(2), 15, || {
         let core = core(1);
         let other = Arc::clone(&core);
         let thief = thread::spawn(move || {

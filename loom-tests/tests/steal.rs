@@ -30,7 +30,7 @@ fn thief(core: &Arc<Core<Item>>, gets: usize) -> thread::JoinHandle<Vec<Held<Ite
 /// *Fails if*: the deque's pointer is published without Release and Acquire.
 #[test]
 fn put_get_against_a_thief() {
-    explore("steal: put put get get || get", None, 1_000, || {
+    explore("steal: put put get get || get", None, 228, || {
         let core = core();
         let thief = thief(&core, 1);
         let mut held = Vec::new();
@@ -55,7 +55,7 @@ fn put_get_against_a_thief() {
 /// *Fails if*: a fence of the bitmap is weaker, or the second look after clearing a bit is left out.
 #[test]
 fn nothing_in_a_deque_is_out_of_reach() {
-    explore("steal: put put put || get get; then get", None, 200, || {
+    explore("steal: put put put || get get; then get", None, 64, || {
         let core = core();
         let thief = thief(&core, 2);
         let me = core.join();
@@ -78,7 +78,7 @@ fn nothing_in_a_deque_is_out_of_reach() {
 /// *Fails if*: crossbeam's steal is not exclusive.
 #[test]
 fn two_thieves() {
-    explore("steal: put put get || get || get", Some(3), 200, || {
+    explore("steal: put put get || get || get", Some(3), 97, || {
         let core = core();
         let thieves = [thief(&core, 1), thief(&core, 1)];
         let mut held = Vec::new();
@@ -100,7 +100,7 @@ fn two_thieves() {
 /// *Fails if*: a deque is made twice, or its pointer is lost.
 #[test]
 fn two_workers_that_give_and_take() {
-    explore("steal: put put get || put put get", None, 50, || {
+    explore("steal: put put get || put put get", None, 4, || {
         let core = core();
         let other = Arc::clone(&core);
         let worker = thread::spawn(move || {

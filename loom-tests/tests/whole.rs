@@ -92,7 +92,7 @@ fn two_workers_and_a_collector() {
     explore(
         "whole: put get || put || cycle",
         Bound::of(Some(0), Some(1)),
-        500,
+        36,
         || {
             play(
                 Core::new(1, u64::MAX),

@@ -4,7 +4,8 @@
 //! object has a content, which each holder changes. Some instructions say to the judge what they mean: who owns
 //! which object, and who is inside a closed magazine.
 
-use crate::tso::{Barrier, Cpu, Flow, Model, Place, Setup, State, explore};
+use crate::programs::{HELD, If, Mark, OPEN, Op, STOPPED};
+use crate::tso::{self, Barrier, Cpu, Flow, Model, Of, Place, Setup, explore};
 
 /// Places of a magazine's words; then its objects, two.
 const HEADER: Place = 0;
@@ -23,11 +24,6 @@ fn content(object: u8) -> Place {
     MAGAZINES * SIZE + object
 }
 
-/// A gate: closed by a thread, stopped by a collector, or open for two objects.
-pub(crate) const HELD: u8 = 0;
-pub(crate) const STOPPED: u8 = 1;
-const OPEN: u8 = 4 | 2;
-
 fn capacity(gate: u8) -> u8 {
     if gate & 4 == 0 { 0 } else { gate & 3 }
 }
@@ -35,100 +31,6 @@ fn capacity(gate: u8) -> u8 {
 /// A header: its length in the lowest bits, and above how many puts it has counted.
 const LENGTH: u8 = 3;
 const COUNTED: u8 = 4;
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Op {
-    /// An object is made, and is in hand.
-    Create(u8),
-    /// Writes into the object in hand.
-    Write,
-    /// Reads what its last holder wrote there.
-    Read,
-    /// Frees the object in hand, if there is one.
-    Free,
-
-    /// A sequence begins.
-    Begin,
-    /// The magazine is this processor's.
-    Here,
-    /// It is the first one.
-    There,
-    LoadGate,
-    LoadHeader,
-    LoadNewest,
-    /// Reads what an object adds to the header.
-    LoadShare,
-    StorePointer,
-    /// What the three sequences commit.
-    CommitPop,
-    CommitPush,
-    CommitHeld,
-
-    /// Exchanges an open gate.
-    Shut(u8),
-    /// Nobody else is inside from here on, until `Open`.
-    Enter,
-    LoadOldest,
-    LoadSecond,
-    /// The second is the oldest now.
-    StoreOldest,
-    StoreTaken,
-    StorePut,
-    Open,
-
-    Claim,
-    Barrier(Barrier),
-    Look,
-    /// An object is taken out, and freed.
-    Drop,
-    StoreEmpty,
-    /// What was stopped is open again.
-    Undo,
-    Unclaim,
-
-    /// Unless this is so, goes on behind the mark.
-    Unless(If, Mark),
-    Mark(Mark),
-    /// The end of a call.
-    Return,
-
-    // For broken variants only.
-    Pause,
-    Leave,
-    CommitUncounted,
-    CountPut,
-    StoreLate,
-    StoreGate(u8),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum If {
-    HandEmpty,
-    HandFull,
-    /// There is something to pop, by header and gate.
-    Poppable,
-    /// There is room to push, by header and gate.
-    Pushable,
-    IsOpen,
-    IsNotHeld,
-    IsStopped,
-    /// The last exchange did.
-    Succeeded,
-    /// By the header.
-    HasOne,
-    HasTwo,
-    Never,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Mark {
-    End,
-    Full,
-    Taking,
-    Last,
-    Opening,
-    Leaving,
-}
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Registers {
@@ -139,6 +41,18 @@ pub(crate) struct Registers {
     object: u8,
     /// The second object; what an exchange or a look has found.
     other: u8,
+}
+
+impl tso::Registers for Registers {
+    fn restart(&mut self) {
+        // The magazine stays, for who does not look again.
+        let Registers { hand, magazine, .. } = *self;
+        *self = Registers {
+            hand,
+            magazine,
+            ..Registers::default()
+        };
+    }
 }
 
 /// Objects in magazines, objects freed, and magazines that somebody is in: a bit each. What objects hold.
@@ -204,16 +118,6 @@ impl Model for Magazines {
             op,
             Op::Free | Op::Enter | Op::Unless(..) | Op::Mark(_) | Op::Return
         )
-    }
-
-    fn restart(registers: &mut Registers) {
-        // The magazine stays, for who does not look again.
-        let Registers { hand, magazine, .. } = *registers;
-        *registers = Registers {
-            hand,
-            magazine,
-            ..Registers::default()
-        };
     }
 
     fn execute(cpu: &mut Cpu<'_, Self>, op: Op) -> Result<Flow<Op>, &'static str> {
@@ -344,6 +248,7 @@ impl Model for Magazines {
                     If::Succeeded => other != 0,
                     If::HasOne => length >= 1,
                     If::HasTwo => length >= 2,
+                    If::HasRoom => length < 2,
                     If::Never => false,
                 };
                 if !is_so {
@@ -362,7 +267,7 @@ impl Model for Magazines {
         Ok(Flow::Next)
     }
 
-    fn end(&self, state: &State<Self>) -> Judged {
+    fn end(state: &Of<Self>) -> Judged {
         let ghost = &state.ghost;
         let (mut pooled, mut puts) = (0, 0);
         for magazine in 0..MAGAZINES {
@@ -400,5 +305,5 @@ pub(crate) fn run(
         memory,
         ghost,
     };
-    explore(&Magazines, &setup)
+    explore::<Magazines>(&setup)
 }

@@ -34,7 +34,7 @@ pub(crate) trait Model {
     /// An instruction.
     type Op: Copy + PartialEq;
     /// What a thread knows.
-    type Registers: Copy + Default + Eq + Hash;
+    type Registers: Registers;
     /// What no thread can see, and executions are judged by.
     type Ghost: Copy + Eq + Hash;
 
@@ -44,12 +44,17 @@ pub(crate) trait Model {
     /// Does what an instruction says. At most one access to memory.
     fn execute(cpu: &mut Cpu<'_, Self>, op: Self::Op) -> Result<Flow<Self::Op>, &'static str>;
 
-    /// Forgets what the sequence that starts again has loaded.
-    fn restart(registers: &mut Self::Registers);
-
     /// Judges a state in which all threads have ended and every store has reached memory.
-    fn end(&self, state: &State<Self>) -> Result<(), &'static str>;
+    fn end(state: &Of<Self>) -> Result<(), &'static str>;
 }
+
+pub(crate) trait Registers: Copy + Default + Eq + Hash {
+    /// Forgets what the sequence that starts again has loaded.
+    fn restart(&mut self);
+}
+
+/// A model's state.
+pub(crate) type Of<M> = State<<M as Model>::Registers, <M as Model>::Ghost>;
 
 /// Where a thread goes after an instruction.
 #[derive(Clone, Copy, Debug)]
@@ -80,11 +85,12 @@ pub(crate) struct Setup<Op, Ghost> {
     pub(crate) ghost: Ghost,
 }
 
-pub(crate) struct State<M: Model + ?Sized> {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct State<R, G> {
     pub(crate) memory: [u8; PLACES],
     processors: [Processor; PROCESSORS],
-    pub(crate) threads: [Thread<M::Registers>; THREADS],
-    pub(crate) ghost: M::Ghost,
+    pub(crate) threads: [Thread<R>; THREADS],
+    pub(crate) ghost: G,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -109,7 +115,7 @@ pub(crate) struct Thread<R> {
 
 /// A thread on its processor.
 pub(crate) struct Cpu<'a, M: Model + ?Sized> {
-    state: &'a mut State<M>,
+    state: &'a mut Of<M>,
     me: usize,
     number: usize,
     accesses: u8,
@@ -184,7 +190,7 @@ impl<M: Model + ?Sized> Cpu<'_, M> {
     }
 }
 
-impl<M: Model + ?Sized> State<M> {
+impl<R: Registers, G> State<R, G> {
     fn flush_one(&mut self, processor: usize) {
         let processor = &mut self.processors[processor];
         self.memory[usize::from(processor.places[0])] = processor.values[0];
@@ -206,7 +212,7 @@ impl<M: Model + ?Sized> State<M> {
         let thread = &mut self.threads[usize::from(thread)];
         if let Some(start) = thread.sequence.take() {
             thread.next = start;
-            M::restart(&mut thread.registers);
+            thread.registers.restart();
         }
     }
 
@@ -236,24 +242,7 @@ impl<M: Model + ?Sized> State<M> {
     }
 }
 
-impl<M: Model + ?Sized> Copy for State<M> {}
-
-impl<M: Model + ?Sized> Clone for State<M> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<M: Model + ?Sized> Eq for State<M> {}
-
-impl<M: Model + ?Sized> PartialEq for State<M> {
-    fn eq(&self, other: &Self) -> bool {
-        (self.memory, self.processors, self.threads, self.ghost)
-            == (other.memory, other.processors, other.threads, other.ghost)
-    }
-}
-
-impl<M: Model + ?Sized> Hash for State<M> {
+impl<R: Hash, G> Hash for State<R, G> {
     /// Of what tells most states apart.
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         hasher.write(&self.memory);
@@ -294,11 +283,8 @@ impl Hasher for Mix {
 }
 
 /// Explores every execution. How many states there are, or what is wrong in one of them.
-pub(crate) fn explore<M: Model>(
-    model: &M,
-    setup: &Setup<M::Op, M::Ghost>,
-) -> Result<usize, &'static str> {
-    let mut start = State::<M> {
+pub(crate) fn explore<M: Model>(setup: &Setup<M::Op, M::Ghost>) -> Result<usize, &'static str> {
+    let mut start = State {
         memory: [0; PLACES],
         processors: Default::default(),
         threads: Default::default(),
@@ -308,9 +294,9 @@ pub(crate) fn explore<M: Model>(
     let mut seen = HashSet::<_, BuildHasherDefault<Mix>>::from_iter([start]);
     let (mut left, mut followers) = (vec![start], Vec::new());
     while let Some(state) = left.pop() {
-        follow(setup, &state, &mut followers)?;
+        follow::<M>(setup, &state, &mut followers)?;
         if followers.is_empty() {
-            model.end(&state)?;
+            M::end(&state)?;
         }
         left.extend(
             followers
@@ -323,11 +309,11 @@ pub(crate) fn explore<M: Model>(
 
 fn follow<M: Model>(
     setup: &Setup<M::Op, M::Ghost>,
-    state: &State<M>,
-    followers: &mut Vec<State<M>>,
+    state: &Of<M>,
+    followers: &mut Vec<Of<M>>,
 ) -> Result<(), &'static str> {
     for (number, processor) in state.processors[..setup.processors].iter().enumerate() {
-        let mut follower = |change: &dyn Fn(&mut State<M>)| {
+        let mut follower = |change: &dyn Fn(&mut Of<M>)| {
             let mut next = *state;
             change(&mut next);
             followers.push(next);
@@ -365,7 +351,7 @@ fn follow<M: Model>(
             follower(&|next| next.restart(me));
         }
         if state.threads[usize::from(me)].barrier.is_none() {
-            followers.push(step(setup, state, number, usize::from(me))?);
+            followers.push(step::<M>(setup, state, number, usize::from(me))?);
         }
     }
     Ok(())
@@ -373,10 +359,10 @@ fn follow<M: Model>(
 
 fn step<M: Model>(
     setup: &Setup<M::Op, M::Ghost>,
-    state: &State<M>,
+    state: &Of<M>,
     number: usize,
     me: usize,
-) -> Result<State<M>, &'static str> {
+) -> Result<Of<M>, &'static str> {
     let mut next = *state;
     let mut cpu = Cpu {
         state: &mut next,
