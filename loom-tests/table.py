@@ -10,7 +10,8 @@ import sys
 
 LINE = re.compile(r"([a-z]+: .+?)\s{2,}([\d-]+)\s+([\d-]+)\s+(\d+) executions\s+([\d.]+) s$")
 BEGIN, END = "<!-- models -->\n", "<!-- /models -->"
-ORDER = ["deque", "rows", "berth", "private", "steal", "cycle", "registry", "exit", "budget", "depth", "background", "lifetime", "panic", "whole", "scripts"]
+ORDER = ["deque", "rows", "slot", "magazine", "sequences", "weak", "steal", "cycle", "workers", "budget", "background", "lifetime", "panic", "whole", "scripts"]
+FILES = {"slot": "ref_slot", "weak": "weak_sequences"}
 
 
 def main():
@@ -23,7 +24,7 @@ def main():
     table = "| group | what the threads do | threads | bound | executions | seconds |\n|---|---|---|---|---|---|\n"
     last = None
     for (group, script), (threads, bound, executions, time) in sorted(rows.items(), key=lambda row: (ORDER.index(row[0][0]), row[0][1])):
-        shown = "" if group == last else f"`{group}.rs`"
+        shown = "" if group == last else f"`{FILES.get(group, group)}.rs`"
         last = group
         cell = script.replace("|", "\\|") if group == "scripts" else f"`{script}`".replace("|", "\\|")
         table += f"| {shown} | {cell} | {threads} | {bound} | {int(executions):,} | {float(time):.1f} |\n"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Proves: a thread parked at any named point of the protocol (src/sync/chaos.rs) holds up nobody; an owner
+# Proves: a thread parked at any named point of the protocol (src/sys/chaos.rs) holds up nobody; an owner
 # that stops inside its slot keeps a collector from nothing but its object; and SECONDS_OF_SOAK (60) seconds
 # of examples/soak with threads delayed at these points violate nothing.
 # Cannot: park a thread between two points, or inside crossbeam.

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Bound, Item, assert_conserved, core, explore, explore_broken, touch};
+use common::{Item, assert_conserved, core, explore, touch};
 use loom::thread;
 use std::sync::Arc;
 use stealpool::model::{Held, Seat};

@@ -4,8 +4,8 @@
 //! object has a content, which each holder changes. Some instructions say to the judge what they mean: who owns
 //! which object, and who is inside a closed magazine.
 
-use crate::programs::{HELD, If, Mark, OPEN, Op, STOPPED};
-use crate::tso::{self, Barrier, Cpu, Flow, Model, Of, Place, Setup, explore};
+use crate::programs::{HELD, If, OPEN, Op, STOPPED};
+use crate::tso::{self, Cpu, Flow, Model, Of, Place, Setup, explore};
 
 /// Places of a magazine's words; then its objects, two.
 const HEADER: Place = 0;
