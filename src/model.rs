@@ -3,15 +3,18 @@
 //! Compiled under `cfg(loom)` only. Objects travel as [`Held`], which keeps its box: a box that is
 //! freed may come back at the same address, and a stale pointer would then go unnoticed.
 
+mod cpu;
+
+pub use cpu::Cpu;
+
 use crate::engine::batch::Batch;
 use crate::engine::budget::Budget;
 use crate::engine::object::{Chain, Object};
 use crate::engine::workers::Entry;
-use crate::engine::{Engine, Given, Plan};
+use crate::engine::{Engine, Plan};
 use crate::sys::buckets::Buckets;
 use crate::sys::deque;
 use crate::sys::doze::Doze;
-use crate::sys::magazine;
 use crate::sys::ref_slot::RefSlot;
 use crate::sys::rseq;
 use crate::sys::stack::Stack;
@@ -127,7 +130,7 @@ impl<T> Core<T> {
     /// The calling thread, on this processor from now on, in a core with sequences.
     pub fn on(&self, processor: usize) -> Cpu<'_, T> {
         rseq::migrate(processor);
-        Cpu { core: self }
+        Cpu::new(self)
     }
 
     /// A get by one that has not closed the worker's gate. For the canary, which must see it.
@@ -249,48 +252,6 @@ impl<T> Seat<'_, T> {
     /// Which worker.
     pub fn index(&self) -> usize {
         self.index
-    }
-}
-
-/// A thread on a processor, in a core with sequences.
-#[derive(Debug)]
-pub struct Cpu<'c, T> {
-    core: &'c Core<T>,
-}
-
-impl<T> Cpu<'_, T> {
-    /// Wakes up on this processor.
-    pub fn migrate(&self, processor: usize) {
-        rseq::migrate(processor);
-    }
-
-    /// A get, as the pool does it.
-    pub fn get(&self) -> Option<Held<T>> {
-        let engine = &self.core.engine;
-        let table = engine.workers.table().expect("sequences");
-        // SAFETY: the core's table.
-        let head = unsafe { rseq::pop(table) };
-        if head.is_null() {
-            return engine.take().ok().map(Held);
-        }
-        // SAFETY: the sequence has taken it out of a magazine of this core.
-        Some(Held(unsafe { Object::from_head(head) }.0.weighing(1)))
-    }
-
-    /// A put likewise; what finds no room comes back.
-    pub fn put(&self, held: Held<T>) -> Vec<Held<T>> {
-        let engine = &self.core.engine;
-        let table = engine.workers.table().expect("sequences");
-        let weight = held.0.weight();
-        let head = held.0.into_head(magazine::share(weight));
-        // SAFETY: the core's table, and an object that is ours.
-        if unsafe { rseq::push(table, magazine::share(weight), head) } != 0 {
-            return Vec::new();
-        }
-        // SAFETY: the sequence did not take it.
-        let (object, _) = unsafe { Object::from_head(head) };
-        let Given { refused, .. } = engine.give(object, weight);
-        Core::held(refused)
     }
 }
 

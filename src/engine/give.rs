@@ -6,6 +6,7 @@ use super::generation::Side;
 use super::held::Held;
 use super::object::{Chain, Object};
 use crate::sys::chaos::point;
+use crate::sys::magazine::NOTED;
 
 /// What became of a put.
 #[derive(Debug)]
@@ -141,6 +142,15 @@ impl<T> Engine<T> {
         match me.push_below(side, chain) {
             Ok(()) => self.workers.announce(me.worker(), side),
             Err(chain) => self.shared.push(side, me.worker().index(), chain),
+        }
+    }
+
+    /// Sees to it that a magazine's count, which has come so far, does not overflow.
+    pub(crate) fn note_count(&self, count: u64) {
+        if count >= NOTED {
+            if let Some(me) = self.workers.enter() {
+                me.note_count();
+            }
         }
     }
 

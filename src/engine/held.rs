@@ -6,7 +6,7 @@ use super::worker::Worker;
 use crate::sys::atomic::Ordering::{Relaxed, Release};
 use crate::sys::chaos::point;
 use crate::sys::deque::Deque;
-use crate::sys::magazine::{self, COUNTED, MOST_COUNTED, OPEN};
+use crate::sys::magazine::{self, COUNTED, NOTED, OPEN};
 use std::marker::PhantomData;
 
 /// Where a get found something below the magazine.
@@ -140,14 +140,20 @@ impl<'w, T> Held<'w, T> {
 
     /// Counts a put, whatever becomes of the object; the count.
     pub(crate) fn count_put(&self) -> u64 {
-        let mut header = self.header();
-        if magazine::count(header) >= MOST_COUNTED / 2 {
-            let counted = magazine::count(header);
+        self.note_count();
+        let header = self.header() + COUNTED;
+        self.set_header(header);
+        magazine::count(header)
+    }
+
+    /// Notes what the header has counted elsewhere, before it is full.
+    pub(crate) fn note_count(&self) {
+        let header = self.header();
+        let counted = magazine::count(header);
+        if counted >= NOTED {
             self.worker.old_count.add(counted);
-            header -= counted * COUNTED;
+            self.set_header(header - counted * COUNTED);
         }
-        self.set_header(header + COUNTED);
-        magazine::count(header + COUNTED)
     }
 
     /// Adds to one of the worker's deques; makes it first when there is none. A full one gives the chain
@@ -213,5 +219,28 @@ impl<T> Drop for Held<'_, T> {
         if self.claimed {
             self.worker.unclaim();
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_header_has_counted_is_noted_before_it_is_full() {
+        let worker = Worker::<u8>::new(0, magazine::MOST_BYTES);
+        // SAFETY: nobody else knows the worker.
+        let mut held = unsafe { worker.held(14) };
+        held.set_capacity(2);
+        assert!(held.push(Object::new(1), 100).is_ok());
+        held.set_header(held.header() + (NOTED - 1) * COUNTED);
+        for more in 1..4 {
+            held.count_put();
+            assert_eq!(worker.arrivals(), NOTED - 1 + more);
+            assert_eq!(worker.census(), (1, 100));
+        }
+        assert!(magazine::count(held.header()) < 4, "counts from the start");
+        assert_eq!(held.pop().map(Object::into_value), Some(1));
+        assert_eq!(worker.census(), (0, 0));
     }
 }

@@ -100,14 +100,21 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
             let (object, _) = unsafe { Object::from_head(head) };
             return self.keep_slowly(object, weight);
         }
-        if magazine::count(header) & (TICK - 1) == 0 {
-            self.tick();
+        let count = magazine::count(header);
+        if count & (TICK - 1) == 0 {
+            self.tick_at(count);
         }
         true
     }
 
+    /// What one in so many puts does besides.
     #[cold]
     #[inline(never)]
+    fn tick_at(&self, count: u64) {
+        self.interior().engine.note_count(count);
+        self.tick();
+    }
+
     fn tick(&self) {
         self.interior().tick().unwrap_or_else(go_on);
     }

@@ -70,8 +70,10 @@ pub(crate) const OPEN: u64 = 1 << 32;
 pub(crate) const ONE: u64 = 1;
 /// What one put or miss adds to the header's count.
 pub(crate) const COUNTED: u64 = 1 << 8;
-/// How far the header counts before that must be noted elsewhere.
-pub(crate) const MOST_COUNTED: u64 = 1 << 40;
+/// How far the header counts.
+const MOST_COUNTED: u64 = 1 << 40;
+/// From how much on the count is noted elsewhere and begins anew: at one put a nanosecond, nine minutes.
+pub(crate) const NOTED: u64 = MOST_COUNTED / 2;
 /// Where the header's weight begins.
 pub(crate) const WEIGHT_SHIFT: u32 = 48;
 /// The most bytes that a magazine holds.

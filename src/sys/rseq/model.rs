@@ -92,6 +92,7 @@ fn sequence<R>(
             }
             goes_on
         };
+        // Acquire: the order of loads.
         let magazine = table[HEAD + here].load(Acquire);
         // SAFETY: null, or a magazine that lives as long as the table.
         let at = unsafe { magazine.as_ref() }?;
@@ -111,6 +112,7 @@ fn sequence<R>(
 ///
 /// None is needed.
 pub(crate) unsafe fn pop(table: &Table) -> *mut Head {
+    // Acquire, Release, all: the order of x86-64.
     let loads = |magazine: &Magazine, unless: &Unless| {
         let capacity = magazine.gate.load(Acquire) as u32;
         let header = magazine.header.load(Acquire);
@@ -137,6 +139,7 @@ pub(crate) unsafe fn pop(table: &Table) -> *mut Head {
 ///
 /// None is needed.
 pub(crate) unsafe fn push(table: &Table, share: u64, object: *mut Head) -> u64 {
+    // Acquire, Release, all: the order of x86-64.
     let loads = |magazine: &Magazine, unless: &Unless| {
         let capacity = magazine.gate.load(Acquire) as u32;
         let header = magazine.header.load(Acquire);
@@ -163,6 +166,7 @@ pub(crate) unsafe fn push(table: &Table, share: u64, object: *mut Head) -> u64 {
 ///
 /// None is needed.
 pub(crate) unsafe fn close(table: &Table) -> Option<(*mut Magazine, u64)> {
+    // Acquire, Release, all: the order of x86-64.
     let loads = |magazine: &Magazine, _: &Unless| {
         let gate = magazine.gate.load(Acquire);
         if gate & OPEN != 0 {

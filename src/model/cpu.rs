@@ -1,0 +1,52 @@
+//! A model's thread that comes by restartable sequences.
+
+use super::{Core, Held};
+use crate::engine::Given;
+use crate::engine::object::Object;
+use crate::sys::{magazine, rseq};
+
+/// A thread on a processor, in a core with sequences.
+#[derive(Debug)]
+pub struct Cpu<'c, T> {
+    core: &'c Core<T>,
+}
+
+impl<'c, T> Cpu<'c, T> {
+    pub(super) fn new(core: &'c Core<T>) -> Self {
+        Cpu { core }
+    }
+
+    /// Wakes up on this processor.
+    pub fn migrate(&self, processor: usize) {
+        rseq::migrate(processor);
+    }
+
+    /// A get, as the pool does it.
+    pub fn get(&self) -> Option<Held<T>> {
+        let engine = &self.core.engine;
+        let table = engine.workers.table().expect("sequences");
+        // SAFETY: the core's table.
+        let head = unsafe { rseq::pop(table) };
+        if head.is_null() {
+            return engine.take().ok().map(Held);
+        }
+        // SAFETY: the sequence has taken it out of a magazine of this core.
+        Some(Held(unsafe { Object::from_head(head) }.0.weighing(1)))
+    }
+
+    /// A put likewise; what finds no room comes back.
+    pub fn put(&self, held: Held<T>) -> Vec<Held<T>> {
+        let engine = &self.core.engine;
+        let table = engine.workers.table().expect("sequences");
+        let weight = held.0.weight();
+        let head = held.0.into_head(magazine::share(weight));
+        // SAFETY: the core's table, and an object that is ours.
+        if unsafe { rseq::push(table, magazine::share(weight), head) } != 0 {
+            return Vec::new();
+        }
+        // SAFETY: the sequence did not take it.
+        let (object, _) = unsafe { Object::from_head(head) };
+        let Given { refused, .. } = engine.give(object, weight);
+        Core::held(refused)
+    }
+}
