@@ -106,7 +106,7 @@ pub mod docs {
             #[doc = "[apache]: https://github.com/stealpool/stealpool/blob/HEAD/LICENSE-APACHE"]
             #[doc = "[benchmarks]: crate::docs::benchmarks"]
             #[doc = "[design]: crate::docs::design"]
-            #[doc = "[design-limits]: crate::docs::design#15-known-limits"]
+            #[doc = "[design-limits]: crate::docs::design#14-known-limits"]
             #[doc = "[faq]: crate::docs::faq"]
             #[doc = "[faults]: crate::docs::faults"]
             #[doc = "[from-go]: crate::docs::from_go"]
