@@ -14,7 +14,7 @@ use std::time::Duration;
 /// | [`max_object_bytes`](Self::max_object_bytes) | no bound | keep only objects of footprint 0 | 2^48 - 1 bytes |
 /// | [`idle_bytes`](Self::idle_bytes) | no bound | keep only objects of footprint 0 | no bound |
 /// | [`collect_every`](Self::collect_every) | 10 s | at every look at the clock | never |
-/// | [`private_depth`](Self::private_depth) | 64 | 1 | 65,535 |
+/// | [`private_depth`](Self::private_depth) | 14 | 1 | 14 |
 ///
 /// ```
 /// use std::time::Duration;
@@ -38,7 +38,7 @@ pub struct Builder {
     pub(crate) idle_bytes: usize,
     /// Milliseconds; `u32::MAX` for never.
     interval: u32,
-    /// The most objects a private slot may hold.
+    /// The most objects a magazine may hold.
     pub(crate) deepest: u16,
     pub(crate) name: Option<&'static str>,
 }
@@ -51,15 +51,15 @@ impl Builder {
             max_object_bytes: HEAVIEST,
             idle_bytes: usize::MAX,
             interval: 10_000,
-            deepest: 64,
+            deepest: 14,
             name: None,
         }
     }
 
     /// Keeps at most `count` objects idle. 0 turns pooling off: every get creates, every put drops.
     ///
-    /// The bound holds at every moment. Up to half of it may be set aside for threads that use the
-    /// pool (as many places each as it keeps at hand), and is then not available to the others.
+    /// The bound holds at every moment. Up to half of it is set aside for the magazines, in equal shares for the
+    /// processors on which the pool is used, and is then not available below them.
     ///
     /// ```
     /// use stealpool::{Builder, Pool};
@@ -117,7 +117,7 @@ impl Builder {
 
     /// How long a cycle lasts: an object that is not used for two cycles is dropped.
     ///
-    /// Nothing runs in the background. A thread that gives back what it takes looks at the clock at
+    /// Nothing runs in the background. On each processor on which the pool is used, some thread looks at the clock at
     /// least once in 1,024 operations, and one of them runs the cycle when it is due.
     /// [`Duration::ZERO`] runs one at every such look; part of a millisecond counts as a whole one, and more than 49 days is never.
     #[must_use]
@@ -131,27 +131,24 @@ impl Builder {
         self
     }
 
-    /// Lets a thread keep at most `objects` to itself, where other threads cannot take them.
+    /// Lets a processor's magazine hold at most `objects`, where other processors cannot take them.
     ///
-    /// A thread's private slot holds one object at first. It gets deeper, up to 64 by default, while the
-    /// thread takes and gives back several at once, or gives more than others take, which makes such
-    /// work cheaper. It gets shallow again when some thread finds nothing to take, and at each cycle.
-    /// Several objects stay there only while they weigh at most 64 KiB together. So the pool creates at
-    /// most as many objects as were ever in use at once, and for each thread what its slot held; with 1,
-    /// one for each thread. In a pool with [`max_idle`](Self::max_idle) or
-    /// [`idle_bytes`](Self::idle_bytes), all slots together get at most half of the bound.
+    /// A magazine holds up to 14 objects, which is also the most that can be asked for, while they weigh less than
+    /// 64 KiB together. So the pool creates at most as many objects as were ever in use at once, and for each processor
+    /// what its magazine held. Less makes work with several objects at once dearer. In a pool with
+    /// [`max_idle`](Self::max_idle) or [`idle_bytes`](Self::idle_bytes), all magazines together get at most half of
+    /// the bound.
     ///
     /// ```
     /// use stealpool::{Builder, Pool};
     ///
     /// let pool: Pool<Vec<u8>> = Builder::new().private_depth(1).build(Vec::new);
-    /// for _ in 0..10 {
-    ///     drop((pool.get(), pool.get()));
-    /// }
-    /// // One is the thread's own, the other can be taken by everybody.
-    /// assert_eq!(std::thread::scope(|scope| {
-    ///     scope.spawn(|| [pool.try_get(), pool.try_get()].iter().flatten().count()).join()
-    /// }).unwrap(), 1);
+    /// drop([pool.get(), pool.get(), pool.get()]);
+    /// // One is in the magazine of this processor; the others can be taken everywhere.
+    /// let found = std::thread::scope(|scope| {
+    ///     scope.spawn(|| std::iter::from_fn(|| pool.try_get()).collect::<Vec<_>>().len()).join()
+    /// });
+    /// assert!(found.unwrap() >= 1);
     /// ```
     #[must_use]
     pub const fn private_depth(mut self, objects: usize) -> Self {

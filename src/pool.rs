@@ -26,6 +26,9 @@ use std::sync::Arc;
 /// [`Recycle`](crate::Recycle). Shareable (`Sync`) when `T: Send`: each object is in one thread's hands at a time, so
 /// `T` need not be `Sync`.
 ///
+/// Objects wait in the *magazine* of the processor on which they were given back, and below it in deques that
+/// every processor can steal from. [`fast_path`](crate::fast_path) tells how a magazine is entered here.
+///
 /// Untouched, a pool is one cache line (64 bytes) and `P`, and owns no memory, so thousands of them
 /// are cheap. Dropping it drops every idle object.
 ///
@@ -74,9 +77,9 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
 
     /// Lends an object: a warm one if any is idle anywhere in the pool, else a new one.
     ///
-    /// Looks in the thread's own private slot, its own deque, the other workers' deques, then among
-    /// the victims. O(1), whatever the number of workers; a hit in the private slot is a few
-    /// nanoseconds without any atomic read-modify-write.
+    /// Looks in this processor's magazine, its deque, the other processors' deques, then among the victims.
+    /// O(1), whatever the number of threads; a hit in the magazine is a few nanoseconds without a lock or a locked
+    /// instruction where [`fast_path`](crate::fast_path) says so.
     ///
     /// # Panics
     ///
@@ -239,8 +242,8 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// drop(pool.get()); // created, then given back
     /// drop(pool.get()); // found
     /// let stats = pool.stats();
-    /// assert_eq!((stats.gets, stats.creates, stats.private_hits, stats.puts), (2, 1, 1, 2));
-    /// assert_eq!(stats.hit_rate(), 0.5);
+    /// assert_eq!((stats.gets, stats.puts), (2, 2));
+    /// assert_eq!(stats.creates + stats.private_hits, 2); // one each, unless the thread was moved in between
     /// println!("{stats}");
     /// ```
     pub fn stats(&self) -> Stats {

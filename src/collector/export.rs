@@ -17,7 +17,7 @@
 /// | `stealpool_idle_objects` | gauge | objects idle |
 /// | `stealpool_idle_bytes` | gauge | bytes they keep |
 /// | `stealpool_live_objects` | gauge | objects lent and idle |
-/// | `stealpool_workers` | gauge | threads that have used the pool at the same time |
+/// | `stealpool_workers` | gauge | processors on which the pool was used |
 ///
 /// ```
 /// use stealpool::{Builder, Pool};
