@@ -412,8 +412,9 @@ inline interrupt(p) {
     flush(p);
 #endif
 #ifndef FENCES_ONLY
-    restart(p)
+    restart(p);
 #endif
+    skip
   }
 }
 
@@ -535,19 +536,21 @@ endless:
 }
 
 #ifdef SWITCHES
-/* A processor that runs nobody takes anybody. */
-#define may_run(p) (switches < SWITCHES && still != thread || runs[p] == NOBODY && here[thread] == OFF && still != thread)
+/* Not counted: a processor that runs nobody takes who runs nowhere. */
+#define is_forced(p) (runs[p] != NOBODY || here[thread] != OFF)
+#define may_run(p) (still != thread && (switches < SWITCHES || !is_forced(p)))
 #define may_signal (switches < SWITCHES)
-#define count switches = (switches < SWITCHES -> switches + 1 : SWITCHES)
+#define count(is_one) switches = switches + (is_one -> 1 : 0)
 #else
 #define may_run(p) true
 #define may_signal true
-#define count skip
+#define count(is_one) skip
 #endif
 
 inline schedule(p) {
   d_step {
     !ended[thread] && here[thread] != p && may_run(p) ->
+    count(is_forced(p));
     from = here[thread];
     if
     :: from != OFF -> vacate(from)
@@ -556,8 +559,7 @@ inline schedule(p) {
     from = 0;
     vacate(p);
     here[thread] = p;
-    runs[p] = thread;
-    count
+    runs[p] = thread
   }
 }
 
@@ -568,7 +570,7 @@ endless:
   do
   :: schedule(0)
   :: schedule(1)
-  :: d_step { in_sequence[thread] && !again[thread] && may_signal -> again[thread] = true; count }
+  :: d_step { in_sequence[thread] && !again[thread] && may_signal -> again[thread] = true; count(true) }
 #ifdef SWITCHES
   :: d_step {
       still == NOBODY && !ended[thread] ->
@@ -582,6 +584,38 @@ endless:
     }
 #endif
   od
+}
+
+#define in_one(m) (memory[SIZE * m + HEADER] & 3)
+#define first(m) memory[SIZE * m + FIRST]
+#define second(m) memory[SIZE * m + FIRST + 1]
+#define is_right(m) (memory[SIZE * m + HEADER] == headers[m] \
+  && (in_one(m) < 1 || owner[first(m)] == POOLED) \
+  && (in_one(m) < 2 || owner[second(m)] == POOLED && first(m) != second(m)))
+#define pooled(object) (owner[object] == POOLED -> 1 : 0)
+#define all_open (memory[GATE] == OPEN && memory[SIZE + GATE] == OPEN && memory[CLAIM] == 0)
+
+#ifdef SWITCHES
+#define somebody_is_still (still != NOBODY)
+#define is_done(thread) (ended[thread] || still == thread)
+#else
+#define somebody_is_still false
+#define is_done(thread) ended[thread]
+#endif
+
+/* When nothing can happen any more. */
+proctype judge() {
+  d_step {
+    timeout ->
+    assert(is_done(0) && is_done(1) && is_done(2) && is_done(THREADS - 1));
+    if
+    :: !somebody_is_still ->
+      assert(all_open);
+      assert(is_right(0) && is_right(1));
+      assert(in_one(0) + in_one(1) == pooled(1) + pooled(2))
+    :: else
+    fi
+  }
 }
 
 init {
@@ -601,19 +635,7 @@ init {
     run scheduler(3);
 #endif
     run memory_system(0);
-    run memory_system(1)
+    run memory_system(1);
+    run judge()
   }
 }
-
-#ifdef SWITCHES
-#define is_done(thread) (ended[thread] || still == thread)
-#if COLLECTORS > 1
-#define all_done (is_done(0) && is_done(1) && is_done(2) && is_done(3))
-#else
-#define all_done (is_done(0) && is_done(1) && is_done(2))
-#endif
-#define all_open (memory[GATE] == OPEN && memory[SIZE + GATE] == OPEN && memory[CLAIM] == 0)
-
-/* Everybody ends but the one that stands still; and if none does, nothing stays shut. */
-ltl nobody_waits { <> [] (all_done && (still != NOBODY || all_open)) }
-#endif

@@ -1,4 +1,4 @@
-//! crossbeam's work-stealing deque and injector, shaped for the pool.
+//! crossbeam's work-stealing deque, shaped for the pool.
 //!
 //! [`Deque`] joins the two halves of a `crossbeam_deque` LIFO deque, because a pool keeps them in
 //! one place: the owner's end ([`push`](Deque::push), [`pop`](Deque::pop)) and everybody's end
@@ -17,8 +17,7 @@
 //! A thief pins before it looks at anything, so what runs there runs outside.
 //!
 //! Under loom, the owner's end and the thieves' end are the *shipped* source of `crossbeam-deque`,
-//! rewritten to loom's types by `loom-tests/build.rs`. The injector there is a locked queue: it
-//! stands for any linearizable queue.
+//! rewritten to loom's types by `loom-tests/build.rs`.
 //!
 //! The algorithm: Chase and Lev, *Dynamic circular work-stealing deque*, SPAA 2005; Lê, Pop, Cohen
 //! and Zappa Nardelli, *Correct and efficient work-stealing for weak memory models*, PPoPP 2013.
@@ -26,9 +25,9 @@
 use super::chaos::point;
 
 #[cfg(not(loom))]
-use crossbeam_deque::{Injector, Steal, Stealer, Worker};
+use crossbeam_deque::{Steal, Stealer, Worker};
 #[cfg(loom)]
-use model::{Injector, Steal, Stealer, Worker};
+use model::{Steal, Stealer, Worker};
 
 /// Elements in crossbeam's smallest buffer (`MIN_CAP`), and the most that a deque holds.
 pub(crate) const ROOM: usize = if cfg!(loom) { 2 } else { 64 };
@@ -101,42 +100,6 @@ impl<E> Deque<E> {
     }
 }
 
-/// A queue that any thread may use, for what has no place in a worker.
-pub(crate) struct Queue<E> {
-    queue: Injector<E>,
-}
-
-impl<E> std::fmt::Debug for Queue<E> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Queue").finish_non_exhaustive()
-    }
-}
-
-impl<E> Queue<E> {
-    /// An empty queue. Allocates crossbeam's first block (63 elements).
-    pub(crate) fn new() -> Self {
-        Queue {
-            queue: Injector::new(),
-        }
-    }
-
-    /// Adds an element.
-    pub(crate) fn push(&self, element: E) {
-        self.queue.push(element);
-    }
-
-    /// Takes the oldest element; `None` means empty.
-    pub(crate) fn steal(&self) -> Option<E> {
-        loop {
-            match self.queue.steal() {
-                Steal::Success(element) => return Some(element),
-                Steal::Empty => return None,
-                Steal::Retry => {}
-            }
-        }
-    }
-}
-
 /// Makes the pins of a whole sweep of steals cheap.
 #[cfg(not(loom))]
 pub(crate) fn pin() -> impl Sized {
@@ -150,7 +113,6 @@ pub(crate) use model::{free_retired, pin};
 #[cfg(loom)]
 mod model {
     pub(super) use shipped::{Steal, Stealer, Worker};
-    use std::collections::VecDeque;
 
     /// `crossbeam-deque/src/deque.rs`, rewritten by `loom-tests/build.rs`.
     #[allow(
@@ -175,25 +137,5 @@ mod model {
     pub(crate) fn pin() -> impl Sized {
         struct NoPin;
         NoPin
-    }
-
-    pub(super) struct Injector<E>(loom::sync::Mutex<VecDeque<E>>);
-
-    impl<E> Injector<E> {
-        pub(super) fn new() -> Self {
-            Injector(loom::sync::Mutex::new(VecDeque::new()))
-        }
-        pub(super) fn push(&self, element: E) {
-            self.0
-                .lock()
-                .expect("no user code runs here")
-                .push_back(element);
-        }
-        pub(super) fn steal(&self) -> Steal<E> {
-            match self.0.lock().expect("no user code runs here").pop_front() {
-                Some(element) => Steal::Success(element),
-                None => Steal::Empty,
-            }
-        }
     }
 }
