@@ -474,7 +474,7 @@ proctype collector(byte me) {
   );
 #endif
 #ifdef UNCLAIMS_EARLY
-  STEP(store(word(CLAIM), 0));
+  STEP(store(word(CLAIM), 0); other = 1);
 #endif
 #ifdef LOOKS_EARLY
   STEP(gate = load(word(GATE)));
@@ -518,12 +518,15 @@ undo:
 #endif
 
 leave:
-#if !defined(NO_CLAIM) && !defined(NO_UNCLAIM) && !defined(UNCLAIMS_EARLY)
-  STEP(store(word(CLAIM), 0));
+#if !defined(NO_CLAIM) && !defined(NO_UNCLAIM)
+  if
+  :: other == 0 -> STEP(store(word(CLAIM), 0))
+  :: else
+  fi;
 #endif
 
 stop:
-  atomic { gate = 0; header = 0; x = 0; done = false };
+  atomic { gate = 0; header = 0; x = 0; other = 0; done = false };
   end_thread()
 }
 

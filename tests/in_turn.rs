@@ -1,142 +1,175 @@
-//! What is hidden from whom: at most what the magazines of the processors hold, whatever the number of threads.
-//!
-//! Threads that use one object strictly in turn, and threads that use one each all at once, with objects of
-//! several sizes, cheap and dear to make. Counts only.
+//! How many objects threads make between them: in turn, a processor's worth; all at once, as many as there
+//! are users and what the magazines hide. Counts, whatever the number of threads.
 
 mod common;
 
 use common::{MAGAZINE, processors};
 use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering::SeqCst;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::atomic::Ordering::{AcqRel, Acquire};
+use std::sync::{Barrier, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
-use stealpool::{Builder, Pool, policy};
+use stealpool::{Builder, Policy, Pool};
 
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
 const THREADS: [usize; 3] = [8, 64, 512];
 
-type Buffers<F> = Pool<Vec<u8>, F>;
+/// Gets in one test, by all threads together: 512 threads have two turns each.
+const GETS: usize = 1024;
 
-fn buffers(bytes: usize) -> Buffers<impl Fn() -> Vec<u8> + Send + Sync + 'static> {
-    Builder::new()
-        .collect_manually()
-        .build(move || Vec::with_capacity(bytes))
+/// No bound, and one that is not reached.
+fn settings() -> [Builder; 2] {
+    [Builder::new(), Builder::new().max_idle(4096)].map(Builder::collect_manually)
 }
 
-/// Every thread uses the pool in each round, one after the other: a baton says whose turn it is.
-fn in_turn(threads: usize, rounds: usize, turn: impl Fn() + Send + Sync) {
-    let (baton, moved) = (Mutex::new(0), Condvar::new());
+fn buffers(settings: Builder, bytes: usize) -> Pool<Vec<u8>, impl Policy<Vec<u8>> + Sync> {
+    settings.build(move || Vec::<u8>::with_capacity(bytes))
+}
+
+/// Makes an object in a millisecond; long to make, small to keep.
+fn dear(settings: Builder) -> Pool<Vec<u8>, impl Policy<Vec<u8>> + Sync> {
+    settings.build(|| {
+        thread::sleep(Duration::from_millis(1));
+        Vec::<u8>::new()
+    })
+}
+
+fn use_one(pool: &Pool<Vec<u8>, impl Policy<Vec<u8>>>) {
+    pool.get().push(1);
+}
+
+/// Threads that live on and pass a baton round: who has it does the job, nobody else does.
+fn pass_round(threads: usize, job: impl Fn() + Sync) {
+    let baton = Mutex::new(0);
+    let whose: Vec<Condvar> = (0..threads).map(|_| Condvar::new()).collect();
+    let (baton, whose, job) = (&baton, &whose, &job);
     thread::scope(|scope| {
         for me in 0..threads {
-            let (baton, moved, turn) = (&baton, &moved, &turn);
-            thread::Builder::new()
-                .stack_size(64 << 10)
-                .spawn_scoped(scope, move || {
-                    for round in 0..rounds {
-                        let mut at = baton.lock().unwrap();
-                        while *at != round * threads + me {
-                            at = moved.wait(at).unwrap();
-                        }
-                        turn();
-                        *at += 1;
-                        moved.notify_all();
-                    }
-                })
-                .expect("a thread");
-        }
-    });
-}
-
-#[test]
-fn in_turn_each_processor_makes_one() {
-    for threads in THREADS {
-        let pool = buffers(16 << 10);
-        in_turn(threads, 3, || pool.get().push(1));
-        let stats = pool.stats();
-        assert!(stats.creates as usize <= processors(), "{threads}: {stats}");
-        assert_eq!(stats.idle as u64, stats.creates, "{threads}: {stats}");
-        assert!(stats.workers <= processors(), "{threads}: {stats}");
-    }
-}
-
-/// A heavy object goes past the magazine: a miss on any processor finds it.
-#[test]
-fn of_what_is_heavy_no_processor_keeps_one_to_itself() {
-    for threads in THREADS {
-        let pool = buffers(1 << 20);
-        in_turn(threads, 3, || pool.get().push(1));
-        let stats = pool.stats();
-        assert!(stats.creates <= 2, "{threads}: {stats}");
-    }
-}
-
-/// So does what takes long to make: once two were made, it is known.
-#[test]
-fn of_what_is_dear_no_processor_keeps_one_to_itself() {
-    let dear = policy(|| {
-        thread::sleep(Duration::from_millis(1));
-        [0u8; 64]
-    });
-    let pool = Builder::new()
-        .collect_manually()
-        .build(dear.recycle_with(|_| true));
-    in_turn(64, 10, || {
-        let mut object = pool.get();
-        object[0] = object[0].wrapping_add(1);
-    });
-    let stats = pool.stats();
-    assert!(stats.creates <= 2, "{stats}");
-}
-
-#[test]
-fn one_thread_after_the_other_makes_no_more() {
-    for bytes in [16 << 10, 1 << 20] {
-        let pool = buffers(bytes);
-        for _ in 0..500 {
-            thread::scope(|scope| _ = scope.spawn(|| pool.get().push(1)));
-        }
-        let stats = pool.stats();
-        assert!(
-            stats.creates as usize <= processors().max(2),
-            "{bytes}: {stats}"
-        );
-    }
-}
-
-/// All at once: no more than were ever held at once, and what the magazines hold.
-#[test]
-fn at_once_they_make_what_they_hold() {
-    for threads in THREADS {
-        for bytes in [16 << 10, 1 << 20] {
-            let pool = Arc::new(buffers(bytes));
-            let (held, peak) = (AtomicUsize::new(0), AtomicUsize::new(0));
-            thread::scope(|scope| {
-                for _ in 0..threads {
-                    let (pool, held, peak) = (&pool, &held, &peak);
-                    let user = move || {
-                        for _ in 0..200 {
-                            // Counted before the get and until after the put: never too few.
-                            peak.fetch_max(held.fetch_add(1, SeqCst) + 1, SeqCst);
-                            pool.get().push(1);
-                            held.fetch_sub(1, SeqCst);
-                        }
-                    };
-                    thread::Builder::new()
-                        .stack_size(64 << 10)
-                        .spawn_scoped(scope, user)
-                        .expect("a thread");
+            scope.spawn(move || {
+                for round in 0..GETS / threads {
+                    let mine = round * threads + me;
+                    let turn = baton.lock().unwrap();
+                    let mut turn = whose[me].wait_while(turn, |turn| *turn != mine).unwrap();
+                    job();
+                    *turn += 1;
+                    whose[(me + 1) % threads].notify_one();
                 }
             });
-            let hidden = match bytes {
-                0x4000 => MAGAZINE.min(0xffff / 0x4000) * processors(),
-                _ => 0,
+        }
+    });
+}
+
+/// Threads that live for one job each, one after the other.
+fn one_after_the_other(threads: usize, job: impl Fn() + Sync) {
+    for _ in 0..threads {
+        thread::scope(|scope| drop(scope.spawn(&job)));
+    }
+}
+
+/// Runs the job both ways and looks at what was made.
+fn in_turn<P: Policy<Vec<u8>> + Sync>(make: impl Fn(Builder) -> Pool<Vec<u8>, P>, most: usize) {
+    for (threads, settings) in THREADS.into_iter().flat_map(|n| settings().map(|s| (n, s))) {
+        for lives_on in [true, false] {
+            let pool = make(settings);
+            let gets = if lives_on {
+                pass_round(threads, || use_one(&pool));
+                threads * (GETS / threads)
+            } else {
+                one_after_the_other(threads, || use_one(&pool));
+                threads
             };
             let stats = pool.stats();
-            let most = peak.load(SeqCst) + hidden;
-            assert!(
-                stats.creates as usize <= most,
-                "{threads} threads, {bytes} bytes, {most} at most: {stats}"
-            );
+            assert_eq!((stats.gets, stats.puts), (gets as u64, gets as u64));
+            let made = stats.creates as usize;
+            let who = format!("{threads} threads, living on: {lives_on}");
+            assert!(made <= most, "{who}: {made} made, {most} allowed: {stats}");
+            assert_eq!(pool.idle(), made, "{who}: {stats}");
+        }
+    }
+}
+
+#[test]
+fn in_turn_threads_make_an_object_a_processor() {
+    in_turn(|settings| buffers(settings, 16 * KIB), processors());
+}
+
+/// One holder; what is heavy is in no magazine, so the number of processors does not matter.
+#[test]
+fn in_turn_threads_share_what_is_heavy() {
+    let holders = 1;
+    let most = processors().min(2 * (holders + 1));
+    in_turn(|settings| buffers(settings, MIB), most);
+}
+
+/// The first is made before anybody knows what it costs, so another may be.
+#[test]
+fn in_turn_threads_share_what_is_dear() {
+    in_turn(dear, 2);
+}
+
+/// Counts those who are between the begin of a get and the end of its put.
+#[derive(Default)]
+struct Users {
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Users {
+    fn one(&self, job: impl FnOnce()) {
+        // AcqRel, all: no user's get comes before it is counted, no put after it is not.
+        let now = self.now.fetch_add(1, AcqRel) + 1;
+        self.most.fetch_max(now, AcqRel);
+        job();
+        self.now.fetch_sub(1, AcqRel);
+    }
+}
+
+/// Gets of one thread that runs together with others.
+const LONG: usize = common::scaled(2_000);
+
+/// All threads use the pool at once, and are sent away while they hold an object now and then. Twice, by
+/// new threads. The most users there were.
+fn all_at_once(threads: usize, pool: &Pool<Vec<u8>, impl Policy<Vec<u8>> + Sync>) -> usize {
+    let users = Users::default();
+    for _ in 0..2 {
+        let all_there = Barrier::new(threads);
+        let work = || {
+            all_there.wait();
+            for round in 0..LONG / threads.min(64) {
+                users.one(|| {
+                    let mut object = pool.get();
+                    object.push(1);
+                    if round % 8 == 0 {
+                        thread::yield_now();
+                    }
+                });
+            }
+        };
+        thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
+    }
+    // Acquire: pairs with the AcqRel in `one`.
+    users.most.load(Acquire)
+}
+
+/// Of buffers of this size, those that a magazine may hide from other processors: 14, less than 64 KiB
+/// together.
+fn in_a_magazine(bytes: usize) -> usize {
+    MAGAZINE.min((64 * KIB - 1) / bytes)
+}
+
+#[test]
+fn all_at_once_threads_make_no_more_than_users_and_magazines_hold() {
+    for bytes in [16 * KIB, MIB] {
+        for (threads, settings) in THREADS.into_iter().flat_map(|n| settings().map(|s| (n, s))) {
+            let pool = buffers(settings, bytes);
+            let users = all_at_once(threads, &pool);
+            let stats = pool.stats();
+            let most = users + processors() * in_a_magazine(bytes);
+            let made = stats.creates as usize;
+            let who = format!("{bytes} bytes, {threads} threads, {users} users at once");
+            assert!(made <= most, "{who}: {made} made, {most} allowed: {stats}");
+            assert_eq!(pool.idle(), made, "{who}: {stats}");
         }
     }
 }

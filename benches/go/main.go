@@ -3,6 +3,7 @@
 //	time<TAB>work<TAB>objects    ->  nanoseconds, objects created
 //	latency<TAB>rounds           ->  JSON
 //	kept                         ->  JSON
+//	turns<TAB>work<TAB>threads<TAB>rounds<TAB>milliseconds  ->  JSON
 //	version                      ->  the version of Go
 package main
 
@@ -14,6 +15,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 )
 
 func main() {
@@ -22,10 +24,7 @@ func main() {
 		words := strings.Split(lines.Text(), "\t")
 		switch words[0] {
 		case "time":
-			objects, err := strconv.Atoi(words[2])
-			if err != nil {
-				fail(err)
-			}
+			objects := number(words[2])
 			before := created.Load()
 			took, known := run(words[1], objects)
 			if !known {
@@ -39,19 +38,30 @@ func main() {
 			}
 			fmt.Println(took.Nanoseconds(), made)
 		case "latency":
-			rounds, err := strconv.Atoi(words[1])
-			if err != nil {
-				fail(err)
-			}
-			answer(latencies(rounds))
+			answer(latencies(number(words[1])))
 		case "kept":
 			answer(kept())
+		case "turns":
+			threads, rounds, long := number(words[2]), number(words[3]), number(words[4])
+			found, known := takeTurns(words[1], threads, rounds, time.Duration(long)*time.Millisecond)
+			if !known {
+				fail(fmt.Errorf("unknown work %q", words[1]))
+			}
+			answer(found)
 		case "version":
 			fmt.Println(runtime.Version())
 		default:
 			fail(fmt.Errorf("unknown request %q", words[0]))
 		}
 	}
+}
+
+func number(text string) int {
+	number, err := strconv.Atoi(text)
+	if err != nil {
+		fail(err)
+	}
+	return number
 }
 
 func answer(what any) {

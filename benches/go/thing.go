@@ -37,6 +37,19 @@ func (w *buffer64) init()  { created.Add(1); w.b = make([]byte, 0, 64<<10) }
 func (w *buffer64) touch() { pages(w.b[:cap(w.b)]) }
 func (w *buffer64) reset() { w.b = w.b[:0] }
 
+// The same for 16 KiB, and for 1 MiB.
+type buffer16 struct{ b []byte }
+
+func (w *buffer16) init()  { created.Add(1); w.b = make([]byte, 0, 16<<10) }
+func (w *buffer16) touch() { pages(w.b[:cap(w.b)]) }
+func (w *buffer16) reset() { w.b = w.b[:0] }
+
+type buffer1024 struct{ b []byte }
+
+func (w *buffer1024) init()  { created.Add(1); w.b = make([]byte, 0, 1<<20) }
+func (w *buffer1024) touch() { pages(w.b[:cap(w.b)]) }
+func (w *buffer1024) reset() { w.b = w.b[:0] }
+
 // 64 KiB in one piece.
 type inline struct{ b [64 << 10]byte }
 

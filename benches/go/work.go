@@ -299,4 +299,3 @@ func afterCycle(count, n int) time.Duration {
 	}
 	return took
 }
-

@@ -82,8 +82,8 @@ fn a_constructor_that_panics() {
         let user = thread::spawn(move || {
             let me = other.seat(0);
             put(&me, 1);
-            let held = touched(me.get().into_iter().collect());
-            held
+
+            touched(me.get().into_iter().collect())
         });
         let me = core.seat(0);
         let mut held = Vec::new();
@@ -142,8 +142,8 @@ fn a_judgement_that_panics() {
         let other = Arc::clone(&core);
         let thief = thread::spawn(move || {
             let me = other.join();
-            let held = touched(me.get().into_iter().collect());
-            held
+
+            touched(me.get().into_iter().collect())
         });
         let mut held = Vec::new();
         panicking(|| held.extend((0..2).filter_map(|_| me.get())));

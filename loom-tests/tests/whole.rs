@@ -18,8 +18,8 @@ fn work(
     part: impl FnOnce(&Seat<'_, Item>) -> Vec<Held<Item>>,
 ) -> Vec<Held<Item>> {
     let me = core.join();
-    let held = touched(part(&me));
-    held
+
+    touched(part(&me))
 }
 
 fn put(me: &Seat<'_, Item>, id: usize) -> Vec<Held<Item>> {

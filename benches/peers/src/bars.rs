@@ -2,6 +2,7 @@
 
 use crate::go;
 use crate::report::{OURS, Run, best_peer, short, works};
+use crate::turns::{self, Turns};
 use std::fmt::Write;
 
 /// The stand-in for a list that is not shared, and for no pool.
@@ -138,6 +139,20 @@ fn all(run: &Run) -> Vec<Bar> {
         run.worker.map(|(_, _, bytes)| bytes),
         256.0,
     ));
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    for work in turns::IN_TURN.into_iter().chain([turns::DEAR]) {
+        let same = |one: &&Turns| one.work == work && one.threads == 64 && one.contender == OURS;
+        bars.push(at_most(
+            "N8",
+            format!("{work}: objects that 64 threads make"),
+            run.turns
+                .iter()
+                .find(same)
+                .and_then(|one| one.made)
+                .map(|made| made as f64),
+            processors as f64,
+        ));
+    }
     let total =
         |(pools, threads, bytes): (usize, usize, f64)| (pools * threads) as f64 * bytes / 1e6;
     bars.push(at_most(

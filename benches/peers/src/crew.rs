@@ -1,8 +1,10 @@
 //! Threads that stay alive, sleeping, until they are given something to do.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, Thread, park};
 
 type Job = Arc<dyn Fn(usize) + Send + Sync>;
 
@@ -53,6 +55,26 @@ impl Crew {
             self.done.recv().expect("the thread lives");
         }
     }
+
+    /// Does it so many times on each thread, one at a time: who has done it passes the baton to the next.
+    pub fn pass_round(&self, rounds: usize, job: impl Fn(usize) + Send + Sync + 'static) {
+        let threads = self.threads.iter().map(|(_, join)| join.thread().clone());
+        let threads: Vec<Thread> = threads.collect();
+        let turn = AtomicUsize::new(0);
+        self.together(move |me| {
+            for round in 0..rounds {
+                let mine = round * threads.len() + me;
+                // Acquire: pairs with the Release below; what was done before is seen.
+                while turn.load(Acquire) != mine {
+                    park();
+                }
+                job(me);
+                // Release: pairs with the Acquire above.
+                turn.store(mine + 1, Release);
+                threads[(me + 1) % threads.len()].unpark();
+            }
+        });
+    }
 }
 
 impl Drop for Crew {
@@ -67,7 +89,8 @@ impl Drop for Crew {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    use std::sync::Mutex;
+    use std::sync::atomic::Ordering::Relaxed;
 
     #[test]
     fn everybody_does_the_job_once() {
@@ -82,5 +105,16 @@ mod tests {
             adds.fetch_add(10 * (number + 1), Relaxed);
         });
         assert_eq!(sum.load(Relaxed), 66);
+    }
+    #[test]
+    fn the_baton_goes_round_in_order() {
+        let crew = Crew::new(3);
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let notes = Arc::clone(&order);
+        crew.pass_round(2, move |number| {
+            let mut notes = notes.try_lock().expect("nobody else is at it");
+            notes.push(number);
+        });
+        assert_eq!(*order.lock().unwrap(), [0, 1, 2, 0, 1, 2]);
     }
 }

@@ -4,6 +4,7 @@
 use crate::kept::Kept;
 use crate::latency::Latency;
 use crate::measure::{Case, Sample, Suite};
+use crate::turns::{Effort, Turns};
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -88,6 +89,12 @@ impl Go {
 
     pub fn kept(&mut self) -> Result<Kept, String> {
         let answer = self.ask("kept")?;
+        serde_json::from_str(&answer).map_err(|error| format!("{answer:?}: {error}"))
+    }
+
+    pub fn turns(&mut self, work: &str, threads: usize, effort: &Effort) -> Result<Turns, String> {
+        let (rounds, millis) = (effort.rounds, effort.long.as_millis());
+        let answer = self.ask(&format!("turns\t{work}\t{threads}\t{rounds}\t{millis}"))?;
         serde_json::from_str(&answer).map_err(|error| format!("{answer:?}: {error}"))
     }
 }

@@ -20,6 +20,7 @@ mod plot;
 mod report;
 mod shelf;
 mod thing;
+mod turns;
 mod work;
 
 use go::Go;
@@ -109,6 +110,9 @@ fn run(options: &Options) -> Result<(), String> {
             run.kept.push(go.borrow_mut().kept()?);
         }
         run.worker = Some(kept::bytes_a_worker());
+    }
+    if options.wants("turns") {
+        run.turns = turns::all_works(turns::Effort::new(options.quick), &go)?;
     }
     drop(go);
     if !options.quick

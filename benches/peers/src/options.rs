@@ -38,11 +38,15 @@ impl Options {
 }
 
 /// Works that are not timed.
-pub const OTHERS: [(&str, &str); 2] = [
+pub const OTHERS: [(&str, &str); 3] = [
     ("latency", "percentiles of a get while another thread frees"),
     (
         "kept",
         "what is idle after a burst, by steps of ageing and over time",
+    ),
+    (
+        "turns",
+        "objects made and kept by threads in turn, and by all at once",
     ),
 ];
 

@@ -4,6 +4,7 @@ use crate::bars;
 use crate::go::Go;
 use crate::plot;
 use crate::report::{Run, all_details, overviews};
+use crate::turns;
 use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
@@ -45,6 +46,12 @@ pub fn write(root: &Path, run: &Run) -> Result<(), String> {
     }
     if !run.kept.is_empty() {
         put(&plots.join("kept.svg"), &plot::kept(&run.kept))?;
+    }
+    if !run.turns.is_empty() {
+        for (name, works) in turns::plot::PLOTTED {
+            let svg = turns::plot::dots(&run.turns, &works);
+            put(&plots.join(format!("{name}.svg")), &svg)?;
+        }
     }
     let picture = |family: &str| {
         let said = PLOTTED.iter().find(|(name, _)| *name == family);

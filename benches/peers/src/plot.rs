@@ -6,19 +6,20 @@ use crate::measure::Row;
 use crate::report::{OURS, of, short};
 use std::fmt::Write;
 
-const OUR_COLOUR: &str = "#c0392b";
+pub const OUR_COLOUR: &str = "#c0392b";
 /// For lines of others, in their order.
 const COLOURS: [&str; 8] = [
     "#2c3e50", "#2980b9", "#27ae60", "#8e44ad", "#d35400", "#16a085", "#7f8c8d", "#b7950b",
 ];
 
-fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
 }
 
-fn picture(width: f64, height: f64, title: &str) -> String {
+/// The head of a picture.
+pub fn picture(width: f64, height: f64, title: &str) -> String {
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
          font-family=\"sans-serif\" font-size=\"12\">\n\

@@ -4,6 +4,7 @@ use crate::go;
 use crate::kept::Kept;
 use crate::latency::{Latency, PERCENTILES};
 use crate::measure::Row;
+use crate::turns::{Turns, table};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 use std::path::Path;
@@ -21,6 +22,9 @@ pub struct Run {
     pub kept: Vec<Kept>,
     /// Pools, threads, and bytes that a worker costs.
     pub worker: Option<(usize, usize, f64)>,
+    /// Earlier runs have none.
+    #[serde(default)]
+    pub turns: Vec<Turns>,
 }
 
 /// An earlier run.
@@ -86,7 +90,8 @@ fn or_dash(figure: Option<f64>) -> String {
     figure.map_or("-".to_string(), short)
 }
 
-fn bold(text: &str, contender: &str) -> String {
+/// Ours stands out.
+pub fn bold(text: &str, contender: &str) -> String {
     match contender {
         OURS => format!("**{text}**"),
         _ => text.to_string(),
@@ -235,6 +240,9 @@ pub fn overviews(run: &Run, picture: impl Fn(&str) -> String) -> String {
     if !run.kept.is_empty() {
         let (table, plot) = (kept(&run.kept), picture("kept"));
         let _infallible = writeln!(text, "### Retained after a burst\n\n{table}\n{plot}");
+    }
+    if !run.turns.is_empty() {
+        text.push_str(&table::all(&run.turns, picture));
     }
     text
 }

@@ -59,7 +59,7 @@ pub fn created() -> u64 {
     sum(|counts| &counts.created)
 }
 
-/// Vectors that exist.
+/// Vectors and dear objects that exist: of use as a difference, where nothing else is made.
 pub fn live() -> u64 {
     created() - sum(|counts| &counts.dropped)
 }
@@ -189,5 +189,11 @@ impl Thing for Dear {
     }
     fn touch(&mut self) {
         self.0 = std::hint::black_box(1);
+    }
+}
+
+impl Drop for Dear {
+    fn drop(&mut self) {
+        add(&mine().dropped);
     }
 }
