@@ -94,21 +94,19 @@ func passRound(threads, rounds int, job func()) {
 // allAtOnce does it on all goroutines until all have begun, and so long from then on.
 func allAtOnce(threads int, long time.Duration, job func()) {
 	var begun atomic.Int64
+	var allThere atomic.Pointer[time.Time]
 	var done sync.WaitGroup
 	done.Add(threads)
 	for i := 0; i < threads; i++ {
 		go func() {
 			defer done.Done()
-			begun.Add(1)
-			var since time.Time
+			if begun.Add(1) == int64(threads) {
+				now := time.Now()
+				allThere.Store(&now)
+			}
 			for {
-				for j := 0; j < 100; j++ {
-					job()
-				}
-				if since.IsZero() && begun.Load() == int64(threads) {
-					since = time.Now()
-				}
-				if !since.IsZero() && time.Since(since) >= long {
+				job()
+				if since := allThere.Load(); since != nil && time.Since(*since) >= long {
 					return
 				}
 			}

@@ -9,7 +9,7 @@ use super::object::Chain;
 use crate::sys::atomic::AtomicUsize;
 use crate::sys::atomic::Ordering::{Acquire, Relaxed, Release};
 use crate::sys::chaos::point;
-use crate::sys::stack::Stack;
+use crate::sys::shelf::Shelf;
 
 /// The most stacks a side may have.
 const MOST: usize = 8;
@@ -26,7 +26,7 @@ struct Stacks<T> {
     /// Chains in the stacks; counted after a push and after a steal, so it may lag (and wrap below
     /// zero for a moment), but is exact when nobody is at it.
     chains: AtomicUsize,
-    stacks: [Stack<Chain<T>>; MOST],
+    stacks: [Shelf<Chain<T>>; MOST],
 }
 
 impl<T> Shared<T> {
@@ -34,7 +34,7 @@ impl<T> Shared<T> {
     pub(crate) fn new(processors: usize) -> Self {
         let side = || Stacks {
             chains: AtomicUsize::new(0),
-            stacks: std::array::from_fn(|_| Stack::new()),
+            stacks: std::array::from_fn(|_| Shelf::new()),
         };
         Shared {
             sides: [side(), side()],

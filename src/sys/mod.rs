@@ -19,6 +19,7 @@ pub(crate) mod nesting;
 pub(crate) mod once_box;
 pub(crate) mod ref_slot;
 pub(crate) mod rseq;
+pub(crate) mod shelf;
 pub(crate) mod stack;
 
 #[cfg(not(any(loom, shuttle)))]

@@ -13,9 +13,9 @@ use crate::thing::{Dear, Thing, created, live};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// The sizes of the buffers.
@@ -28,8 +28,6 @@ pub const DEAR: &str = "in turn, a constructor of 1 ms";
 
 /// How many threads use a dear object in turn: one each, if nobody shares, costs a millisecond each.
 const DEAR_THREADS: usize = 64;
-/// Gets of a thread between two looks at the clock.
-const BETWEEN_LOOKS: usize = 100;
 
 /// What one contender came to with so many threads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -160,18 +158,18 @@ impl Visit {
         if !AT_ONCE.contains(&self.work) {
             return crew.pass_round(self.effort.rounds, move |_| users.one::<T>());
         }
-        let (threads, long) = (self.threads as u64, self.effort.long);
-        let begun = AtomicU64::new(0);
+        let (threads, long) = (self.threads, self.effort.long);
+        let (begun, all_there) = (AtomicUsize::new(0), OnceLock::new());
         crew.together(move |_| {
-            // Relaxed: a count.
-            begun.fetch_add(1, Relaxed);
-            let mut all_there = None;
+            // Relaxed: a count; the time goes through the lock.
+            if begun.fetch_add(1, Relaxed) + 1 == threads {
+                all_there.get_or_init(Instant::now);
+            }
+            // Looked at after each get: one may take long, where threads that are not running hold up others.
             loop {
-                (0..BETWEEN_LOOKS).for_each(|_| users.one::<T>());
-                if all_there.is_none() && begun.load(Relaxed) == threads {
-                    all_there = Some(Instant::now());
-                }
-                if all_there.is_some_and(|since| since.elapsed() >= long) {
+                users.one::<T>();
+                let since = all_there.get();
+                if since.is_some_and(|since: &Instant| since.elapsed() >= long) {
                     return;
                 }
             }
