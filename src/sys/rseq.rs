@@ -34,6 +34,7 @@
     target_os = "linux",
     target_env = "gnu",
     target_arch = "x86_64",
+    target_pointer_width = "64",
     not(any(loom, shuttle, miri, stealpool_no_rseq))
 ))]
 #[path = "rseq/x86_64.rs"]
@@ -49,6 +50,7 @@ mod imp;
         target_os = "linux",
         target_env = "gnu",
         target_arch = "x86_64",
+        target_pointer_width = "64",
         not(any(shuttle, miri, stealpool_no_rseq))
     )
 )))]

@@ -115,7 +115,8 @@ impl Tracee {
         // SAFETY: `id` is a child of ours, and stopped.
         let set = unsafe { libc::ptrace(libc::PTRACE_SETOPTIONS, id, 0, options) };
         assert_eq!(set, 0, "{}", io::Error::last_os_error());
-        let memory = OpenOptions::new().read(true).write(true);
+        let mut memory = OpenOptions::new();
+        let memory = memory.read(true).write(true);
         let memory = memory.open(format!("/proc/{id}/mem")).ok()?;
         Some(Tracee {
             id,
