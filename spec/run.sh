@@ -30,7 +30,6 @@ check() {
     # -l: no execution goes round. -E: the model judges its ends itself.
     ./pan -l -E -m1000000 >out 2>&1 || true
   fi
-  times >times.out
   states=$(sed -n 's/^ *\([0-9.e+]*\) states, stored.*/\1/p' out)
   found=$(sed -n 's/^pan:1: \(.*\) (at depth.*/\1/p' out)
   if grep -qE 'errors: 0$' out && ! grep -qE 'max search depth too small|out of memory|aborted' out; then
@@ -41,7 +40,7 @@ check() {
     *) verdict="FAILED, expected: $expected" && touch "$work/failed" ;;
   esac
   printf '%-50s %-6s %9s states %5.1f s  %s: %s\n' "$name" "$property" "${states:-no}" \
-    "$(awk -F'[ms ]' 'END { print 60 * $1 + $2 }' times.out)" "${found:-no result}" "$verdict"
+    "$(times | awk -F'[ms ]' 'END { print 60 * $1 + $2 }')" "${found:-no result}" "$verdict"
 }
 
 # In the background, beside one other.
@@ -69,8 +68,8 @@ also 'RESTARTS_ONLY' "$broken" safety -DRESTARTS_ONLY
 also 'BARRIER_FIRST: before the stop' "$inside" safety -DBARRIER_FIRST
 also 'LOOKS_EARLY: before the barrier' "$inside" safety -DLOOKS_EARLY
 also 'NO_LOOK after the barrier' "$inside" safety -DNO_LOOK
-also 'NO_CLAIM, two collectors' "$inside" safety -DNO_CLAIM -DCOLLECTORS=2 -DOTHERS_CALLS=0
-also 'UNCLAIMS_EARLY: before the barrier' "$inside" safety -DUNCLAIMS_EARLY -DCOLLECTORS=2 -DOTHERS_CALLS=0
+also 'NO_CLAIM, two collectors' "$inside" safety -DNO_CLAIM -DCOLLECTORS=2
+also 'UNCLAIMS_EARLY: before the barrier' "$inside" safety -DUNCLAIMS_EARLY -DCOLLECTORS=2
 also 'STOPS_BY_STORE' "$inside" safety -DSTOPS_BY_STORE
 also 'UNDOES_BY_STORE' "$broken" safety -DUNDOES_BY_STORE -DREFUSED
 also 'NOT_RESTARTED when preempted' "$broken" safety -DNOT_RESTARTED
