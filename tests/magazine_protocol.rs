@@ -4,8 +4,8 @@
 //! The programs are those of `src/sys/rseq.rs`, `src/engine/worker.rs`, `src/engine/held.rs` and
 //! `src/engine/cycle.rs`, a step an access to memory. Shown, whatever is preempted, migrated or interrupted
 //! when: an object belongs to one at a time and is never lost; who takes it sees what its last holder wrote;
-//! nobody reads one that was freed; each put is counted once; a closed magazine has one user; nobody waits. Each
-//! rule has a variant that breaks it, which must be caught.
+//! nobody reads one that was freed; each put is counted once; a closed magazine has one user; nobody waits.
+//! Each rule has a variant that breaks it, which must be caught.
 
 #[path = "tso/magazine.rs"]
 mod magazine;
@@ -52,6 +52,7 @@ fn holder(p: &Protocol) -> Vec<(Ops, u8)> {
     ]
 }
 
+/// A holder that may be on the other processor when it opens.
 fn no_collector(p: &Protocol) -> Vec<(Ops, u8)> {
     vec![
         ([&p.pop[..], &p.push].concat(), ANY),
@@ -59,11 +60,11 @@ fn no_collector(p: &Protocol) -> Vec<(Ops, u8)> {
     ]
 }
 
-/// An object that is made on the way, and goes from thread to thread.
+/// An object that is made on the way, and goes to another thread that has made room for it.
 fn handed_on(p: &Protocol) -> Vec<(Ops, u8)> {
     vec![
-        ([&[Op::Create(3)], &p.push[..], &p.pop].concat(), ANY),
-        ([&p.close[..], &p.close].concat(), FIRST),
+        ([&[Op::Create(3)], &p.push[..]].concat(), ANY),
+        ([&p.close[..], &[Op::Free], &p.pop].concat(), FIRST),
         (p.collect.clone(), SECOND),
     ]
 }

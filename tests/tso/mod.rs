@@ -3,7 +3,7 @@
 //!
 //! **Processors** are those of x86-TSO (Sewell et al., CACM 53, 2010): each has a queue of its own stores,
 //! reads its own newest one, and a store reaches memory at any later time, in order. Locked instructions,
-//! fences and context switches empty the queue; so does a store that finds no room.
+//! fences and context switches empty the queue; a store that finds no room writes the oldest one first.
 //!
 //! **Threads** run where the scheduler puts them: at any moment a processor may turn to any thread that may
 //! run there, one that runs elsewhere included. A step is one access to memory, with what needs none. A thread
