@@ -1,8 +1,9 @@
-//! A seccomp filter that makes the kernel refuse `membarrier`.
+//! A seccomp filter that makes the kernel refuse `membarrier`, or `rseq`.
 
 /// Makes every `membarrier` of this thread, and of those it starts from now on, fail.
+#[allow(dead_code, reason = "each test file uses its part")]
 pub(crate) fn refuse_membarrier() {
-    refuse(None);
+    refuse(libc::SYS_membarrier, None);
     // SAFETY: asks which commands there are; takes integers only.
     let refused = unsafe { libc::syscall(libc::SYS_membarrier, 0, 0, 0) };
     assert_eq!(refused, -1);
@@ -11,14 +12,19 @@ pub(crate) fn refuse_membarrier() {
 /// The same for the command that registers a process, and no other.
 #[allow(dead_code, reason = "each test file uses its part")]
 pub(crate) fn refuse_to_register() {
-    refuse(Some(
-        libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ as u32,
-    ));
+    let command = libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ;
+    refuse(libc::SYS_membarrier, Some(command as u32));
 }
 
-fn refuse(command: Option<u32>) {
-    // The filter of seccomp(2): load the number of the system call; if it is `membarrier`, with this
-    // command if one is given (the lower half of the first argument), answer EPERM, else allow.
+/// Makes every `rseq` of this thread, of those it starts and of programs it executes from now on, fail.
+#[allow(dead_code, reason = "each test file uses its part")]
+pub(crate) fn refuse_rseq() {
+    refuse(libc::SYS_rseq, None);
+}
+
+fn refuse(call: libc::c_long, command: Option<u32>) {
+    // The filter of seccomp(2): load the number of the system call; if it is this one, with this command
+    // if one is given (the lower half of the first argument), answer EPERM, else allow.
     const NUMBER: u32 = 0;
     const FIRST_ARGUMENT: u32 = 16;
     const AT_LEAST: u16 = 0x35;
@@ -28,7 +34,7 @@ fn refuse(command: Option<u32>) {
     let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
     let mut filter = [
         step(LOAD_WORD, 0, 0, NUMBER),
-        step(JUMP_IF_EQUAL, 0, 3, libc::SYS_membarrier as u32),
+        step(JUMP_IF_EQUAL, 0, 3, call as u32),
         step(LOAD_WORD, 0, 0, FIRST_ARGUMENT),
         match command {
             Some(command) => step(JUMP_IF_EQUAL, 0, 1, command),
