@@ -160,3 +160,30 @@ fn the_greatest_depth_is_a_number_like_any_other() {
     pool.collect();
     assert_eq!(pool.idle(), 0);
 }
+
+/// What turns out to be dear is found from every processor, also what other magazines held by then.
+#[test]
+fn what_turns_out_to_be_dear_leaves_the_magazines() {
+    let Some(other) = apart() else { return };
+    let census = Census::new();
+    let makes = census.clone();
+    let pool: Arc<CountedPool> =
+        Arc::new(Builder::new().collect_manually().build(Box::new(move || {
+            std::thread::sleep(std::time::Duration::from_millis(2));
+            makes.object()
+        })));
+    let (same, gives) = (Arc::clone(&pool), census.clone());
+    other.run(move || (0..3).for_each(|_| same.put(gives.object())));
+    // In the other one's magazine: not found, so two are made, and it is known what they cost.
+    let held = [pool.get(), pool.get()];
+    assert_eq!(pool.stats().creates, 2);
+    let found: Vec<_> = std::iter::from_fn(|| pool.try_get()).collect();
+    assert_eq!(found.len(), 3, "{}", pool.stats());
+    drop(found);
+    // And none comes to a magazine any more.
+    let same = Arc::clone(&pool);
+    let theirs: Held = other.run(move || std::iter::from_fn(|| same.try_get_owned()).collect());
+    assert_eq!(theirs.len(), 3, "{}", pool.stats());
+    drop((held, theirs));
+    other.end();
+}

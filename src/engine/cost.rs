@@ -50,18 +50,22 @@ impl Cost {
         self.creation.load(Relaxed) >= DEAR
     }
 
-    /// Notes what a creation took.
-    pub(crate) fn created(&self, took: Duration) {
+    /// Notes what a creation took. Whether an object is dear from now on, and was not before.
+    pub(crate) fn created(&self, took: Duration) -> bool {
         let new = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX).max(1);
         // Relaxed, all: a lost update is a lost sample.
         let (first, old) = (self.first.load(Relaxed), self.creation.load(Relaxed));
         let next = match (first, old) {
-            (0, _) => return self.first.store(new, Relaxed),
+            (0, _) => {
+                self.first.store(new, Relaxed);
+                return false;
+            }
             (first, 0) => new.min(first),
             (_, old) if new < old => new,
             (_, old) => old + (new - old).min(old) / 8,
         };
         self.creation.store(next, Relaxed);
+        old < DEAR && next >= DEAR
     }
 }
 
@@ -74,7 +78,7 @@ mod tests {
 
     fn cost(samples: &[Duration]) -> Cost {
         let cost = Cost::new();
-        samples.iter().for_each(|&took| cost.created(took));
+        samples.iter().for_each(|&took| _ = cost.created(took));
         cost
     }
 

@@ -96,6 +96,14 @@ impl<T> Engine<T> {
         self.shared.push(self.generation.primary(), 0, chain);
     }
 
+    /// Moves what is in magazines down, and opens none again: objects have turned out to be dear. A magazine that
+    /// is held just now is its holder's to empty, at its next put past the fast path.
+    pub(crate) fn withdraw(&self) {
+        let mut nothing = Batch::new();
+        self.call_in(Reach::Open, &mut nothing);
+        debug_assert_eq!(nothing.len(), 0);
+    }
+
     /// Takes every idle object, whatever its age. In the direction in which objects move: what a put
     /// pushes down meanwhile is found further down.
     pub(crate) fn take_all(&self, taken: &mut Batch<T>) {
@@ -173,6 +181,7 @@ impl<T> Engine<T> {
                 match want {
                     Want::Everything { still } => self.seize(still, &mut held, taken),
                     Want::Tail { now } => self.sink_tail(now, &mut held),
+                    Want::Below => self.vacate(&mut held),
                 }
             }
         }
@@ -220,8 +229,10 @@ impl<T> Engine<T> {
         let (held, _) = worker.census();
         let reserved = !self.budget.is_unbounded() && worker.capacity() != Some(0);
         let holds = held > 0 || reserved;
-        let Reach::Idle { now } = reach else {
-            return holds.then_some(Want::Everything { still: None });
+        let now = match reach {
+            Reach::Idle { now } => now,
+            Reach::All => return holds.then_some(Want::Everything { still: None }),
+            Reach::Open => return (worker.capacity() > Some(0)).then_some(Want::Below),
         };
         let seen = Seen::load(worker);
         let stands = Seen {
@@ -276,6 +287,8 @@ enum Reach {
     Idle { now: u64 },
     /// All that hold something.
     All,
+    /// All that something may come to.
+    Open,
 }
 
 /// What a collector stops a magazine for.
@@ -285,6 +298,8 @@ enum Want {
     Everything { still: Option<u32> },
     /// All but the newest object: victims of the cycle that began the cycle `now`.
     Tail { now: u64 },
+    /// To move all of it down, and close it to all that comes.
+    Below,
 }
 
 /// When a collector last looked at a worker, and how many arrivals there were by then.

@@ -69,7 +69,7 @@ impl<T> Engine<T> {
     }
 
     /// Moves what is in the magazine down, and gives its share back to the budget.
-    fn vacate(&self, me: &mut Held<'_, T>) {
+    pub(super) fn vacate(&self, me: &mut Held<'_, T>) {
         if let Some(chain) = self.take_out(me, true) {
             me.count_descent(chain.len());
             me.count_deep_bytes(chain.weight());
@@ -145,11 +145,16 @@ impl<T> Engine<T> {
         }
     }
 
-    /// Sees to it that a magazine's count, which has come so far, does not overflow.
-    pub(crate) fn note_count(&self, count: u64) {
-        if count >= NOTED {
-            if let Some(me) = self.workers.enter() {
+    /// Sees to it that a magazine's count, which has come so far, does not overflow, and that it holds nothing
+    /// dear.
+    pub(crate) fn look_after(&self, count: u64) {
+        let dear = self.cost.is_dear();
+        if count >= NOTED || dear {
+            if let Some(mut me) = self.workers.enter() {
                 me.note_count();
+                if dear {
+                    self.vacate(&mut me);
+                }
             }
         }
     }

@@ -27,6 +27,10 @@ impl<T> Engine<T> {
         if let Some(object) = me.pop() {
             return Some(object);
         }
+        if self.cost.is_dear() {
+            // A magazine that was just made is open.
+            self.vacate(me);
+        }
         let primary = self.generation.primary();
         let victim = primary.other();
         let here = me.worker().index();

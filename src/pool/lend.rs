@@ -111,7 +111,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     #[cold]
     #[inline(never)]
     fn tick_at(&self, count: u64) {
-        self.interior().engine.note_count(count);
+        self.interior().engine.look_after(count);
         self.tick();
     }
 
@@ -182,7 +182,9 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         let begun = engine.times_creation().then(Instant::now);
         let object = Object::new(create()?);
         if let Some(begun) = begun {
-            engine.cost.created(begun.elapsed());
+            if engine.cost.created(begun.elapsed()) {
+                engine.withdraw();
+            }
         }
         engine.count_creation();
         background::stir();
