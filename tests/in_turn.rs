@@ -67,45 +67,95 @@ fn one_after_the_other(threads: usize, job: impl Fn() + Sync) {
     }
 }
 
-/// Runs the job both ways and looks at what was made.
-fn in_turn<P: Policy<Vec<u8>> + Sync>(make: impl Fn(Builder) -> Pool<Vec<u8>, P>, most: usize) {
-    for (threads, settings) in THREADS.into_iter().flat_map(|n| settings().map(|s| (n, s))) {
-        for lives_on in [true, false] {
-            let pool = make(settings);
-            let gets = if lives_on {
-                pass_round(threads, || use_one(&pool));
-                threads * (GETS / threads)
-            } else {
-                one_after_the_other(threads, || use_one(&pool));
-                threads
-            };
-            let stats = pool.stats();
-            assert_eq!((stats.gets, stats.puts), (gets as u64, gets as u64));
-            let made = stats.creates as usize;
-            let who = format!("{threads} threads, living on: {lives_on}");
-            assert!(made <= most, "{who}: {made} made, {most} allowed: {stats}");
-            assert_eq!(pool.idle(), made, "{who}: {stats}");
-        }
+/// Runs that may be tried before one makes few.
+const TRIES: usize = 3;
+
+/// How many objects may be made: in every run, and in one of some. There is no wait in a pool, so now and then
+/// a run makes more than it needs: a thread is moved to another processor between get and put, and leaves an
+/// object there; a get looks in one place after the other, and an object moves to where it has been.
+struct Allowed {
+    always: usize,
+    mostly: usize,
+}
+
+impl Allowed {
+    fn keeps(&self, who: &str, pool: &Pool<Vec<u8>, impl Policy<Vec<u8>>>) -> bool {
+        let (stats, always) = (pool.stats(), self.always);
+        let made = stats.creates as usize;
+        assert!(
+            made <= always,
+            "{who}: {made} made, {always} allowed: {stats}"
+        );
+        assert_eq!(
+            (stats.gets, pool.idle()),
+            (stats.puts, made),
+            "{who}: {stats}"
+        );
+        assert!(stats.workers <= processors(), "{who}: {stats}");
+        made <= self.mostly
     }
+}
+
+/// Runs it until it keeps to what is allowed mostly.
+fn mostly(who: &str, run: impl Fn(&str) -> bool) {
+    let kept = (0..TRIES).any(|_| run(who));
+    assert!(kept, "{who}: {TRIES} times too many");
+}
+
+fn each_case(case: impl Fn(usize, Builder)) {
+    for threads in THREADS {
+        settings()
+            .into_iter()
+            .for_each(|settings| case(threads, settings));
+    }
+}
+
+fn in_turn<P: Policy<Vec<u8>> + Sync>(make: impl Fn(Builder) -> Pool<Vec<u8>, P>, most: &Allowed) {
+    each_case(|threads, settings| {
+        mostly(&format!("{threads} threads that live on"), |who| {
+            let pool = make(settings);
+            pass_round(threads, || use_one(&pool));
+            assert_eq!(pool.stats().gets as usize, GETS, "{who}");
+            most.keeps(who, &pool)
+        });
+        mostly(&format!("{threads} new threads"), |who| {
+            let pool = make(settings);
+            one_after_the_other(threads, || use_one(&pool));
+            assert_eq!(pool.stats().gets as usize, threads, "{who}");
+            most.keeps(who, &pool)
+        });
+    });
 }
 
 #[test]
 fn in_turn_threads_make_an_object_a_processor() {
-    in_turn(|settings| buffers(settings, 16 * KIB), processors());
+    let bytes = 16 * KIB;
+    let most = Allowed {
+        always: 1 + processors() * in_a_magazine(bytes),
+        mostly: processors(),
+    };
+    in_turn(|settings| buffers(settings, bytes), &most);
 }
 
 /// One holder; what is heavy is in no magazine, so the number of processors does not matter.
 #[test]
 fn in_turn_threads_share_what_is_heavy() {
     let holders = 1;
-    let most = processors().min(2 * (holders + 1));
-    in_turn(|settings| buffers(settings, MIB), most);
+    let most = Allowed {
+        always: 2 * (holders + 1),
+        mostly: processors(),
+    };
+    in_turn(|settings| buffers(settings, MIB), &most);
 }
 
 /// The first is made before anybody knows what it costs, so another may be.
 #[test]
 fn in_turn_threads_share_what_is_dear() {
-    in_turn(dear, 2);
+    let most = Allowed {
+        always: 2,
+        mostly: 2,
+    };
+    in_turn(dear, &most);
 }
 
 /// Counts those who are between the begin of a get and the end of its put.
@@ -161,15 +211,17 @@ fn in_a_magazine(bytes: usize) -> usize {
 #[test]
 fn all_at_once_threads_make_no_more_than_users_and_magazines_hold() {
     for bytes in [16 * KIB, MIB] {
-        for (threads, settings) in THREADS.into_iter().flat_map(|n| settings().map(|s| (n, s))) {
-            let pool = buffers(settings, bytes);
-            let users = all_at_once(threads, &pool);
-            let stats = pool.stats();
-            let most = users + processors() * in_a_magazine(bytes);
-            let made = stats.creates as usize;
-            let who = format!("{bytes} bytes, {threads} threads, {users} users at once");
-            assert!(made <= most, "{who}: {made} made, {most} allowed: {stats}");
-            assert_eq!(pool.idle(), made, "{who}: {stats}");
-        }
+        let hidden = processors() * in_a_magazine(bytes);
+        each_case(|threads, settings| {
+            mostly(&format!("{threads} threads, {bytes} bytes"), |who| {
+                let pool = buffers(settings, bytes);
+                let users = all_at_once(threads, &pool);
+                let most = Allowed {
+                    always: 2 * users + hidden,
+                    mostly: users + hidden,
+                };
+                most.keeps(&format!("{who}, {users} users at once"), &pool)
+            });
+        });
     }
 }
