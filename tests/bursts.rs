@@ -4,7 +4,7 @@ mod common;
 
 use common::{Census, CountedPool, MAGAZINE, Puppet, apart, stay_here};
 use std::sync::Arc;
-use stealpool::{Builder, OwnedGuard, Pool};
+use stealpool::{Builder, FastPath, OwnedGuard, Pool};
 
 type Held = Vec<OwnedGuard<common::Counted, common::Maker>>;
 
@@ -174,16 +174,41 @@ fn what_turns_out_to_be_dear_leaves_the_magazines() {
         })));
     let (same, gives) = (Arc::clone(&pool), census.clone());
     other.run(move || (0..3).for_each(|_| same.put(gives.object())));
-    // In the other one's magazine: not found, so two are made, and it is known what they cost.
-    let held = [pool.get(), pool.get()];
-    assert_eq!(pool.stats().creates, 2);
+    // By sequences, what is in the other one's magazine is not found. Two are made, and it is known what they cost.
+    let mut held = Vec::new();
+    while pool.stats().creates < 2 {
+        held.push(pool.get());
+    }
+    let hidden = 5 - held.len();
     let found: Vec<_> = std::iter::from_fn(|| pool.try_get()).collect();
-    assert_eq!(found.len(), 3, "{}", pool.stats());
+    assert_eq!(found.len(), hidden, "{}", pool.stats());
     drop(found);
     // And none comes to a magazine any more.
     let same = Arc::clone(&pool);
     let theirs: Held = other.run(move || std::iter::from_fn(|| same.try_get_owned()).collect());
-    assert_eq!(theirs.len(), 3, "{}", pool.stats());
+    assert_eq!(theirs.len(), hidden, "{}", pool.stats());
     drop((held, theirs));
+    other.end();
+}
+
+/// A sequence finds only its processor's magazine; who closes gates by a compare-exchange finds them all.
+#[test]
+fn what_another_magazine_holds_is_found_where_there_are_no_sequences() {
+    let Some(other) = apart() else { return };
+    let pool = Census::new().pool();
+    let theirs = Arc::clone(&pool);
+    let held: Held = other.run(move || (0..3).map(|_| theirs.get_owned()).collect());
+    other.run(move || drop(held));
+    let found = std::iter::from_fn(|| pool.try_get());
+    let reach = match stealpool::fast_path() {
+        FastPath::Sequence => 0,
+        _ => 3,
+    };
+    assert_eq!(found.collect::<Vec<_>>().len(), reach, "{}", pool.stats());
+    let stats = pool.stats();
+    assert_eq!(
+        (stats.idle, stats.steals, stats.gets),
+        (3, reach as u64, 3 + reach as u64)
+    );
     other.end();
 }

@@ -168,12 +168,10 @@ impl<T> Engine<T> {
             if count == 0 {
                 return;
             }
-            let restarted = self.barrier();
+            if !self.barrier() {
+                continue;
+            }
             for (stop, want) in stops.into_iter().flatten() {
-                if !restarted {
-                    stop.undo();
-                    continue;
-                }
                 // SAFETY: stopped above, before the barrier.
                 let Some(mut held) = (unsafe { stop.held() }) else {
                     continue;

@@ -10,6 +10,8 @@
 //!    5 nothing: the pool creates
 //! ```
 //!
+//! Where there are no sequences, a get looks into its siblings' magazines before the pool creates.
+//!
 //! Step 1 is a restartable sequence where the system has them ([`rseq`](crate::sys::rseq)); this module has
 //! the rest. For that, a thread closes the gate of its processor's worker and is its only user for the moment
 //! ([`worker`]). Who finds it closed does not wait: a get steals, a put goes to the shared store.

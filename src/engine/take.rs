@@ -13,6 +13,7 @@ impl<T> Engine<T> {
         match self.workers.enter() {
             Some(mut me) => {
                 let found = self.take_as(&mut me);
+                let found = found.or_else(|| self.raid(&me));
                 found.ok_or_else(|| me.count_miss())
             }
             None => {
@@ -57,6 +58,18 @@ impl<T> Engine<T> {
             (Outcome::Victim, Some(rest)) => self.push_below(me, victim, rest),
             (_, None) => {}
         }
+        Some(object)
+    }
+
+    /// Takes an object out of another worker's magazine, where there are no sequences: then any thread may close
+    /// any gate that is open.
+    fn raid(&self, me: &Held<'_, T>) -> Option<Object<T>> {
+        let object = self.workers.others(me.worker()).find_map(|other| {
+            let object = other.pop()?;
+            other.count_descent(1);
+            Some(object)
+        })?;
+        me.count_get(Outcome::Stolen);
         Some(object)
     }
 

@@ -10,19 +10,19 @@
 //! written once by the holder, read by all. Tallies: written by the holder, read by all. `created`: anyone.
 //!
 //! **Closing.** A thread of the magazine's processor closes the gate by a sequence ([`enter`]); where there
-//! are no sequences, any thread does by a compare-exchange ([`try_enter`]). A collector claims the worker,
-//! stops the gate by a compare-exchange, and after a heavy barrier that restarts all sequences looks at it
-//! again ([`stop`], [`stopped`]). A sequence that had read the gate before it was stopped may have closed it
+//! are no sequences, any thread does by a compare-exchange ([`try_enter`]): who goes down the ladder and finds
+//! nothing takes from other magazines too. A collector claims the worker,
+//! stops the gate by a compare-exchange ([`stop`]), and after a heavy barrier that restarts all sequences looks
+//! at it again ([`Stop::held`]). A sequence that had read the gate before it was stopped may have closed it
 //! over the stop; then that thread has the magazine, and the collector turns away. Without the claim, the
 //! stop that it finds might be another collector's.
 //!
 //! **Orderings.** [`Held`] opens with a Release store. Who closes next by a compare-exchange acquires it. A
 //! sequence reads the gate first, and what it reads after that is what the holder left.
 //!
-//! [`enter`]: Worker::held
+//! [`enter`]: super::workers::Workers::enter
 //! [`try_enter`]: Worker::try_enter
 //! [`stop`]: Worker::stop
-//! [`stopped`]: Worker::stopped
 
 use super::counters::{Count, Fates, Tally};
 use super::generation::Side;
@@ -37,6 +37,7 @@ use crate::sys::magazine::{self, HELD, Magazine, OPEN, STOPPED};
 use crate::sys::once_box::OnceBox;
 use crate::sys::scale::REAL;
 use std::marker::PhantomData;
+use std::mem;
 
 /// One processor's storage in one pool.
 #[repr(C, align(128))]
@@ -184,8 +185,7 @@ impl<T> Worker<T> {
         won.ok()
     }
 
-    /// A collector claims the worker and stops its magazine. What it gets is good for
-    /// [`stopped`](Self::stopped) after a barrier, or for [`unstop`](Self::unstop).
+    /// A collector claims the worker and stops its magazine.
     pub(crate) fn stop(&self) -> Option<Stop<'_, T>> {
         // Acquire: pairs with the Release in `unclaim`; of several collectors, one wins.
         let won = self.claim.compare_exchange(0, 1, Acquire, Relaxed);
@@ -208,7 +208,7 @@ impl<T> Worker<T> {
     }
 }
 
-/// A worker that a collector has claimed and stopped. To be used up by one of its methods.
+/// A worker that a collector has claimed and stopped. Lets go of both when dropped, without a barrier.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct Stop<'w, T> {
@@ -225,15 +225,17 @@ impl<'w, T> Stop<'w, T> {
     pub(crate) unsafe fn held(self) -> Option<Held<'w, T>> {
         // Acquire: after the barrier. What the gate is now, it stays until its holder opens it.
         if self.worker.magazine.gate.load(Acquire) != STOPPED {
-            self.worker.unclaim();
             return None;
         }
         point("worker: seized");
-        Some(Held::new(self.worker, self.gate as u32, true))
+        let held = Held::new(self.worker, self.gate as u32, true);
+        mem::forget(self);
+        Some(held)
     }
+}
 
-    /// Lets go of what was stopped, without a barrier.
-    pub(crate) fn undo(self) {
+impl<T> Drop for Stop<'_, T> {
+    fn drop(&mut self) {
         // Release: nothing was touched, but what the exchange in `shut` acquired is passed on. Relaxed: a
         // thread that closed the gate over the stop opens it.
         let gate = &self.worker.magazine.gate;

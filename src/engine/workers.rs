@@ -191,6 +191,20 @@ impl<T> Workers<T> {
         }
     }
 
+    /// All other workers that hold something in their magazines and can be closed from here, one after the other.
+    pub(crate) fn others(&self, me: &Worker<T>) -> impl Iterator<Item = Held<'_, T>> {
+        let start = me.index();
+        let places = match self.entry {
+            Entry::Sequences => 0,
+            Entry::Exchange => self.places().len(),
+        };
+        let others = (start + 1..places).chain(0..start.min(places));
+        let others = others.filter_map(|index| self.get(index));
+        others
+            .filter(|other| other.census().0 > 0)
+            .filter_map(Worker::try_enter)
+    }
+
     /// The number of the worker that this thread counts on. A figure: it may be another one right after.
     pub(crate) fn here(&self) -> usize {
         let number = match self.entry {

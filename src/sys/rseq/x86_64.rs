@@ -43,9 +43,10 @@ fn find() -> bool {
         } else {
             CPU_ID
         };
-        // Relaxed, both: published with the area; every thread writes the same.
+        // Relaxed, both: published with the area. Every thread writes the same index; the first bound stays.
         INDEX.store(area + index, Relaxed);
-        BOUND.store(super::super::processors() as isize, Relaxed);
+        let bound = super::super::processors() as isize;
+        _ = BOUND.compare_exchange(0, bound, Relaxed, Relaxed);
     }
     // Release: publishes the other two.
     AREA.store(area, Release);
