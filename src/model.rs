@@ -238,6 +238,13 @@ impl<T> Seat<'_, T> {
         found.map(Held)
     }
 
+    /// A get out of another worker's magazine, if the own worker is not in other hands.
+    pub fn raid(&self) -> Option<Held<T>> {
+        let engine = &self.core.engine;
+        let me = engine.workers.enter_at(self.index)?;
+        engine.raid(&me).map(Held)
+    }
+
     /// A put likewise; what finds no room comes back.
     pub fn put(&self, held: Held<T>) -> Vec<Held<T>> {
         let engine = &self.core.engine;

@@ -86,10 +86,7 @@ fn a_quiet_pool_is_whole_in_the_child() {
 fn a_busy_pool_is_usable_in_the_child() {
     in_child("a_busy_pool_is_usable_in_the_child", || {
         let census = Census::new();
-        // One object at hand, so that no cycle moves a tail to the shared store: crossbeam's queue waits for a
-        // push that a thread of the parent's was in the middle of.
-        let settings = stealpool::Builder::new().collect_manually();
-        let pool = census.pool_with(settings.private_depth(1));
+        let pool = census.pool();
         let stop = Arc::new(AtomicBool::new(false));
         let threads: Vec<_> = (0..3)
             .map(|thread| {

@@ -419,7 +419,8 @@ fn a_destructor_may_panic_when_an_object_is_not_kept() {
 /// caller's own object is neither lost nor counted wrong.
 #[test]
 fn destructors_may_panic_in_a_cycle_on_use() {
-    // The old object is out of its users' reach only in another processor's magazine.
+    // The old object is out of its users' reach only in another processor's magazine; without sequences, only while
+    // they find another one at hand.
     type Use = fn(&Pool<Bomb, Fragile>);
     let uses: [(&str, Use); 6] = [
         ("hold 1", |pool| drop(pool.get())),
@@ -436,12 +437,18 @@ fn destructors_may_panic_in_a_cycle_on_use() {
         }),
     ];
     for (name, used) in uses {
+        if !common::hides() && !["hold 1", "put"].contains(&name) {
+            continue;
+        }
         for offset in 0..4 {
             let pool = Arc::new(pool_with(Builder::new().collect_every(Duration::ZERO)));
             let Some(parked) = common::apart() else {
                 return;
             };
             (0..offset).for_each(|_| assert!(pool.try_get_with(|| Err(())).is_err()));
+            if !common::hides() {
+                pool.put(pool.policy().bomb(false));
+            }
             let mut panics = 0;
             for _ in 0..3 {
                 // In another's magazine: out of reach, and due two cycles later.
@@ -468,6 +475,9 @@ fn destructors_may_panic_in_a_cycle_on_use() {
 #[test]
 fn counts_stay_right_when_a_cycle_on_use_panics() {
     // The old object is out of its users' reach only in another processor's magazine.
+    if !common::hides() {
+        return;
+    }
     for with_guard in [false, true] {
         let pool = Arc::new(pool_with(Builder::new().collect_every(Duration::ZERO)));
         let Some(parked) = common::apart() else {
@@ -552,6 +562,9 @@ fn a_thread_that_dies_of_a_panic_leaves_the_rest_of_its_objects() {
 #[test]
 fn a_cycle_on_use_while_unwinding_swallows_panics() {
     // The old object is out of its users' reach only in another processor's magazine.
+    if !common::hides() {
+        return;
+    }
     in_child("a_cycle_on_use_while_unwinding_swallows_panics", || {
         struct Busy(Arc<Pool<Bomb, Fragile>>);
         impl Drop for Busy {

@@ -23,6 +23,13 @@ impl<T> Engine<T> {
         }
     }
 
+    /// Takes from the magazine of this thread's shard, where there are no sequences: a compare-exchange and a
+    /// store.
+    #[inline]
+    pub(crate) fn take_at_hand(&self) -> Option<Object<T>> {
+        self.workers.enter_shard()?.pop()
+    }
+
     /// The same as the holder of a worker.
     pub(crate) fn take_as(&self, me: &mut Held<'_, T>) -> Option<Object<T>> {
         if let Some(object) = me.pop() {
@@ -63,7 +70,7 @@ impl<T> Engine<T> {
 
     /// Takes an object out of another worker's magazine, where there are no sequences: then any thread may close
     /// any gate that is open.
-    fn raid(&self, me: &Held<'_, T>) -> Option<Object<T>> {
+    pub(crate) fn raid(&self, me: &Held<'_, T>) -> Option<Object<T>> {
         let object = self.workers.others(me.worker()).find_map(|other| {
             let object = other.pop()?;
             other.count_descent(1);

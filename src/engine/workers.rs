@@ -137,6 +137,12 @@ impl<T> Workers<T> {
         }
     }
 
+    /// The worker of this thread's shard, where there are no sequences, if it was made.
+    #[inline]
+    pub(crate) fn enter_shard(&self) -> Option<Held<'_, T>> {
+        self.get(self.here())?.try_enter()
+    }
+
     /// Another worker than that one, which is in other hands.
     #[cold]
     fn enter_another(&self, start: usize) -> Option<Held<'_, T>> {
@@ -206,6 +212,7 @@ impl<T> Workers<T> {
     }
 
     /// The number of the worker that this thread counts on. A figure: it may be another one right after.
+    #[inline]
     pub(crate) fn here(&self) -> usize {
         let number = match self.entry {
             Entry::Sequences => rseq::here().unwrap_or(0),

@@ -87,8 +87,11 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// place, found no room and was dropped.
     #[inline]
     pub(crate) fn keep(&self, object: Object<T>, weight: u64) -> bool {
-        let Some(table) = self.link.table().filter(|_| weight <= MOST_BYTES) else {
+        if weight > MOST_BYTES {
             return self.keep_slowly(object, weight);
+        }
+        let Some(table) = self.link.table() else {
+            return self.keep_by_exchange(object, weight);
         };
         let share = magazine::share(weight);
         let head = object.into_head(share);
@@ -103,6 +106,20 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         let count = magazine::count(header);
         if count & (TICK - 1) == 0 {
             self.tick_at(count);
+        }
+        true
+    }
+
+    /// The same where there are no sequences.
+    #[inline(never)]
+    fn keep_by_exchange(&self, object: Object<T>, weight: u64) -> bool {
+        let Some(interior) = self.link.interior() else {
+            return self.keep_slowly(object, weight);
+        };
+        match interior.engine.give_at_hand(object, weight) {
+            Ok(count) if count & (TICK - 1) != 0 => {}
+            Ok(count) => self.tick_at(count),
+            Err(object) => return self.keep_slowly(object, weight),
         }
         true
     }
@@ -194,15 +211,25 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// Takes an idle object.
     #[inline]
     pub(crate) fn take(&self) -> Option<Object<T>> {
-        if let Some(table) = self.link.table() {
-            // SAFETY: there are sequences where there is a table, and the link keeps it.
-            let head = unsafe { rseq::pop(table) };
-            if !head.is_null() {
-                // SAFETY: the sequence has taken it out of a magazine of this pool.
-                return Some(unsafe { Object::from_head(head) }.0);
-            }
+        let Some(table) = self.link.table() else {
+            return self.take_by_exchange();
+        };
+        // SAFETY: there are sequences where there is a table, and the link keeps it.
+        let head = unsafe { rseq::pop(table) };
+        if head.is_null() {
+            return self.take_slowly();
         }
-        self.take_slowly()
+        // SAFETY: the sequence has taken it out of a magazine of this pool.
+        Some(unsafe { Object::from_head(head) }.0)
+    }
+
+    /// The same where there are no sequences.
+    #[inline(never)]
+    fn take_by_exchange(&self) -> Option<Object<T>> {
+        let interior = self.link.interior();
+        interior
+            .and_then(|interior| interior.engine.take_at_hand())
+            .or_else(|| self.take_slowly())
     }
 
     #[cold]

@@ -211,8 +211,13 @@ pub(crate) fn stay_here() {
     }
 }
 
-/// Two threads on two processors: the calling one, which stays on one of them, and a puppet on the other, whose
-/// magazine is out of the first one's reach. `None` where the system cannot.
+/// Whether a magazine is out of reach for threads on other processors.
+pub(crate) fn hides() -> bool {
+    stealpool::fast_path() == stealpool::FastPath::Sequence
+}
+
+/// Two threads on two processors: the calling one, which stays on one of them, and a puppet on the other. `None`
+/// where the system cannot.
 pub(crate) fn apart() -> Option<Puppet> {
     #[cfg(target_os = "linux")]
     {
