@@ -312,7 +312,7 @@ fn threads_that_end_leave_nothing() {
         assert!(
             pools
                 .iter()
-                .all(|pool| pool.stats().workers <= processors())
+                .all(|pool| pool.stats().workers <= common::most_workers())
         );
     });
 }

@@ -156,7 +156,10 @@ fn a_constructor_that_gets_no_memory_is_an_error() {
         for _ in 0..1000 {
             assert!(pool.try_get_with(large).is_err());
         }
-        assert_eq!(pool.stats(), before);
+        // The thread may have been moved, and have come to another worker.
+        let mut now = pool.stats();
+        now.workers = before.workers;
+        assert_eq!(now, before);
         // What there is serves on.
         drop(kept);
         let found = pool.try_get_with(large).expect("one is idle");

@@ -91,7 +91,7 @@ impl Allowed {
             (stats.puts, made),
             "{who}: {stats}"
         );
-        assert!(stats.workers <= processors(), "{who}: {stats}");
+        assert!(stats.workers <= common::most_workers(), "{who}: {stats}");
         made <= self.mostly
     }
 }

@@ -395,7 +395,7 @@ fn the_books_balance_after_any_script() {
             assert!(off || books.dropped_by_policy == 0, "seed {seed}: {stats}");
             books.check(&stats, &census, held.len(), &format!("seed {seed}"));
         }
-        assert!(pool.stats().workers <= processors());
+        assert!(pool.stats().workers <= common::most_workers());
         puppets.into_iter().for_each(Puppet::end);
     }
 }
@@ -425,7 +425,7 @@ fn the_books_balance_after_many_threads() {
         }
         let stats = pool.stats();
         sum.check(&stats, &census, 0, "after the threads");
-        assert!(stats.workers <= processors());
+        assert!(stats.workers <= common::most_workers());
         assert_eq!(
             stats.aged_out + stats.discarded + stats.overflowed,
             census.dropped() as u64

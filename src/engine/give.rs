@@ -5,6 +5,7 @@ use super::batch::Batch;
 use super::generation::Side;
 use super::held::Held;
 use super::object::{Chain, Object};
+use super::worker::Worker;
 use crate::sys::chaos::point;
 use crate::sys::magazine::NOTED;
 
@@ -33,7 +34,7 @@ impl<T> Engine<T> {
     #[inline]
     pub(crate) fn give_at_hand(&self, object: Object<T>, weight: u64) -> Result<u64, Object<T>> {
         match self.workers.enter_shard() {
-            Some(me) => me.push(object, weight).map(|()| me.count_put()),
+            Some(me) => me.push_counted(object, weight),
             None => Err(object),
         }
     }
@@ -127,7 +128,16 @@ impl<T> Engine<T> {
         }
         // The magazine's older part has its room, being in hand just now.
         self.vacate(me);
-        self.budget.charge(objects, bytes)
+        if self.budget.charge(objects, bytes) {
+            return true;
+        }
+        // Where any thread may close any gate, other magazines have room to give back, too.
+        let open = |other: &Worker<T>| other.capacity() > Some(0);
+        let mut others = self.workers.others(me.worker(), open);
+        others.any(|mut other| {
+            self.vacate(&mut other);
+            self.budget.charge(objects, bytes)
+        })
     }
 
     /// Of a chain for which there is no room as a whole, keeps what there is room for.

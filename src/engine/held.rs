@@ -88,26 +88,35 @@ impl<'w, T> Held<'w, T> {
         })
     }
 
-    /// Whether an object of this weight fits.
-    fn fits(&self, share: u64) -> bool {
-        let header = self.header();
-        magazine::length(header) < self.capacity as usize && header.checked_add(share).is_some()
-    }
-
     /// Puts an object on top; gives it back if there is no room. Does not count a put.
     pub(crate) fn push(&self, object: Object<T>, weight: u64) -> Result<(), Object<T>> {
-        if weight > magazine::MOST_BYTES || !self.fits(magazine::share(weight)) {
+        self.place(object, weight, 0).map(drop)
+    }
+
+    /// The same, and counts a put; the count. To be noted by the caller before it is full.
+    #[inline]
+    pub(crate) fn push_counted(&self, object: Object<T>, weight: u64) -> Result<u64, Object<T>> {
+        self.place(object, weight, COUNTED).map(magazine::count)
+    }
+
+    /// Puts an object on top and adds `more` to the header, by one store; the new header.
+    #[inline]
+    fn place(&self, object: Object<T>, weight: u64, more: u64) -> Result<u64, Object<T>> {
+        let header = self.header();
+        let length = magazine::length(header);
+        if weight > magazine::MOST_BYTES || length >= self.capacity as usize {
             return Err(object);
         }
+        let share = magazine::share(weight);
+        let Some(header) = header.checked_add(share + more) else {
+            return Err(object);
+        };
         self.worker.witness.exclusive(|| {
-            let header = self.header();
-            let share = magazine::share(weight);
-            let place = &self.worker.magazine.objects[magazine::length(header)];
             // Relaxed: published by the gate.
-            place.store(object.into_head(share), Relaxed);
-            self.set_header(header + share);
+            self.worker.magazine.objects[length].store(object.into_head(share), Relaxed);
+            self.set_header(header);
         });
-        Ok(())
+        Ok(header)
     }
 
     /// Takes the `count` oldest objects of the magazine, or all if they are fewer, as a chain.

@@ -4,6 +4,7 @@ use super::Engine;
 use super::generation::Side;
 use super::held::{Held, Outcome};
 use super::object::{Chain, Object};
+use super::worker::Worker;
 use crate::sys::chaos::point;
 
 impl<T> Engine<T> {
@@ -71,7 +72,8 @@ impl<T> Engine<T> {
     /// Takes an object out of another worker's magazine, where there are no sequences: then any thread may close
     /// any gate that is open.
     pub(crate) fn raid(&self, me: &Held<'_, T>) -> Option<Object<T>> {
-        let object = self.workers.others(me.worker()).find_map(|other| {
+        let full = |other: &Worker<T>| other.census().0 > 0;
+        let object = self.workers.others(me.worker(), full).find_map(|other| {
             let object = other.pop()?;
             other.count_descent(1);
             Some(object)

@@ -1,8 +1,9 @@
 //! The workers of one pool: one for each processor, made when first used.
 //!
 //! A fixed table, as long as there may be processors; with sequences, the processor's number is the index,
-//! read inside the sequence. Without, a thread goes to the worker of its [`shard`], and to the next ones if that
-//! one is taken.
+//! read inside the sequence. Without, a processor has several workers, for a thread that is preempted keeps the one it
+//! has closed. A thread goes to the worker of its [`shard`], and moves to another of its processor's if that one
+//! is taken.
 
 use super::generation::Side;
 use super::held::Held;
@@ -13,7 +14,8 @@ use crate::sys::atomic::AtomicPtr;
 use crate::sys::atomic::Ordering::{AcqRel, Acquire};
 use crate::sys::chaos::point;
 use crate::sys::magazine::{self, HEAD, Magazine, Table};
-use crate::sys::{leave_shard, membarrier, rseq, shard};
+use crate::sys::scale::{LEAST_WORKERS, WORKERS_EACH};
+use crate::sys::{membarrier, move_to_shard, rseq, shard};
 use std::marker::PhantomData;
 use std::ptr;
 
@@ -38,14 +40,13 @@ impl Entry {
     }
 }
 
-/// How many workers a thread tries to enter, where some are taken.
-const TRIES: usize = 4;
-
 /// The workers of one pool.
 #[derive(Debug)]
 pub(crate) struct Workers<T> {
     entry: Entry,
     table: Box<Table>,
+    /// Without sequences, workers of one processor are so far apart.
+    stride: usize,
     hints: [Hints; 2],
     /// What a new worker's magazine may hold: objects, and bytes together.
     capacity: u32,
@@ -55,11 +56,12 @@ pub(crate) struct Workers<T> {
 }
 
 impl<T> Workers<T> {
-    /// No worker yet. Without sequences there are at most `most`.
-    pub(crate) fn new(entry: Entry, most: usize, capacity: u32, bytes: u64) -> Self {
+    /// No worker yet. Without sequences, for so many processors.
+    pub(crate) fn new(entry: Entry, processors: usize, capacity: u32, bytes: u64) -> Self {
+        let stride = processors.max(1);
         let length = match entry {
             Entry::Sequences => rseq::processors().max(1),
-            Entry::Exchange => most.max(1),
+            Entry::Exchange => (stride * WORKERS_EACH).max(LEAST_WORKERS),
         };
         let head = rseq::head().into_iter();
         let head = head.map(ptr::without_provenance_mut::<Magazine>);
@@ -69,6 +71,7 @@ impl<T> Workers<T> {
                 .chain((0..length).map(|_| magazine::none()))
                 .map(AtomicPtr::new)
                 .collect(),
+            stride,
             hints: [Hints::new(length), Hints::new(length)],
             capacity,
             bytes,
@@ -143,13 +146,14 @@ impl<T> Workers<T> {
         self.get(self.here())?.try_enter()
     }
 
-    /// Another worker than that one, which is in other hands.
+    /// Another worker of the same processor than that one, which is in other hands.
     #[cold]
     fn enter_another(&self, start: usize) -> Option<Held<'_, T>> {
-        leave_shard();
-        let others = (start + 1..self.places().len()).chain(0..start);
-        let mut made = others.filter_map(|index| self.get(index)).take(TRIES);
-        made.find_map(Worker::try_enter)
+        let same = (start % self.stride..self.places().len()).step_by(self.stride);
+        let mut others = same.filter(|&other| other != start);
+        let held = others.find_map(|other| self.enter_at(other))?;
+        move_to_shard(held.worker().index());
+        Some(held)
     }
 
     #[inline(always)]
@@ -197,8 +201,12 @@ impl<T> Workers<T> {
         }
     }
 
-    /// All other workers that hold something in their magazines and can be closed from here, one after the other.
-    pub(crate) fn others(&self, me: &Worker<T>) -> impl Iterator<Item = Held<'_, T>> {
+    /// All other workers that are wanted and can be closed from here, one after the other.
+    pub(crate) fn others(
+        &self,
+        me: &Worker<T>,
+        wanted: impl Fn(&Worker<T>) -> bool,
+    ) -> impl Iterator<Item = Held<'_, T>> {
         let start = me.index();
         let places = match self.entry {
             Entry::Sequences => 0,
@@ -207,7 +215,7 @@ impl<T> Workers<T> {
         let others = (start + 1..places).chain(0..start.min(places));
         let others = others.filter_map(|index| self.get(index));
         others
-            .filter(|other| other.census().0 > 0)
+            .filter(move |other| wanted(other))
             .filter_map(Worker::try_enter)
     }
 

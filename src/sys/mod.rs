@@ -69,7 +69,7 @@ pub(crate) fn processors() -> usize {
 #[cfg(not(any(loom, shuttle)))]
 mod shard;
 #[cfg(not(any(loom, shuttle)))]
-pub(crate) use shard::{leave_shard, shard};
+pub(crate) use shard::{move_to_shard, shard};
 
 /// A number for the calling thread to hash by.
 #[cfg(any(loom, shuttle))]
@@ -80,9 +80,9 @@ pub(crate) fn shard() -> usize {
     return 0;
 }
 
-/// Says that the shard is in other hands.
+/// Moves the calling thread to another shard.
 #[cfg(any(loom, shuttle))]
-pub(crate) fn leave_shard() {}
+pub(crate) fn move_to_shard(_: usize) {}
 
 /// Constants that shape the structures; smaller under loom, so that a model of a few steps still
 /// meets every transition.
@@ -94,6 +94,15 @@ pub(crate) mod scale {
     ///
     /// Under a checker 2, so that three workers already need a second word.
     pub(crate) const HINT_BITS: u32 = if REAL { 64 } else { 2 };
+
+    /// Workers for each processor, where there are no sequences. To loom, those that a model names.
+    pub(crate) const WORKERS_EACH: usize = match () {
+        () if REAL => 8,
+        () if cfg!(loom) => 1,
+        () => 2,
+    };
+    /// Without sequences, there may be at least so many workers.
+    pub(crate) const LEAST_WORKERS: usize = if REAL { 64 } else { 1 };
 
     /// Puts on one worker between two looks at the clock; a power of two.
     pub(crate) const TICK: u64 = if cfg!(loom) { 1 << 31 } else { 512 };

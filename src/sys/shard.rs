@@ -1,13 +1,13 @@
 //! Which shard a thread uses, where no sequence finds its processor.
 //!
-//! On Linux the number of its processor, asked for now and then and whenever the shard was in other hands;
-//! elsewhere a number of the thread itself. A guess either way: two threads may have the same.
+//! On Linux the number of its processor, asked for now and then; elsewhere a number of the thread itself. Who finds
+//! its shard in other hands moves to another. A guess in any case: two threads may have the same.
 
 use std::cell::Cell;
 use std::ptr;
 
 /// For so many calls a processor's number is good enough.
-const LASTS: u32 = 64;
+const LASTS: u32 = 256;
 
 std::thread_local! {
     // No destructor, so it is there while other thread-locals end.
@@ -27,9 +27,9 @@ pub(crate) fn shard() -> usize {
     })
 }
 
-/// Says that the shard is in other hands: the next call looks anew.
-pub(crate) fn leave_shard() {
-    SHARD.with(|shard| shard.set((shard.get().0, 0)));
+/// Moves the calling thread to another shard for a while.
+pub(crate) fn move_to_shard(number: usize) {
+    SHARD.with(|shard| shard.set((number as u32, LASTS)));
 }
 
 #[cold]

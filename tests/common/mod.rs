@@ -211,6 +211,15 @@ pub(crate) fn stay_here() {
     }
 }
 
+/// How many workers a pool may have.
+pub(crate) fn most_workers() -> usize {
+    if hides() {
+        processors()
+    } else {
+        (8 * processors()).max(64)
+    }
+}
+
 /// Whether a magazine is out of reach for threads on other processors.
 pub(crate) fn hides() -> bool {
     stealpool::fast_path() == stealpool::FastPath::Sequence
@@ -305,6 +314,11 @@ impl Puppet {
 pub(crate) fn in_child(name: &str, body: impl FnOnce()) {
     const CHILD: &str = "STEALPOOL_TEST_CHILD";
     if env::var_os(CHILD).is_some_and(|child| child == name) {
+        // SAFETY: arms a timer of this process, which ends it if it hangs.
+        #[cfg(unix)]
+        unsafe {
+            libc::alarm(100)
+        };
         return body();
     }
     // With the modules it stands in, where a test file is one of several in a binary.
