@@ -20,7 +20,7 @@
 //!
 //! **The gate is read before the header.** Who holds the gate may be on another processor by now, and opens it
 //! there after it has changed the header. A sequence that reads an open gate after an older header would
-//! commit what the holder has overtaken. (x86-64 keeps loads in order; a weaker machine needs an acquire.)
+//! commit what the holder has overtaken. (x86-64 keeps loads in order; AArch64 loads the gate with acquire.)
 //!
 //! **The processor's number** is read inside the sequence. It is the kernel's concurrency id of the memory
 //! map (`mm_cid`) where the kernel has it: dense, below the number of threads and of processors that the
@@ -33,11 +33,14 @@
 #[cfg(all(
     target_os = "linux",
     target_env = "gnu",
-    target_arch = "x86_64",
     target_pointer_width = "64",
+    any(
+        target_arch = "x86_64",
+        all(target_arch = "aarch64", stealpool_rseq_aarch64)
+    ),
     not(any(loom, shuttle, miri, stealpool_no_rseq))
 ))]
-#[path = "rseq/x86_64.rs"]
+#[path = "rseq/native.rs"]
 mod imp;
 
 #[cfg(loom)]
@@ -49,8 +52,11 @@ mod imp;
     all(
         target_os = "linux",
         target_env = "gnu",
-        target_arch = "x86_64",
         target_pointer_width = "64",
+        any(
+            target_arch = "x86_64",
+            all(target_arch = "aarch64", stealpool_rseq_aarch64)
+        ),
         not(any(shuttle, miri, stealpool_no_rseq))
     )
 )))]
