@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Proves: the tests pass whatever the compiler may choose or the user may set: other layouts of structures,
 # panics that abort, overflow and standard library assertions in optimised code, fences instead of membarrier, no restartable sequences;
-# and the library compiles where pointers have 32 bits.
+# and the library compiles where pointers have 32 bits, and the sequences of AArch64 assemble.
 # Cannot: run on other machines; say that any other layout is right.
 set -euo pipefail
 source "$(dirname "$0")/common.sh"
@@ -44,4 +44,17 @@ if rustc --print target-libdir --target i686-unknown-linux-gnu 2>/dev/null | xar
   cargo check -p stealpool --target i686-unknown-linux-gnu --features "$features"
 else
   echo "SKIP 32 bits: the target i686-unknown-linux-gnu is not there"
+fi
+# The sequences of AArch64: their assembly is built, which a check would not do.
+if rustc --print target-libdir --target aarch64-unknown-linux-gnu 2>/dev/null | xargs -r test -d; then
+  scratch=$(mktemp -d)
+  mkdir "$scratch/src"
+  printf '[package]\nname = "uses"\nedition = "2024"\n[dependencies]\nstealpool = { path = "%s" }\n[workspace]\n' "$PWD" >"$scratch/Cargo.toml"
+  printf 'pub fn pair(pool: &stealpool::Pool<Vec<u8>>) { pool.get().push(1); }\n' >"$scratch/src/lib.rs"
+  cp Cargo.lock "$scratch"
+  RUSTFLAGS="--cfg stealpool_rseq_aarch64" cargo rustc --manifest-path "$scratch/Cargo.toml" --release \
+    --target aarch64-unknown-linux-gnu -- --emit=obj
+  rm -rf "$scratch"
+else
+  echo "SKIP AArch64: the target aarch64-unknown-linux-gnu is not there"
 fi
