@@ -32,6 +32,8 @@ use pressure::{PressureSource, PressureStatus, Signals};
 use report::{Hook, Hooks};
 use std::fmt;
 use std::io;
+use std::mem;
+use std::process;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self as threads, JoinHandle};
 use std::time::Duration;
@@ -64,6 +66,8 @@ use std::time::Duration;
 pub struct Collector {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
+    /// Where the thread is.
+    process: u32,
 }
 
 /// What the thread and its handle share.
@@ -117,13 +121,18 @@ impl Collector {
     }
 }
 
-/// Stops the thread and waits until it has ended. It finishes the cycle that it is in.
+/// Stops the thread and waits until it has ended. It finishes the cycle that it is in. Does nothing in a forked
+/// child, which has no such thread.
 impl Drop for Collector {
     fn drop(&mut self) {
-        self.shared.signals.stop();
         let Some(thread) = self.thread.take() else {
             return;
         };
+        if self.process != process::id() {
+            // Neither joined nor detached: both would ask for the thread.
+            return mem::forget(thread);
+        }
+        self.shared.signals.stop();
         // A pooled object may own the collector and be dropped by it.
         if thread.thread().id() != threads::current().id() {
             // An error is a panic of the thread, which has caught all of the users'.
@@ -254,10 +263,10 @@ impl CollectorBuilder {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
         }
         let signals = Arc::new(Signals::new()?);
-        if !background::begin(Arc::clone(&signals) as Arc<dyn Wake>) {
+        let Some(reign) = background::begin(Arc::clone(&signals) as Arc<dyn Wake>) else {
             let what = "a stealpool collector runs in this process already";
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, what));
-        }
+        };
         let (source, status) = match self.pressure {
             Choice::Off => (None, PressureStatus::Off(String::from("not wanted"))),
             Choice::System => match pressure::find() {
@@ -272,15 +281,15 @@ impl CollectorBuilder {
             status: Mutex::new(status),
             hooks: self.hooks,
         });
-        let runner = thread::Runner::new(Arc::clone(&shared), self.every, source);
+        let runner = thread::Runner::new(Arc::clone(&shared), self.every, source, reign);
         let thread = threads::Builder::new()
             .name(String::from("stealpool"))
-            .spawn(move || runner.run())
-            .inspect_err(|_| background::end())?;
+            .spawn(move || runner.run())?;
         shared.signals.belong_to(thread.thread().clone());
         Ok(Collector {
             shared,
             thread: Some(thread),
+            process: process::id(),
         })
     }
 }

@@ -120,7 +120,8 @@ impl std::ops::AddAssign for Stats {
         self.drops += other.drops;
         self.live += other.live;
         self.idle += other.idle;
-        self.idle_bytes += other.idle_bytes;
+        // The sum of what policies say.
+        self.idle_bytes = self.idle_bytes.saturating_add(other.idle_bytes);
         self.workers += other.workers;
         self.cycles += other.cycles;
     }

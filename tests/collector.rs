@@ -3,12 +3,16 @@
 //! A collector is one for the process, so each test runs in a process of its own.
 
 mod common;
+#[cfg(target_os = "linux")]
+mod seccomp;
 
 use common::{Census, Puppet, in_child, patiently};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
+use std::thread;
 use std::time::Duration;
 use stealpool::{Builder, Collector, Pool, PressureSource, PressureStatus, PressureSwitch, Sleep};
 
@@ -35,6 +39,86 @@ fn settings_that_make_no_sense_are_errors() {
         drop(one);
         drop(every(Duration::MAX));
         drop(every(Duration::from_nanos(1)));
+    });
+}
+
+/// Panics where it is told to.
+struct Fragile {
+    name: bool,
+    drop: bool,
+}
+
+impl PressureSource for Fragile {
+    fn name(&self) -> String {
+        assert!(!self.name, "a panic of the test");
+        String::from("fragile")
+    }
+    fn wait(&mut self, _: &Sleep) -> io::Result<bool> {
+        Ok(false)
+    }
+}
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        assert!(!self.drop || thread::panicking(), "a panic of the test");
+    }
+}
+
+fn assert_ages_on_use() {
+    let census = Census::new();
+    let pool = census.pool_with(Builder::new().collect_every(Duration::ZERO));
+    (0..10_000).for_each(|_| drop(pool.get()));
+    assert!(pool.stats().cycles > 0, "on use");
+}
+
+/// Nothing has changed: users age what they use, and another collector may begin.
+fn assert_none_runs() {
+    assert_ages_on_use();
+    drop(every(HOUR));
+}
+
+#[test]
+fn a_spawn_that_unwinds_changes_nothing() {
+    in_child("a_spawn_that_unwinds_changes_nothing", || {
+        let spawn = |name, drop| {
+            let source = Fragile { name, drop };
+            catch_unwind(AssertUnwindSafe(|| {
+                Collector::builder().pressure(source).spawn()
+            }))
+        };
+        assert!(spawn(true, false).is_err());
+        assert_none_runs();
+        assert!(spawn(true, true).is_err());
+        assert_none_runs();
+        // The thread of this one dies of its source's destructor when it is told to end.
+        drop(spawn(false, true).expect("no panic").expect("none runs"));
+        assert_none_runs();
+        // One that comes second panics on the way out.
+        let first = every(HOUR);
+        assert!(spawn(false, true).is_err());
+        drop(first);
+        assert_none_runs();
+    });
+}
+
+/// Not even when the source panics on the way.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_spawn_without_a_thread_changes_nothing() {
+    in_child("a_spawn_without_a_thread_changes_nothing", || {
+        seccomp::refuse_threads();
+        for drop in [false, true, false] {
+            let source = Fragile { name: false, drop };
+            let builder = Collector::builder().pressure(source);
+            let spawned = catch_unwind(AssertUnwindSafe(|| builder.spawn()));
+            match spawned {
+                Ok(spawned) => {
+                    assert_eq!(spawned.unwrap_err().kind(), io::ErrorKind::PermissionDenied)
+                }
+                Err(_) => assert!(drop),
+            }
+            assert_ages_on_use();
+        }
     });
 }
 
@@ -530,4 +614,38 @@ mod linux {
             std::fs::remove_file(path).unwrap();
         });
     }
+}
+
+/// Figures that no machine has: their sums stop at the greatest number, and the collector goes on.
+#[test]
+fn huge_footprints_do_not_stop_it() {
+    in_child("huge_footprints_do_not_stop_it", || {
+        let huge = || {
+            stealpool::policy(|| ())
+                .recycle_with(|_| true)
+                .footprint_with(|_| (1 << 48) - 1)
+        };
+        let pools: Vec<Pool<(), _>> = (0..3).map(|_| Pool::new(huge())).collect();
+        let use_all = || {
+            for pool in &pools {
+                drop((0..32_000).map(|_| pool.get()).collect::<Vec<_>>());
+            }
+        };
+        use_all();
+        let sum = pools
+            .iter()
+            .fold(stealpool::Stats::default(), |mut sum, pool| {
+                sum += pool.stats();
+                sum
+            });
+        assert_eq!((sum.idle, sum.idle_bytes), (96_000, usize::MAX));
+        stealpool::set_idle_budget(usize::MAX - 1);
+        stealpool::set_idle_budget(usize::MAX);
+        let collector = every(MILLISECOND);
+        assert!(patiently(|| pools.iter().all(|pool| pool.idle() == 0)));
+        use_all();
+        collector.pulse();
+        collector.pulse();
+        assert!(pools.iter().all(|pool| pool.idle() == 0));
+    });
 }

@@ -130,8 +130,9 @@ fn a_child_has_no_collector() {
         let pool = census.pool_with(settings);
         drop((pool.get(), pool.get()));
         let builder = || stealpool::Collector::builder().on_memory_pressure(false);
-        let collector = builder().spawn().expect("none runs yet");
+        let mut collector = Some(builder().spawn().expect("none runs yet"));
         let status = fork_and(|| {
+            drop(collector.take());
             (0..10_000).for_each(|_| drop(pool.get()));
             assert!(pool.stats().cycles > 0, "on use");
             drop(pool.wrap(census.object()));
@@ -139,8 +140,11 @@ fn a_child_has_no_collector() {
             let own = own.expect("the parent's is not ours");
             assert!(common::patiently(|| pool.idle() == 0));
             drop(own);
+            let again = builder().spawn();
+            drop(again.expect("the one before has ended"));
         });
         assert_eq!(status, 0);
+        let collector = collector.expect("the child's is a copy");
         (0..10_000).for_each(|_| drop(pool.get()));
         assert_eq!(pool.stats().cycles, 0, "the parent's runs still");
         drop(collector);

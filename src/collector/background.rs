@@ -4,6 +4,7 @@
 //! background thread, whatever its parent had, so the process is part of the answer.
 
 use crate::sys::doze::Doze;
+use crate::sys::leaked::Leaked;
 use std::process;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
@@ -12,7 +13,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The process whose collector runs, or 0.
 static PROCESS: AtomicU32 = AtomicU32::new(0);
 static DOZE: Doze = Doze::new();
-static SLEEPER: Mutex<Option<Arc<dyn Wake>>> = Mutex::new(None);
+static SLEEPER: Leaked<Sleeper> = Leaked::new();
+
+type Sleeper = Mutex<Option<Arc<dyn Wake>>>;
 
 /// Ends a sleep early.
 pub(crate) trait Wake: Send + Sync {
@@ -28,8 +31,18 @@ pub(crate) fn runs() -> bool {
     }
 }
 
-/// Claims the process for a collector. `false`: one runs already.
-pub(crate) fn begin(sleeper: Arc<dyn Wake>) -> bool {
+/// A collector's claim on the process. Given back when dropped, by unwinding too: users' threads do the ageing
+/// again.
+pub(crate) struct Reign(());
+
+impl Drop for Reign {
+    fn drop(&mut self) {
+        end();
+    }
+}
+
+/// Claims the process for a collector. `None`: one runs already.
+pub(crate) fn begin(sleeper: Arc<dyn Wake>) -> Option<Reign> {
     // Relaxed: the exchange decides.
     let before = PROCESS.load(Relaxed);
     let here = process::id();
@@ -38,24 +51,36 @@ pub(crate) fn begin(sleeper: Arc<dyn Wake>) -> bool {
         && PROCESS
             .compare_exchange(before, here, AcqRel, Relaxed)
             .is_ok();
-    if free {
-        *SLEEPER.lock().unwrap_or_else(PoisonError::into_inner) = Some(sleeper);
-    }
-    free
+    free.then(|| {
+        let reign = Reign(());
+        let forked = before != 0;
+        *whose(forked).lock().unwrap_or_else(PoisonError::into_inner) = Some(sleeper);
+        reign
+    })
 }
 
-/// Gives the process back. Users' threads do the ageing again.
-pub(crate) fn end() {
+/// Where the collector of this process is to be found. Made once a process and never freed: in a forked child,
+/// the parent's lock may be in the hands of a thread that is not there.
+fn whose(forked: bool) -> &'static Sleeper {
+    let known = SLEEPER.get().filter(|_| !forked);
+    known.unwrap_or_else(|| SLEEPER.set(Mutex::new(None)))
+}
+
+fn end() {
     DOZE.get_up();
-    *SLEEPER.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    if let Some(sleeper) = SLEEPER.get() {
+        *sleeper.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
     // Release: a later collector comes after this one.
     PROCESS.store(0, Release);
 }
 
 /// Wakes the collector, if one runs.
 pub(crate) fn wake() {
-    let sleeper = SLEEPER.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(sleeper) = &*sleeper {
+    let Some(sleeper) = SLEEPER.get().filter(|_| runs()) else {
+        return;
+    };
+    if let Some(sleeper) = &*sleeper.lock().unwrap_or_else(PoisonError::into_inner) {
         sleeper.wake();
     }
 }
@@ -71,10 +96,9 @@ pub(crate) fn stir() {
 /// Never waits: whoever holds the lock wakes the collector too, or is about to start or end it.
 #[cold]
 fn rouse() {
-    if let Ok(sleeper) = SLEEPER.try_lock() {
-        if let Some(sleeper) = &*sleeper {
-            sleeper.wake();
-        }
+    let sleeper = SLEEPER.get().and_then(|sleeper| sleeper.try_lock().ok());
+    if let Some(sleeper) = sleeper.as_deref().and_then(Option::as_ref) {
+        sleeper.wake();
     }
 }
 

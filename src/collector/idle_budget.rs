@@ -93,7 +93,8 @@ pub(crate) fn enforce(mut panicked: impl FnMut(Option<&'static str>, Payload)) -
         }
     };
     let mut claims: Vec<Claim> = roster::members().map(claim).collect();
-    let sum = claims.iter().map(|claim| claim.idle_bytes).sum::<usize>();
+    let idle = claims.iter().map(|claim| claim.idle_bytes);
+    let sum = idle.fold(0, usize::saturating_add);
     let mut excess = sum.saturating_sub(budget);
     claims.sort_by(Claim::cmp);
     let mut dropped = 0;

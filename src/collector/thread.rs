@@ -2,7 +2,7 @@
 
 use super::report::CycleReport;
 use super::{Shared, longest_sleep, nothing_lives, trim};
-use crate::collector::background;
+use crate::collector::background::{self, Reign};
 use crate::collector::idle_budget;
 use crate::collector::pressure::{PressureSource, PressureStatus, Sleep};
 use crate::collector::roster::{self, Member};
@@ -23,6 +23,8 @@ pub(super) struct Runner {
     every: Duration,
     source: Option<Box<dyn PressureSource>>,
     random: u64,
+    /// Ends with the thread, or without one.
+    _reign: Reign,
 }
 
 /// What ended a sleep.
@@ -35,31 +37,23 @@ enum Woken {
     Time,
 }
 
-/// Ends the collector's reign also if its thread should panic.
-struct Reign;
-
-impl Drop for Reign {
-    fn drop(&mut self) {
-        background::end();
-    }
-}
-
 impl Runner {
     pub(super) fn new(
         shared: Arc<Shared>,
         every: Duration,
         source: Option<Box<dyn PressureSource>>,
+        reign: Reign,
     ) -> Self {
         Runner {
             shared,
             every,
             source,
             random: RandomState::new().hash_one(0) | 1,
+            _reign: reign,
         }
     }
 
     pub(super) fn run(mut self) {
-        let _reign = Reign;
         let mut due = self.next_cycle();
         loop {
             match self.sleep(due) {
@@ -199,7 +193,7 @@ fn work(shared: &Shared, run: impl FnOnce(&mut CycleReport)) -> CycleReport {
     let begun = Instant::now();
     let idle_bytes = || -> usize {
         let idle = |member: Arc<dyn Member>| member.stats().idle_bytes;
-        roster::members().map(idle).sum()
+        roster::members().map(idle).fold(0, usize::saturating_add)
     };
     let before = if shared.trims { idle_bytes() } else { 0 };
     let mut report = CycleReport::default();

@@ -1,4 +1,4 @@
-//! A seccomp filter that makes the kernel refuse `membarrier`, or `rseq`.
+//! A seccomp filter that makes the kernel refuse `membarrier`, `rseq`, or threads.
 
 /// Makes every `membarrier` of this thread, and of those it starts from now on, fail.
 #[allow(dead_code, reason = "each test file uses its part")]
@@ -20,6 +20,13 @@ pub(crate) fn refuse_to_register() {
 #[allow(dead_code, reason = "each test file uses its part")]
 pub(crate) fn refuse_rseq() {
     refuse(libc::SYS_rseq, None);
+}
+
+/// Makes every start of a thread fail, from now on.
+#[allow(dead_code, reason = "each test file uses its part")]
+pub(crate) fn refuse_threads() {
+    refuse(libc::SYS_clone, None);
+    refuse(libc::SYS_clone3, None);
 }
 
 fn refuse(call: libc::c_long, command: Option<u32>) {
