@@ -66,14 +66,18 @@ struct Shared<K, T: Send + 'static, P: Policy<T>> {
     budget: Budget,
     most: usize,
     start: Instant,
+    /// When all entries were looked at last, in milliseconds after the start.
+    looked: AtomicU64,
 }
 
 type Map<K, T, P> = HashMap<K, Arc<Entry<T, P>>>;
 
 struct Entry<T: Send + 'static, P: Policy<T>> {
     pool: Arc<Pool<T, P>>,
-    /// Milliseconds after the start.
-    used: AtomicU64,
+    /// When it was used last, as far as is known: milliseconds after the start.
+    used: Arc<AtomicU64>,
+    /// Its gets and puts by the last look.
+    uses: AtomicU64,
 }
 
 impl<K, T, P> KeyedPool<K, T, P>
@@ -117,13 +121,15 @@ where
                 budget: settings.budget(),
                 most: KEYS,
                 start: Instant::now(),
+                looked: AtomicU64::new(0),
             }),
         }
     }
 
     /// Keeps at most so many keys (1,024 unless said, at least 1): beyond them, the key that was not used
     /// for longest is forgotten, with its idle objects. What it has lent stays good; what comes back to it
-    /// later is dropped with its pool, when a key is added or [`collect`](Self::collect) is called.
+    /// later is dropped at once where there are bounds, else with its pool, when a key is added or
+    /// [`collect`](Self::collect) is called.
     ///
     /// # Panics
     ///
@@ -145,7 +151,9 @@ where
         K: Borrow<Q>,
         Q: Eq + Hash + ToOwned<Owned = K> + ?Sized,
     {
-        self.pool(key).get_owned()
+        let found = self.find(key, true);
+        let pool = found.unwrap_or_else(|| self.add(key.to_owned()));
+        pool.get_owned()
     }
 
     /// Lends an idle object of this key; never creates one, nor a key.
@@ -154,12 +162,13 @@ where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
     {
-        self.find(key)?.try_get_owned()
+        self.find(key, true)?.try_get_owned()
     }
 
     /// The pool of this key; makes it when there is none.
     ///
-    /// It stays good when the key is forgotten, but the pool that the key gets then is another one.
+    /// It stays good when the key is forgotten, but then keeps no object any more where there are bounds, and the
+    /// pool that the key gets is another one. To ask for the pool is no use of the key; what is done with the pool is.
     ///
     /// # Panics
     ///
@@ -169,10 +178,11 @@ where
         K: Borrow<Q>,
         Q: Eq + Hash + ToOwned<Owned = K> + ?Sized,
     {
-        self.find(key).unwrap_or_else(|| self.add(key.to_owned()))
+        let found = self.find(key, false);
+        found.unwrap_or_else(|| self.add(key.to_owned()))
     }
 
-    fn find<Q>(&self, key: &Q) -> Option<Arc<Pool<T, P>>>
+    fn find<Q>(&self, key: &Q, uses: bool) -> Option<Arc<Pool<T, P>>>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
@@ -180,7 +190,9 @@ where
         let shared = &*self.shared;
         shared.map.read(|map| {
             let entry = map.get(key)?;
-            entry.touch(shared.now());
+            if uses {
+                entry.touch(shared.now());
+            }
             Some(Arc::clone(&entry.pool))
         })
     }
@@ -190,11 +202,19 @@ where
         let shared = &self.shared;
         let relief: Weak<Shared<K, T, P>> = Arc::downgrade(shared);
         let pool = Pool::with_settings(shared.settings, (shared.policy)(&key));
-        pool.share(shared.budget.clone(), Arc::new(Reliever(relief)));
+        let used = Arc::new(AtomicU64::new(shared.now()));
+        let relief = Reliever {
+            shared: relief,
+            used: Arc::clone(&used),
+            start: shared.start,
+        };
+        pool.share(shared.budget.clone(), Arc::new(relief));
         let entry = Arc::new(Entry {
             pool: Arc::new(pool),
-            used: AtomicU64::new(shared.now()),
+            used,
+            uses: AtomicU64::new(0),
         });
+        shared.look();
         let mut forgotten = None;
         let pool = shared.map.replace(|map| {
             forgotten = None;
@@ -203,16 +223,19 @@ where
             }
             let mut more = map.clone();
             if more.len() >= shared.most {
-                let oldest = more.iter().min_by_key(|(_, entry)| entry.used());
-                let oldest = oldest.map(|(key, _)| key.clone());
-                forgotten = oldest.and_then(|oldest| more.remove(&oldest));
+                let oldest = more.values().min_by_key(|entry| entry.used());
+                forgotten = oldest.cloned();
+            }
+            if let Some(forgotten) = &forgotten {
+                // Not by its key, which need not be equal even to itself.
+                more.retain(|_, entry| !Arc::ptr_eq(entry, forgotten));
             }
             more.insert(key.clone(), Arc::clone(&entry));
             (Some(more), Arc::clone(&entry.pool))
         });
         if let Some(forgotten) = forgotten {
             // Now: the map that it was in goes with a later replacement or cycle.
-            forgotten.pool.clear();
+            forgotten.pool.retire().map_or_else(go_on, drop);
         }
         pool
     }
@@ -263,7 +286,7 @@ where
         });
         let (mut count, mut first) = (0, Ok(()));
         for entry in entries {
-            match entry.pool.try_clear() {
+            match entry.pool.retire() {
                 Ok(cleared) => count += cleared,
                 Err(payload) => first = first_of(first, Err(payload)),
             }
@@ -281,6 +304,23 @@ where
 {
     fn now(&self) -> u64 {
         self.start.elapsed().as_millis() as u64
+    }
+
+    /// Finds out which pools were used through a handle since the last look, about once a millisecond.
+    fn look(&self) {
+        let now = self.now();
+        // Relaxed, all: figures.
+        let last = self.looked.swap(now, Relaxed);
+        if last == now {
+            return;
+        }
+        for entry in self.entries() {
+            let stats = entry.pool.stats();
+            let uses = stats.gets + stats.puts;
+            if entry.uses.swap(uses, Relaxed) != uses {
+                entry.used.fetch_max(last, Relaxed);
+            }
+        }
     }
 
     fn entries(&self) -> Vec<Arc<Entry<T, P>>> {
@@ -303,8 +343,13 @@ impl<T: Send + 'static, P: Policy<T>> Entry<T, P> {
     }
 }
 
-/// Makes room for one key's objects at the cost of another's. Weak: the pools do not keep their owner.
-struct Reliever<K, T: Send + 'static, P: Policy<T>>(Weak<Shared<K, T, P>>);
+/// Makes room for one key's objects at the cost of another's.
+struct Reliever<K, T: Send + 'static, P: Policy<T>> {
+    /// Weak: the pools do not keep their owner.
+    shared: Weak<Shared<K, T, P>>,
+    used: Arc<AtomicU64>,
+    start: Instant,
+}
 
 impl<K, T, P> Relief for Reliever<K, T, P>
 where
@@ -313,15 +358,22 @@ where
     P: Policy<T> + Send + Sync,
 {
     fn make_room(&self) -> Result<(), Payload> {
-        let Some(shared) = self.0.upgrade() else {
+        let Some(shared) = self.shared.upgrade() else {
             return Ok(());
         };
+        shared.look();
         let mut entries = shared.entries();
         entries.sort_by_key(|entry| entry.used());
         // Not the one that is in use now.
         entries.pop();
         let holder = entries.iter().find(|entry| entry.pool.idle() > 0);
         holder.map_or(Ok(()), |entry| entry.pool.try_clear().map(drop))
+    }
+
+    fn used(&self) {
+        let now = self.start.elapsed().as_millis() as u64;
+        // Relaxed: a figure.
+        self.used.fetch_max(now, Relaxed);
     }
 }
 

@@ -114,6 +114,51 @@ fn deferred_panics_cost_no_object_and_no_count() {
     });
 }
 
+/// Wherever in it the panic comes: what was taken by then is given back or dropped, and counted.
+#[test]
+#[cfg_attr(not(panic = "unwind"), ignore = "needs panics that unwind")]
+fn deferred_panics_cost_nothing_when_idle_bytes_are_bounded() {
+    in_child(
+        "deferred_panics_cost_nothing_when_idle_bytes_are_bounded",
+        || {
+            std::panic::set_hook(Box::new(|_| {}));
+            let quietly = |work: &mut dyn FnMut()| catch_unwind(AssertUnwindSafe(work)).is_ok();
+            for round in 0..300 {
+                // All that was deferred before is gone.
+                (0..600).for_each(|_| _ = quietly(&mut || drop(epoch::pin())));
+                let census = Census::new();
+                let makes = census.clone();
+                let policy = policy(move || makes.object())
+                    .recycle_with(|_| true)
+                    .footprint_with(|_| 1_000);
+                let pool = stealpool::Builder::new()
+                    .private_depth(1)
+                    .collect_manually()
+                    .build(policy);
+                drop((0..40).map(|_| pool.get()).collect::<Vec<_>>());
+                pool.collect();
+                drop(
+                    (0..45)
+                        .map(|_| pool.wrap(census.object()))
+                        .collect::<Vec<_>>(),
+                );
+                (0..round % 130).for_each(|_| _ = quietly(&mut || drop(epoch::pin())));
+                quietly(&mut || defer(|| panic!("deferred")));
+                (0..round / 5 % 3).for_each(|_| _ = quietly(&mut || epoch::pin().flush()));
+                let wanted = pool.stats().idle_bytes.saturating_sub(70_000);
+                quietly(&mut || stealpool::set_idle_budget(wanted.min(20_000)));
+                quietly(&mut || stealpool::set_idle_budget(usize::MAX));
+                let stats = pool.stats();
+                assert_eq!(
+                    (stats.live, stats.idle),
+                    (stats.idle, census.alive()),
+                    "round {round}: {stats}"
+                );
+            }
+        },
+    );
+}
+
 /// Panics with a payload whose own destructor panics.
 struct Spiteful;
 

@@ -2,9 +2,12 @@
 
 mod common;
 
-use common::{Census, Counted, Maker, in_child, patiently};
+use common::{Census, Counted, Maker, in_child, patiently, scaled};
 use std::cell::RefCell;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::Duration;
 use stealpool::{Builder, KeyedPool};
@@ -181,6 +184,108 @@ fn a_handle_outlives_its_key() {
     drop(pool);
     drop((0..10).map(|_| one.get_owned()).collect::<Vec<_>>());
     assert!(handle.idle() <= 4);
+}
+
+/// What is done with a key's pool is a use of the key; asking for the pool is none.
+#[test]
+fn a_key_that_is_used_through_its_pool_is_not_forgotten() {
+    for uses in [1, 1_000, 100_000] {
+        let census = Census::new();
+        let pool = keyed(&census, Builder::new().max_idle(4)).max_keys(3);
+        let hot = pool.pool(&1);
+        for key in [2, 3] {
+            later();
+            hold(&pool, key, 1);
+        }
+        later();
+        (0..uses).for_each(|_| drop(hot.get_owned()));
+        later();
+        // The look at which it is seen that the hot key was used.
+        hold(&pool, 3, 4);
+        later();
+        let asked = (pool.pool(&2), pool.pool(&3));
+        hold(&pool, 4, 1);
+        let mut keys = pool.keys();
+        keys.sort_unstable();
+        assert_eq!(keys, [1, 3, 4], "{uses} uses");
+        assert!(Arc::ptr_eq(&hot, &pool.pool(&1)));
+        drop(asked);
+    }
+}
+
+/// A key that says it is equal to none, or that lies about its hash, costs no more than its pool.
+#[test]
+fn the_most_keys_hold_whatever_keys_say() {
+    #[derive(Clone, Debug)]
+    struct Liar {
+        hash: Arc<AtomicU64>,
+    }
+    impl Hash for Liar {
+        fn hash<H: Hasher>(&self, state: &mut H) {
+            state.write_u64(self.hash.fetch_add(1, Relaxed));
+        }
+    }
+    impl PartialEq for Liar {
+        fn eq(&self, _: &Self) -> bool {
+            false
+        }
+    }
+    impl Eq for Liar {}
+
+    let liar = Liar {
+        hash: Arc::default(),
+    };
+    let census = Census::new();
+    let makes = census.clone();
+    let pool = KeyedPool::new(move |_: &Liar| makes.maker()).max_keys(4);
+    for _ in 0..100 {
+        drop(pool.get(&liar));
+        assert!(pool.keys().len() <= 4);
+    }
+    pool.collect();
+    assert!(census.alive() <= 8, "{} alive", census.alive());
+    assert_eq!(pool.keys().len(), 4);
+}
+
+/// Also while another library's reader keeps the map that they were in.
+#[test]
+fn objects_of_a_forgotten_key_leave_the_bound() {
+    in_child("objects_of_a_forgotten_key_leave_the_bound", || {
+        for pinned in [false, true] {
+            let census = Census::new();
+            let pool = keyed(&census, Builder::new().max_idle(4));
+            let held: Vec<_> = (0..4).map(|_| pool.get(&1)).collect();
+            let idle: Vec<_> = (0..4).map(|_| pool.get(&5)).collect();
+            let pin = pinned.then(crossbeam_epoch::pin);
+            drop(idle);
+            pool.clear();
+            assert_eq!(census.alive(), 4, "what is lent");
+            drop(held);
+            assert_eq!(census.alive(), 0, "its key is forgotten");
+            hold(&pool, 2, 8);
+            assert_eq!((pool.stats().idle, census.alive()), (4, 4));
+            let made = census.made();
+            (0..100).for_each(|_| hold(&pool, 2, 2));
+            assert_eq!(census.made(), made);
+            drop(pin);
+        }
+    });
+}
+
+/// Threads give back objects of a key while it is forgotten: none stays.
+#[test]
+fn a_forgotten_key_keeps_nothing_that_comes_meanwhile() {
+    for _ in 0..scaled(2_000) {
+        let census = Census::new();
+        let pool = keyed(&census, Builder::new().max_idle(64));
+        let held: Vec<_> = (0..4).map(|_| pool.get(&1)).collect();
+        thread::scope(|scope| {
+            held.into_iter()
+                .for_each(|guard| _ = scope.spawn(move || drop(guard)));
+            pool.clear();
+        });
+        assert_eq!(census.alive(), 0);
+    }
 }
 
 #[test]

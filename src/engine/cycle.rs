@@ -67,6 +67,7 @@ impl<T> Engine<T> {
     /// Takes idle objects of about so many bytes, those first that were not used for longest: victims,
     /// then the far ends of the deques, then what is in magazines.
     pub(crate) fn take_bytes(&self, bytes: u64, taken: &mut Batch<T>) {
+        let _before_anything_is_taken = deque::pin();
         let primary = self.generation.primary();
         let objects = usize::MAX;
         let mut quota = Quota { objects, bytes };

@@ -141,6 +141,10 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     #[inline(never)]
     fn keep_slowly(&self, object: Object<T>, weight: u64) -> bool {
         let interior = self.interior();
+        if interior.is_retired() {
+            self.discard(object, Fate::Disabled);
+            return false;
+        }
         let Given {
             refused,
             down,
@@ -155,6 +159,9 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         }
         if count & (TICK - 1) == 0 {
             end = first_of(end, interior.tick());
+        }
+        if interior.is_retired() {
+            end = first_of(end, interior.clear().map(drop));
         }
         end.unwrap_or_else(go_on);
         kept

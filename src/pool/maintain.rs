@@ -66,6 +66,11 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         self.link.interior().map_or(Ok(0), Interior::clear)
     }
 
+    /// Drops all idle objects of a pool that shares a budget, and keeps none any more.
+    pub(crate) fn retire(&self) -> Result<usize, Payload> {
+        self.link.interior().map_or(Ok(0), Interior::retire)
+    }
+
     /// Takes all idle objects out, and iterates over them. What the iterator has not handed out
     /// when it is dropped is dropped with it.
     ///

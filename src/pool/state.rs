@@ -17,8 +17,8 @@ use std::any::Any;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, fence};
 use std::thread;
 use std::time::Instant;
 
@@ -43,6 +43,9 @@ pub(crate) struct Setup {
 pub(crate) trait Relief: Send + Sync {
     /// Drops idle objects of the pool that was not used for longest.
     fn make_room(&self) -> Result<(), Payload>;
+
+    /// Told now and then that the pool is in use.
+    fn used(&self);
 }
 
 /// Engine and clock of one pool.
@@ -54,6 +57,8 @@ pub(crate) struct Interior<T> {
     /// Gets by the last look at the budget of the process.
     noted_gets: AtomicU64,
     relief: Option<Arc<dyn Relief>>,
+    /// Whether the pool is to keep nothing any more.
+    retired: AtomicBool,
     name: Option<&'static str>,
     /// Where the roster has the pool.
     pub(super) place: Option<Place>,
@@ -64,6 +69,7 @@ impl<T> Interior<T> {
         Interior {
             engine: Engine::new(setup.plan, setup.budget),
             relief: setup.relief,
+            retired: AtomicBool::new(false),
             clock: Clock::new(setup.interval),
             due: AtomicU64::new(0),
             noted_gets: AtomicU64::new(0),
@@ -98,6 +104,9 @@ impl<T> Interior<T> {
     /// a while. Nothing while a collector runs.
     #[cold]
     pub(crate) fn tick(&self) -> Result<(), Payload> {
+        if let Some(relief) = &self.relief {
+            relief.used();
+        }
         if self.clock.is_never() || background::runs() {
             return Ok(());
         }
@@ -150,6 +159,26 @@ impl<T> Interior<T> {
             left.append(self.engine.give_shared(object).refused);
         }
         left
+    }
+
+    /// Drops every idle object of a pool that shares a budget, and keeps none any more.
+    pub(crate) fn retire(&self) -> Result<usize, Payload> {
+        // Relaxed: the fence orders it.
+        self.retired.store(true, Relaxed);
+        // Pairs with the fence in `is_retired`: a put sees the store, or its object is found here.
+        fence(SeqCst);
+        self.clear()
+    }
+
+    /// Whether a put must not keep its object, or, asked after a put, must drop what it has kept.
+    pub(crate) fn is_retired(&self) -> bool {
+        if self.relief.is_none() {
+            return false;
+        }
+        // Pairs with the fence in `retire`.
+        fence(SeqCst);
+        // Relaxed: the fence orders it.
+        self.retired.load(Relaxed)
     }
 
     /// Drops every idle object.
