@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering::{Acquire, Release, SeqCst};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
-use stealpool::{Builder, Guard, Pool, chaos};
+use stealpool::{Builder, Guard, KeyedPool, Pool, chaos};
 
 /// Where the victim stops, by its number among the points; `NOWHERE` for none.
 static WHERE: AtomicUsize = AtomicUsize::new(NOWHERE);
@@ -227,6 +227,42 @@ fn a_thief_that_stops_while_it_tidies_up_hides_nothing_that_comes_later() {
         );
         unpark();
         job.join().unwrap().end();
+    });
+}
+
+/// A put that had begun before its key was forgotten, and ends after, leaves nothing behind.
+#[test]
+fn a_put_that_stops_while_its_key_is_forgotten_keeps_nothing() {
+    let name = "a_put_that_stops_while_its_key_is_forgotten_keeps_nothing";
+    in_child(name, || {
+        assert!(chaos::set(hook));
+        for point in ["engine: going down", "engine: charged", "worker: opening"] {
+            let census = Census::new();
+            let makes = census.clone();
+            // A bound of one a processor, so that a put goes past the magazine.
+            let settings = Builder::new()
+                .collect_manually()
+                .max_idle(4)
+                .private_depth(1);
+            let pool = KeyedPool::with_settings(settings, move |_: &u32| makes.maker());
+            // Keeps the key's pool alive.
+            let handle = pool.pool(&1);
+            let held = [handle.get_owned(), handle.get_owned()];
+            let job = thread::spawn(move || {
+                IS_VICTIM.set(true);
+                stop_at(point);
+                drop(held);
+            });
+            assert!(patiently(|| is_parked() && WHERE.load(SeqCst) == NOWHERE));
+            pool.clear();
+            unpark();
+            job.join().unwrap();
+            assert_eq!(
+                (handle.idle(), census.alive()),
+                (0, 0),
+                "stopped at {point}"
+            );
+        }
     });
 }
 
