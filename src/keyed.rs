@@ -4,6 +4,7 @@
 //! an epoch pin, so a `get` takes no lock. The pools share one budget; when a put finds no room in it,
 //! the idle objects of the key that was not used for longest are dropped, and the put tries again.
 
+mod entry;
 mod published;
 
 use crate::builder::Builder;
@@ -13,6 +14,7 @@ use crate::policy::Policy;
 use crate::pool::Pool;
 use crate::pool::state::{Payload, Relief, first_of, go_on};
 use crate::stats::{Collected, Stats};
+use entry::Entry;
 use published::Published;
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -71,14 +73,6 @@ struct Shared<K, T: Send + 'static, P: Policy<T>> {
 }
 
 type Map<K, T, P> = HashMap<K, Arc<Entry<T, P>>>;
-
-struct Entry<T: Send + 'static, P: Policy<T>> {
-    pool: Arc<Pool<T, P>>,
-    /// When it was used last, as far as is known: milliseconds after the start.
-    used: Arc<AtomicU64>,
-    /// Its gets and puts by the last look.
-    uses: AtomicU64,
-}
 
 impl<K, T, P> KeyedPool<K, T, P>
 where
@@ -209,11 +203,7 @@ where
             start: shared.start,
         };
         pool.share(shared.budget.clone(), Arc::new(relief));
-        let entry = Arc::new(Entry {
-            pool: Arc::new(pool),
-            used,
-            uses: AtomicU64::new(0),
-        });
+        let entry = Arc::new(Entry::new(pool, used));
         shared.look();
         let mut forgotten = None;
         let pool = shared.map.replace(|map| {
@@ -309,37 +299,16 @@ where
     /// Finds out which pools were used through a handle since the last look, about once a millisecond.
     fn look(&self) {
         let now = self.now();
-        // Relaxed, all: figures.
+        // Relaxed: a figure.
         let last = self.looked.swap(now, Relaxed);
         if last == now {
             return;
         }
-        for entry in self.entries() {
-            let stats = entry.pool.stats();
-            let uses = stats.gets + stats.puts;
-            if entry.uses.swap(uses, Relaxed) != uses {
-                entry.used.fetch_max(last, Relaxed);
-            }
-        }
+        self.entries().iter().for_each(|entry| entry.look(last));
     }
 
     fn entries(&self) -> Vec<Arc<Entry<T, P>>> {
         self.map.read(|map| map.values().map(Arc::clone).collect())
-    }
-}
-
-impl<T: Send + 'static, P: Policy<T>> Entry<T, P> {
-    fn used(&self) -> u64 {
-        // Relaxed: a figure.
-        self.used.load(Relaxed)
-    }
-
-    fn touch(&self, now: u64) {
-        // Written once a millisecond only, so that threads do not fight for the line.
-        if self.used() != now {
-            // Relaxed: a figure.
-            self.used.store(now, Relaxed);
-        }
     }
 }
 

@@ -9,9 +9,12 @@ mod seccomp;
 
 use common::{Census, CountedPool, MAGAZINE, Puppet, in_child, processors};
 use seccomp::{refuse_membarrier, refuse_to_register};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
-use stealpool::FastPath;
+use stealpool::{Builder, FastPath, KeyedPool};
 
 /// Uses the pool from threads that end, two objects at a time.
 fn use_by_threads(pool: &Arc<CountedPool>) {
@@ -109,5 +112,60 @@ fn nothing_is_registered_before_the_first_cycle() {
         after.collect();
         assert_eq!(after.idle(), 0);
         idler.end();
+    });
+}
+
+/// Objects that no collector could call in end with their pool, each for itself.
+#[test]
+#[cfg_attr(not(panic = "unwind"), ignore = "needs panics that unwind")]
+fn destructors_may_panic_in_a_pool_that_ends_after_a_refusal() {
+    in_child(
+        "destructors_may_panic_in_a_pool_that_ends_after_a_refusal",
+        || {
+            static DROPPED: AtomicUsize = AtomicUsize::new(0);
+            struct Bomb;
+            impl Drop for Bomb {
+                fn drop(&mut self) {
+                    DROPPED.fetch_add(1, Relaxed);
+                    panic!("a panic of the test");
+                }
+            }
+            let policy = || stealpool::policy(|| Bomb).recycle_with(|_| true);
+            for keeps in 1..4 {
+                DROPPED.store(0, Relaxed);
+                let pool = Arc::new(Builder::new().collect_manually().build(policy()));
+                let threads: Vec<_> = (0..3).map(|_| Puppet::new()).collect();
+                for thread in &threads {
+                    let pool = Arc::clone(&pool);
+                    thread.run(move || drop((0..keeps).map(|_| pool.get()).collect::<Vec<_>>()));
+                }
+                let alive = pool.live();
+                if keeps == 1 {
+                    refuse_membarrier();
+                }
+                let end = catch_unwind(AssertUnwindSafe(|| drop(pool)));
+                assert!(end.is_err());
+                assert_eq!(DROPPED.load(Relaxed), alive);
+                threads.into_iter().for_each(Puppet::end);
+            }
+        },
+    );
+}
+
+/// Forgotten keys hold no place of a bound.
+#[test]
+fn a_bound_of_many_keys_is_free_after_a_refusal() {
+    in_child("a_bound_of_many_keys_is_free_after_a_refusal", || {
+        let census = Census::new();
+        let makes = census.clone();
+        let settings = Builder::new().collect_manually().max_idle(16);
+        let pool = KeyedPool::with_settings(settings, move |_: &u32| makes.maker()).max_keys(4);
+        (0..4).for_each(|key| drop(pool.get(&key)));
+        refuse_membarrier();
+        pool.clear();
+        pool.collect();
+        pool.collect();
+        drop((0..40).map(|_| pool.get(&99)).collect::<Vec<_>>());
+        assert_eq!((pool.stats().idle, census.alive()), (16, 16));
     });
 }
