@@ -13,11 +13,10 @@ use crate::engine::object::{Chain, Object};
 use crate::engine::workers::Entry;
 use crate::engine::{Engine, Plan};
 use crate::sys::buckets::Buckets;
-use crate::sys::deque;
 use crate::sys::doze::Doze;
 use crate::sys::ref_slot::RefSlot;
-use crate::sys::rseq;
 use crate::sys::stack::Stack;
+use crate::sys::{deque, rseq};
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -184,8 +183,9 @@ impl<T> Core<T> {
 
     /// A put by a thread that finds its worker in other hands.
     pub fn put_shared(&self, held: Held<T>) -> Option<Held<T>> {
-        let given = self.engine.give_shared(held.0);
-        Self::held(given.refused).pop()
+        let mut refused = Batch::new();
+        self.engine.give_shared(held.0, &mut refused);
+        Self::held(refused).pop()
     }
 
     /// A get by a thread that finds its worker in other hands.
@@ -249,11 +249,12 @@ impl<T> Seat<'_, T> {
     pub fn put(&self, held: Held<T>) -> Vec<Held<T>> {
         let engine = &self.core.engine;
         let weight = held.0.weight();
-        let given = match engine.workers.enter_at(self.index) {
-            Some(mut me) => engine.give_as(&mut me, held.0, weight),
-            None => engine.give_shared(held.0),
+        let mut refused = Batch::new();
+        match engine.workers.enter_at(self.index) {
+            Some(mut me) => engine.give_as(&mut me, held.0, weight, &mut refused),
+            None => engine.give_shared(held.0, &mut refused),
         };
-        Core::held(given.refused)
+        Core::held(refused)
     }
 
     /// Which worker.

@@ -264,7 +264,15 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     }
 
     /// Engine and clock; made on the first use.
+    #[inline]
     pub(crate) fn interior(&self) -> &Interior<T> {
+        let known = self.link.interior();
+        known.unwrap_or_else(|| self.first_use())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn first_use(&self) -> &Interior<T> {
         self.link.open(|| self.setup(self.settings.budget(), None))
     }
 

@@ -398,7 +398,11 @@ fn room_comes_back_when_objects_leave() {
     for round in 0..100 {
         (0..10).for_each(|i| pool.put(census.weighing(i * round)));
         let idle = pool.idle();
-        assert!((least..=10).contains(&idle), "round {round}: {}", pool.stats());
+        assert!(
+            (least..=10).contains(&idle),
+            "round {round}: {}",
+            pool.stats()
+        );
         let out: Vec<Counted> = (0..10).map(|_| Guard::into_inner(pool.get())).collect();
         assert_eq!(
             (pool.idle(), pool.stats().idle_bytes),

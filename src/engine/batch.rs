@@ -5,7 +5,6 @@
 use super::object::{Chain, Node, Object};
 use std::fmt;
 use std::marker::PhantomData;
-use std::mem;
 use std::ptr::{self, NonNull};
 
 /// A stack of objects of any height.
@@ -31,13 +30,6 @@ impl<T> Batch<T> {
         }
     }
 
-    /// One object.
-    pub(crate) fn of(object: Object<T>) -> Self {
-        let mut batch = Batch::new();
-        batch.add(Chain::of(object));
-        batch
-    }
-
     /// How many objects.
     pub(crate) fn len(&self) -> usize {
         self.count
@@ -56,16 +48,6 @@ impl<T> Batch<T> {
     fn push(&mut self, object: Object<T>) {
         self.top = object.link(self.top).as_ptr();
         self.count += 1;
-    }
-
-    /// Adds every object of `other`. Takes time in proportion to the smaller of the two.
-    pub(crate) fn append(&mut self, mut other: Self) {
-        if self.count < other.count {
-            mem::swap(self, &mut other);
-        }
-        while let Some(object) = other.pop() {
-            self.push(object);
-        }
     }
 
     /// Takes one object out.
@@ -108,25 +90,5 @@ mod tests {
         assert_eq!((batch.len(), Rc::strong_count(&token)), (2, 3));
         drop(batch);
         assert_eq!(Rc::strong_count(&token), 1);
-    }
-
-    #[test]
-    fn batches_are_joined() {
-        let of = |values: &[u64]| {
-            let mut batch = Batch::new();
-            for &value in values {
-                batch.add(Chain::of(Object::new(value)));
-            }
-            batch
-        };
-        for (one, other) in [(&[1, 2][..], &[4, 8, 16][..]), (&[1, 2, 4], &[8, 16])] {
-            let mut batch = of(one);
-            batch.append(of(other));
-            assert_eq!(batch.len(), 5);
-            let mut values: Vec<u64> =
-                std::iter::from_fn(|| batch.pop().map(Object::into_value)).collect();
-            values.sort_unstable();
-            assert_eq!((values, batch.len()), (vec![1, 2, 4, 8, 16], 0));
-        }
     }
 }

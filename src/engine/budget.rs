@@ -58,6 +58,7 @@ impl Budget {
     }
 
     /// Whether there is no bound at all.
+    #[inline]
     pub(crate) fn is_unbounded(&self) -> bool {
         self.0.is_none()
     }
@@ -82,12 +83,14 @@ impl Budget {
     }
 
     /// Charges for objects that go below the magazines. `false`: no room, nothing charged.
+    #[inline]
     pub(crate) fn charge(&self, objects: u64, bytes: u64) -> bool {
         let Some(books) = &self.0 else { return true };
         charge_both((&books.objects, objects), (&books.bytes, bytes))
     }
 
     /// Undoes a [`charge`](Self::charge).
+    #[inline]
     pub(crate) fn refund(&self, objects: u64, bytes: u64) {
         if let Some(books) = &self.0 {
             books.objects.refund(objects);

@@ -18,7 +18,7 @@ use std::time::Duration;
 const DEAR: u64 = 500_000;
 
 /// One in so many creations is timed.
-const SAMPLE: u64 = 16;
+const SAMPLE: u64 = 64;
 
 /// What creations cost in one pool.
 #[derive(Debug)]
@@ -38,6 +38,7 @@ impl Cost {
     }
 
     /// Whether to time a creation, of which there were so many on this worker before.
+    #[inline]
     pub(crate) fn is_sampled(&self, before: u64) -> bool {
         // Relaxed: a figure.
         self.creation.load(Relaxed) == 0 || before % SAMPLE == 0
@@ -108,10 +109,10 @@ mod tests {
 
     #[test]
     fn the_first_creations_are_timed_and_few_later_ones() {
-        let timed = |cost: &Cost| (1..=160).filter(|&before| cost.is_sampled(before)).count();
+        let timed = |cost: &Cost| (1..=640).filter(|&before| cost.is_sampled(before)).count();
         assert_eq!(
             (timed(&cost(&[CHEAP])), timed(&cost(&[CHEAP, CHEAP]))),
-            (160, 10)
+            (640, 10)
         );
     }
 }

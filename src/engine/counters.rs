@@ -48,15 +48,18 @@ impl Tally {
 pub(crate) struct Count(AtomicU64);
 
 impl Count {
+    #[inline]
     pub(crate) fn get(&self) -> u64 {
         // Relaxed: a figure.
         self.0.load(Relaxed)
     }
     /// Adds; the sum.
+    #[inline]
     pub(crate) fn add(&self, n: u64) -> u64 {
         // Relaxed: a figure.
         self.0.fetch_add(n, Relaxed).wrapping_add(n)
     }
+    #[inline]
     pub(crate) fn subtract(&self, n: u64) {
         // Relaxed: a figure. Wraps; only sums of several counts are meaningful then.
         self.0.fetch_sub(n, Relaxed);

@@ -35,6 +35,7 @@ impl Side {
         }
     }
 
+    #[inline]
     pub(crate) fn other(self) -> Self {
         match self {
             Side::Even => Side::Odd,
@@ -57,17 +58,20 @@ impl Generation {
     }
 
     /// Cycles completed so far.
+    #[inline]
     pub(crate) fn cycle(&self) -> u64 {
         // Relaxed: see the module's orderings.
         self.cycle.load(Relaxed)
     }
 
     /// Where objects go now; the other side holds the victims.
+    #[inline]
     pub(crate) fn primary(&self) -> Side {
         Side::of(self.cycle())
     }
 
     /// The side whose objects the cycle after `cycle` drops.
+    #[inline]
     pub(crate) fn victim_of(cycle: u64) -> Side {
         Side::of(cycle).other()
     }

@@ -9,11 +9,9 @@ use super::worker::Worker;
 use crate::sys::chaos::point;
 use crate::sys::magazine::NOTED;
 
-/// What became of a put.
-#[derive(Debug)]
-pub(crate) struct Given<T> {
-    /// What found no room. The caller counts what it drops.
-    pub(crate) refused: Batch<T>,
+/// What became of a put, but for what it refused. Two words, so that it is passed in registers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Given {
     /// Objects that went below the magazine.
     pub(crate) down: usize,
     /// How many puts and misses there were on the worker, so that one in so many looks at the clock.
@@ -21,11 +19,12 @@ pub(crate) struct Given<T> {
 }
 
 impl<T> Engine<T> {
-    /// Keeps an object that the fast path could not.
-    pub(crate) fn give(&self, object: Object<T>, weight: u64) -> Given<T> {
+    /// Keeps an object that the fast path could not. What finds no room goes to `refused`; the caller counts what
+    /// it drops.
+    pub(crate) fn give(&self, object: Object<T>, weight: u64, refused: &mut Batch<T>) -> Given {
         match self.workers.enter() {
-            Some(mut me) => self.give_as(&mut me, object, weight),
-            None => self.give_shared(object.weighing(weight)),
+            Some(mut me) => self.give_as(&mut me, object, weight, refused),
+            None => self.give_shared(object.weighing(weight), refused),
         }
     }
 
@@ -40,9 +39,14 @@ impl<T> Engine<T> {
     }
 
     /// The same as the holder of a worker.
-    pub(crate) fn give_as(&self, me: &mut Held<'_, T>, object: Object<T>, weight: u64) -> Given<T> {
+    pub(crate) fn give_as(
+        &self,
+        me: &mut Held<'_, T>,
+        object: Object<T>,
+        weight: u64,
+        refused: &mut Batch<T>,
+    ) -> Given {
         let mut given = Given {
-            refused: Batch::new(),
             down: 0,
             count: me.count_put(),
         };
@@ -57,9 +61,9 @@ impl<T> Engine<T> {
             let Some(chain) = me.take_oldest(half) else {
                 break;
             };
-            self.descend(me, chain, &mut given);
+            given.down += self.descend(me, chain, refused);
         }
-        self.descend(me, Chain::of(object.weighing(weight)), &mut given);
+        given.down += self.descend(me, Chain::of(object.weighing(weight)), refused);
         given
     }
 
@@ -104,19 +108,21 @@ impl<T> Engine<T> {
         chain
     }
 
-    /// What did not stay in the magazine goes one down, if the budget allows.
-    fn descend(&self, me: &mut Held<'_, T>, chain: Chain<T>, given: &mut Given<T>) {
+    /// What did not stay in the magazine goes one down, if the budget allows; how many objects.
+    fn descend(&self, me: &mut Held<'_, T>, chain: Chain<T>, refused: &mut Batch<T>) -> usize {
         point("engine: going down");
-        me.count_descent(chain.len());
-        given.down += chain.len() as usize;
+        let objects = chain.len();
+        me.count_descent(objects);
         if !self.charge_down(me, &chain) {
-            return self.descend_one_by_one(me, chain, given);
+            self.descend_one_by_one(me, chain, refused);
+            return objects as usize;
         }
         point("engine: charged");
         me.count_deep_bytes(chain.weight());
         let mut chain = chain;
         chain.look_ahead();
         self.push_below(me, self.generation.primary(), chain);
+        objects as usize
     }
 
     /// Charges for a chain that goes down. Before it is refused, the magazine gives back its share: what it
@@ -141,9 +147,9 @@ impl<T> Engine<T> {
     }
 
     /// Of a chain for which there is no room as a whole, keeps what there is room for.
-    fn descend_one_by_one(&self, me: &Held<'_, T>, chain: Chain<T>, given: &mut Given<T>) {
+    fn descend_one_by_one(&self, me: &Held<'_, T>, chain: Chain<T>, refused: &mut Batch<T>) {
         let mut rest = Some(chain);
-        let mut refused = 0;
+        let before = refused.len();
         while let Some(chain) = rest.take() {
             let (object, others) = chain.split();
             rest = others;
@@ -151,11 +157,11 @@ impl<T> Engine<T> {
                 me.count_deep_bytes(object.weight());
                 self.push_below(me, self.generation.primary(), Chain::of(object));
             } else {
-                refused += 1;
-                given.refused.add(Chain::of(object));
+                refused.add(Chain::of(object));
             }
         }
-        self.ledger.refused_by_workers.add(refused);
+        let refused = refused.len() - before;
+        self.ledger.refused_by_workers.add(refused as u64);
     }
 
     pub(super) fn push_below(&self, me: &Held<'_, T>, side: Side, chain: Chain<T>) {
@@ -180,9 +186,8 @@ impl<T> Engine<T> {
     }
 
     /// Keeps an object of a thread that has no worker just now.
-    pub(crate) fn give_shared(&self, object: Object<T>) -> Given<T> {
-        let mut given = Given {
-            refused: Batch::new(),
+    pub(crate) fn give_shared(&self, object: Object<T>, refused: &mut Batch<T>) -> Given {
+        let given = Given {
             down: 1,
             count: self.ledger.shared_puts.get() + 1,
         };
@@ -194,7 +199,7 @@ impl<T> Engine<T> {
             self.shared
                 .push(side, given.count as usize, Chain::of(object));
         } else {
-            given.refused = Batch::of(object);
+            refused.add(Chain::of(object));
         }
         given
     }

@@ -21,24 +21,27 @@ pub(crate) enum Outcome {
 }
 
 /// A worker whose gate this thread has closed. Opens it when dropped, by unwinding too.
+///
+/// Two words, so that it is passed in registers.
 #[derive(Debug)]
 pub(crate) struct Held<'w, T> {
     worker: &'w Worker<T>,
-    /// What the gate will let in.
-    capacity: u32,
-    /// Whether a collector's claim goes with it.
-    claimed: bool,
+    /// What the gate will let in, and [`CLAIMED`].
+    state: u64,
     stays: PhantomData<*mut ()>,
 }
+
+/// A collector's claim goes with it.
+const CLAIMED: u64 = 1 << 32;
 
 impl<'w, T> Held<'w, T> {
     /// To be made by who has closed the gate.
     #[inline]
     pub(super) fn new(worker: &'w Worker<T>, capacity: u32, claimed: bool) -> Self {
+        let claim = if claimed { CLAIMED } else { 0 };
         Held {
             worker,
-            capacity,
-            claimed,
+            state: u64::from(capacity) | claim,
             stays: PhantomData,
         }
     }
@@ -49,12 +52,12 @@ impl<'w, T> Held<'w, T> {
 
     /// How many objects the gate will let in.
     pub(crate) fn capacity(&self) -> u32 {
-        self.capacity
+        self.state as u32
     }
 
     /// Sets how many objects the gate will let in.
     pub(crate) fn set_capacity(&mut self, objects: u32) {
-        self.capacity = objects;
+        self.state = self.state & CLAIMED | u64::from(objects);
     }
 
     #[inline]
@@ -104,7 +107,7 @@ impl<'w, T> Held<'w, T> {
     fn place(&self, object: Object<T>, weight: u64, more: u64) -> Result<u64, Object<T>> {
         let header = self.header();
         let length = magazine::length(header);
-        if weight > magazine::MOST_BYTES || length >= self.capacity as usize {
+        if weight > magazine::MOST_BYTES || length >= self.capacity() as usize {
             return Err(object);
         }
         let share = magazine::share(weight);
@@ -221,11 +224,11 @@ impl<'w, T> Held<'w, T> {
 impl<T> Drop for Held<'_, T> {
     fn drop(&mut self) {
         point("worker: opening");
-        debug_assert!(self.len() <= self.capacity as usize);
+        debug_assert!(self.len() <= self.capacity() as usize);
         // Release: pairs with the Acquire of whoever closes it next.
-        let gate = OPEN | u64::from(self.capacity);
+        let gate = OPEN | u64::from(self.capacity());
         self.worker.magazine.gate.store(gate, Release);
-        if self.claimed {
+        if self.state & CLAIMED != 0 {
             self.worker.unclaim();
         }
     }

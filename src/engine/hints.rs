@@ -33,6 +33,7 @@ impl Hints {
     }
 
     /// Sets the bit of a worker, into whose deque the caller has just pushed.
+    #[inline]
     pub(crate) fn raise(&self, index: usize) {
         let word = &self.words[index / HINT_BITS as usize];
         let bit = 1 << (index as u32 % HINT_BITS);
@@ -47,7 +48,21 @@ impl Hints {
     }
 
     /// Looks at every worker whose bit is set, from a random one on.
+    #[inline]
     pub(crate) fn find<R, E: Fn() -> bool>(
+        &self,
+        random: u64,
+        look: impl FnMut(usize) -> Look<R, E>,
+    ) -> Option<R> {
+        // Relaxed: what is raised just now may be missed as well.
+        if self.words.iter().all(|word| word.load(Relaxed) == 0) {
+            return None;
+        }
+        self.search(random, look)
+    }
+
+    #[inline(never)]
+    fn search<R, E: Fn() -> bool>(
         &self,
         random: u64,
         mut look: impl FnMut(usize) -> Look<R, E>,

@@ -45,7 +45,7 @@ use crate::sys::atomic::Ordering::{Relaxed, Release, SeqCst};
 use crate::sys::atomic::{AtomicBool, fence};
 use budget::{Budget, Share};
 use cost::Cost;
-use counters::{Fate, Fates, Ledger};
+use counters::{Count, Fate, Fates, Ledger};
 use generation::Generation;
 pub(crate) use give::Given;
 use shared::Shared;
@@ -108,18 +108,10 @@ impl<T> Engine<T> {
         }
     }
 
-    /// Whether to time the next creation on this worker.
-    pub(crate) fn times_creation(&self) -> bool {
+    /// Where objects are counted that are created for gets that found nothing here.
+    pub(crate) fn created(&self) -> &Count {
         let worker = self.workers.get(self.workers.here());
-        let made = worker.map_or(&self.ledger.shared_created, |worker| &worker.created);
-        self.cost.is_sampled(made.get())
-    }
-
-    /// Counts an object created for a get that found none.
-    pub(crate) fn count_creation(&self) {
-        let worker = self.workers.get(self.workers.here());
-        let created = worker.map_or(&self.ledger.shared_created, |worker| &worker.created);
-        created.add(1);
+        worker.map_or(&self.ledger.shared_created, |worker| &worker.created)
     }
 
     /// Says that no user will ever come again. A collector that is at work leaves nothing behind then; see

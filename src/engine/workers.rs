@@ -10,8 +10,8 @@ use super::held::Held;
 use super::hints::{Hints, Look};
 use super::object::Chain;
 use super::worker::Worker;
-use crate::sys::atomic::AtomicPtr;
-use crate::sys::atomic::Ordering::{AcqRel, Acquire};
+use crate::sys::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use crate::sys::atomic::{AtomicPtr, AtomicUsize};
 use crate::sys::chaos::point;
 use crate::sys::magazine::{self, HEAD, Magazine, Table};
 use crate::sys::scale::{LEAST_WORKERS, WORKERS_EACH};
@@ -47,6 +47,8 @@ pub(crate) struct Workers<T> {
     table: Box<Table>,
     /// Without sequences, workers of one processor are so far apart.
     stride: usize,
+    /// Workers that were made have indices below this.
+    made: AtomicUsize,
     hints: [Hints; 2],
     /// What a new worker's magazine may hold: objects, and bytes together.
     capacity: u32,
@@ -72,6 +74,7 @@ impl<T> Workers<T> {
                 .map(AtomicPtr::new)
                 .collect(),
             stride,
+            made: AtomicUsize::new(0),
             hints: [Hints::new(length), Hints::new(length)],
             capacity,
             bytes,
@@ -120,6 +123,8 @@ impl<T> Workers<T> {
             drop(unsafe { Box::from_raw(made) });
             return None;
         }
+        // Relaxed: a bound for those who look at all; who misses the newest misses what it has just made.
+        self.made.fetch_max(index + 1, Relaxed);
         // SAFETY: published, and freed only with the table.
         let worker = unsafe { &*made };
         let gate = u64::from(self.capacity);
@@ -210,7 +215,8 @@ impl<T> Workers<T> {
         let start = me.index();
         let places = match self.entry {
             Entry::Sequences => 0,
-            Entry::Exchange => self.places().len(),
+            // Relaxed: as in `make`.
+            Entry::Exchange => self.made.load(Relaxed),
         };
         let others = (start + 1..places).chain(0..start.min(places));
         let others = others.filter_map(|index| self.get(index));

@@ -1,7 +1,7 @@
 //! A model's thread that comes by restartable sequences.
 
 use super::{Core, Held};
-use crate::engine::Given;
+use crate::engine::batch::Batch;
 use crate::engine::object::Object;
 use crate::sys::{magazine, rseq};
 
@@ -46,7 +46,8 @@ impl<'c, T> Cpu<'c, T> {
         }
         // SAFETY: the sequence did not take it.
         let (object, _) = unsafe { Object::from_head(head) };
-        let Given { refused, .. } = engine.give(object, weight);
+        let mut refused = Batch::new();
+        engine.give(object, weight, &mut refused);
         Core::held(refused)
     }
 }

@@ -121,6 +121,9 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
             Ok(count) => self.tick_at(count),
             Err(object) => return self.keep_slowly(object, weight),
         }
+        if interior.is_retired() {
+            interior.clear().map_or_else(go_on, drop);
+        }
         true
     }
 
@@ -145,11 +148,8 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
             self.discard(object, Fate::Disabled);
             return false;
         }
-        let Given {
-            refused,
-            down,
-            count,
-        } = interior.engine.give(object, weight);
+        let mut refused = Batch::new();
+        let Given { down, count } = interior.engine.give(object, weight, &mut refused);
         let (kept, mut end) = match refused.len() {
             0 => (true, Ok(())),
             _ => self.overflow(refused),
@@ -203,14 +203,16 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     #[inline(never)]
     fn create<E>(&self, create: impl FnOnce() -> Result<T, E>) -> Result<Object<T>, E> {
         let engine = &self.interior().engine;
-        let begun = engine.times_creation().then(Instant::now);
+        let created = engine.created();
+        let timed = engine.cost.is_sampled(created.get());
+        let begun = timed.then(Instant::now);
         let object = Object::new(create()?);
+        created.add(1);
         if let Some(begun) = begun {
             if engine.cost.created(begun.elapsed()) {
                 engine.withdraw();
             }
         }
-        engine.count_creation();
         background::stir();
         Ok(object)
     }

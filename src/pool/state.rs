@@ -123,12 +123,19 @@ impl<T> Interior<T> {
     ///
     /// A thread that puts objects down in the pool advances by twice as many. So a cycle ends before as many
     /// have come as it began with, whatever the rhythm, and no call pays for more than its own.
+    #[inline]
     pub(crate) fn advance(&self, objects: usize) -> Result<(), Payload> {
         let cycle = self.engine.generation.cycle();
         // Relaxed: a wish.
         if self.due.load(Relaxed) != cycle + 1 {
             return Ok(());
         }
+        self.work_at(cycle, objects)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn work_at(&self, cycle: u64, objects: usize) -> Result<(), Payload> {
         let Some(_outermost) = Nesting::enter() else {
             return Ok(());
         };
@@ -156,7 +163,7 @@ impl<T> Interior<T> {
     fn give_again(&self, mut refused: Batch<T>) -> Batch<T> {
         let mut left = Batch::new();
         while let Some(object) = refused.pop() {
-            left.append(self.engine.give_shared(object).refused);
+            self.engine.give_shared(object, &mut left);
         }
         left
     }
@@ -171,6 +178,7 @@ impl<T> Interior<T> {
     }
 
     /// Whether a put must not keep its object, or, asked after a put, must drop what it has kept.
+    #[inline]
     pub(crate) fn is_retired(&self) -> bool {
         if self.relief.is_none() {
             return false;
@@ -262,6 +270,7 @@ fn bury_one<T>(object: Object<T>) -> Result<(), Payload> {
 }
 
 /// The first panic of two; the other is disposed of.
+#[inline]
 pub(crate) fn first_of(
     first: Result<(), Payload>,
     then: Result<(), Payload>,
