@@ -47,7 +47,6 @@ use budget::{Budget, Share};
 use cost::Cost;
 use counters::{Count, Fate, Fates, Ledger};
 use generation::Generation;
-pub(crate) use give::Given;
 use shared::Shared;
 use workers::{Entry, Workers};
 

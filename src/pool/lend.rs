@@ -10,7 +10,6 @@
 
 use super::state::{Payload, bury, first_of, go_on};
 use crate::collector::background;
-use crate::engine::Given;
 use crate::engine::batch::Batch;
 use crate::engine::counters::Fate;
 use crate::engine::object::Object;
@@ -149,15 +148,15 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
             return false;
         }
         let mut refused = Batch::new();
-        let Given { down, count } = interior.engine.give(object, weight, &mut refused);
+        let given = interior.engine.give(object, weight, &mut refused);
         let (kept, mut end) = match refused.len() {
             0 => (true, Ok(())),
             _ => self.overflow(refused),
         };
-        if down > 0 {
-            end = first_of(end, interior.advance(2 * down));
+        if given.down > 0 {
+            end = first_of(end, interior.advance(2 * given.down));
         }
-        if count & (TICK - 1) == 0 {
+        if given.count & (TICK - 1) == 0 {
             end = first_of(end, interior.tick());
         }
         if interior.is_retired() {
