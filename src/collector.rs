@@ -264,6 +264,8 @@ impl CollectorBuilder {
         }
         let signals = Arc::new(Signals::new()?);
         let Some(reign) = background::begin(Arc::clone(&signals) as Arc<dyn Wake>) else {
+            // Before there is an error to lose: a source may panic here.
+            drop(self);
             let what = "a stealpool collector runs in this process already";
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, what));
         };

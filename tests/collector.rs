@@ -646,6 +646,7 @@ fn huge_footprints_do_not_stop_it() {
         use_all();
         collector.pulse();
         collector.pulse();
-        assert!(pools.iter().all(|pool| pool.idle() == 0));
+        // The background's own cycle may still be dropping.
+        assert!(patiently(|| pools.iter().all(|pool| pool.idle() == 0)));
     });
 }
