@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Census, CountedPool, MAGAZINE, Puppet, apart, hides, stay_here};
+use common::{Census, CountedPool, MAGAZINE, Puppet, apart, hides, processors, stay_here};
 use std::sync::Arc;
 use stealpool::{Builder, OwnedGuard, Pool};
 
@@ -155,7 +155,10 @@ fn the_greatest_depth_is_a_number_like_any_other() {
         let held: Vec<_> = (0..70_000).map(|_| pool.get()).collect();
         drop(held);
     }
-    assert_eq!((pool.idle(), pool.stats().creates), (70_000, 70_000));
+    // The thread may be moved, and not find what its magazine held before.
+    let made = pool.stats().creates as usize;
+    assert_eq!(pool.idle(), made);
+    assert!((70_000..=70_000 + MAGAZINE * (processors() - 1)).contains(&made));
     pool.collect();
     pool.collect();
     assert_eq!(pool.idle(), 0);
