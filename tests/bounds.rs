@@ -39,6 +39,7 @@ fn max_idle_zero_turns_pooling_off() {
 
 #[test]
 fn max_idle_is_exact_on_one_thread() {
+    stay_here();
     for bound in [1, 2, 3, 4, 5, 64, 65, 1000] {
         let census = Census::new();
         let pool = census.pool_with(MANUAL.max_idle(bound));
