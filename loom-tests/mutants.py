@@ -2,6 +2,7 @@
 """Weakens one ordering, fence or check at a time in a scratch copy, and expects a model to fail.
 
 usage: loom-tests/mutants.py [NAME...]     from the root of the checkout; takes about 20 s a mutant
+       loom-tests/mutants.py --check       only whether each text is still where the list says
 
 Each line of MUTANTS is a name, a file, a text that occurs there once, and what replaces it. A mutant
 that no model kills is a missing model, or stands in SURVIVORS.md with the reason why none can.
@@ -18,7 +19,7 @@ MUTANTS = [
     ("gate closed Relaxed", "src/engine/worker.rs", ".compare_exchange(gate, closed, Acquire, Relaxed)", ".compare_exchange(gate, closed, Relaxed, Relaxed)"),
     ("no claim", "src/engine/worker.rs", "        won.ok()?;\n        point(\"worker: claimed\");", "        point(\"worker: claimed\");"),
     ("gate not looked at again", "src/engine/worker.rs", "if self.worker.magazine.gate.load(Acquire) != STOPPED {", "if false {"),
-    ("claim given back by nobody", "src/engine/held.rs", "        if self.claimed {\n", "        if false {\n"),
+    ("claim given back by nobody", "src/engine/held.rs", "        if self.state & CLAIMED != 0 {\n", "        if false {\n"),
     ("no barrier", "src/engine/cycle.rs", "|| membarrier::restart();", "|| true;"),
     ("arrivals ignored", "src/engine/cycle.rs", "if still.is_some_and(|still| still != held.worker().arrivals() as u32) {", "if false {"),
     ("refills are no arrivals", "src/engine/worker.rs", "counted.wrapping_add(self.refills.get())", "counted"),
@@ -30,9 +31,9 @@ MUTANTS = [
     ("share not given back", "src/engine/give.rs", "                self.budget.release(self.share, objects, bytes);\n", ""),
     ("refund left out", "src/engine/take.rs", "        me.uncount_deep_bytes(object.weight());\n        self.budget.refund(1, object.weight());\n", "        me.uncount_deep_bytes(object.weight());\n"),
     ("refund of a refill left out", "src/engine/take.rs", "            self.budget.refund(objects, bytes);\n", ""),
-    ("raid counted twice", "src/engine/take.rs", "            other.count_descent(1);\n", ""),
-    ("raid past the gate", "src/engine/workers.rs", ".filter_map(Worker::try_enter)\n    }", ".map(|worker| unsafe { worker.held(1) })\n    }"),
-    ("refusal forgets the object", "src/engine/give.rs", "given.refused.add(Chain::of(object));", "drop(object);"),
+    ("sibling's object counted twice", "src/engine/take.rs", "            other.count_descent(1);\n", ""),
+    ("sibling past the gate", "src/engine/workers.rs", ".filter_map(Worker::try_enter)\n    }", ".map(|worker| unsafe { worker.held(1) })\n    }"),
+    ("refusal forgets the object", "src/engine/give.rs", "                refused.add(Chain::of(object));\n            }\n        }", "                drop(object);\n            }\n        }"),
     ("close: closer's fence", "src/engine/mod.rs", "collector that held it finds the engine closed.\n        fence(SeqCst);", "collector that held it finds the engine closed."),
     ("close: collector's fence", "src/engine/mod.rs", "        // Pairs with the fence in `close`.\n        fence(SeqCst);\n", ""),
     ("close: collector never asks", "src/engine/cycle.rs", "if self.is_closed() {", "if false {"),
@@ -95,8 +96,20 @@ def run(root, name, file, old, new):
     return "killed by " + ", ".join(failed) if done.returncode else "SURVIVED"
 
 
+def check():
+    """Fails if a text is not where the list says, or not once."""
+    stale = [(name, file) for name, file, old, _ in MUTANTS if pathlib.Path(file).read_text().count(old) != 1]
+    stale += [(name, "SURVIVORS.md") for name in EXPECTED if name not in {mutant[0] for mutant in MUTANTS}]
+    for name, file in stale:
+        print(f"STALE: {name}: {file}")
+    print(f"{len(MUTANTS)} mutants, {len(stale)} stale")
+    sys.exit(1 if stale else 0)
+
+
 def main():
     wanted = sys.argv[1:]
+    if wanted == ["--check"]:
+        check()
     scratch = pathlib.Path(tempfile.mkdtemp(prefix="mutants-"))
     root = scratch / "checkout"
     shutil.copytree(".", root, ignore=shutil.ignore_patterns("target", ".git"))

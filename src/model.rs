@@ -239,10 +239,10 @@ impl<T> Seat<'_, T> {
     }
 
     /// A get out of another worker's magazine, if the own worker is not in other hands.
-    pub fn raid(&self) -> Option<Held<T>> {
+    pub fn get_from_siblings(&self) -> Option<Held<T>> {
         let engine = &self.core.engine;
         let me = engine.workers.enter_at(self.index)?;
-        engine.raid(&me).map(Held)
+        engine.take_from_siblings(&me).map(Held)
     }
 
     /// A put likewise; what finds no room comes back.

@@ -43,7 +43,8 @@ pub struct Stats {
     pub idle: usize,
     /// Bytes they keep alive, by the policy's `footprint` when each was given.
     pub idle_bytes: usize,
-    /// Workers: processors on which the pool was used.
+    /// Workers: processors on which the pool was used. Where magazines are entered by a compare-exchange
+    /// ([`fast_path`](crate::fast_path)), a processor may have several.
     pub workers: usize,
     /// Cycles completed.
     pub cycles: u64,

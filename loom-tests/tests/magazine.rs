@@ -162,29 +162,37 @@ fn cycles_against_an_owner_at_work() {
 /// *Fails if*: the gate's Release or Acquire is weaker, or what another takes counts as the owner's hit too.
 #[test]
 fn another_takes_from_the_magazine() {
-    explore("magazine: put get put || raid raid", None, 20_000, || {
-        let core = core();
-        let other = Arc::clone(&core);
-        drop(core.seat(0).get());
-        drop(core.seat(1).get());
-        let raider = thread::spawn(move || {
-            let found = [other.seat(1).raid(), other.seat(1).raid()];
-            found
-                .into_iter()
-                .flatten()
-                .inspect(|held| _ = touch(held))
-                .collect::<Vec<_>>()
-        });
-        let me = core.seat(0);
-        let mut held = Vec::new();
-        assert!(me.put(Item::new(0)).is_empty());
-        held.extend(me.get().inspect(|held| _ = touch(held)));
-        assert!(me.put(Item::new(1)).is_empty());
-        held.extend(raider.join().unwrap());
-        let (puts, hits) = core.puts_and_hits();
-        assert_eq!((puts, hits), (2, held.len() as u64));
-        assert_conserved(&core, held, 2);
-    });
+    explore(
+        "magazine: put get put || sibling sibling",
+        None,
+        20_000,
+        || {
+            let core = core();
+            let other = Arc::clone(&core);
+            drop(core.seat(0).get());
+            drop(core.seat(1).get());
+            let sibling = thread::spawn(move || {
+                let found = [
+                    other.seat(1).get_from_siblings(),
+                    other.seat(1).get_from_siblings(),
+                ];
+                found
+                    .into_iter()
+                    .flatten()
+                    .inspect(|held| _ = touch(held))
+                    .collect::<Vec<_>>()
+            });
+            let me = core.seat(0);
+            let mut held = Vec::new();
+            assert!(me.put(Item::new(0)).is_empty());
+            held.extend(me.get().inspect(|held| _ = touch(held)));
+            assert!(me.put(Item::new(1)).is_empty());
+            held.extend(sibling.join().unwrap());
+            let (puts, hits) = core.puts_and_hits();
+            assert_eq!((puts, hits), (2, held.len() as u64));
+            assert_conserved(&core, held, 2);
+        },
+    );
 }
 
 /// *Threads*: two workers' threads, each of which takes from the other's magazine.
@@ -192,17 +200,24 @@ fn another_takes_from_the_magazine() {
 /// *Fails if*: a gate that is closed is waited for.
 #[test]
 fn each_takes_from_the_other() {
-    explore("magazine: put raid || put raid", None, 20_000, || {
+    explore("magazine: put sibling || put sibling", None, 20_000, || {
         let core = core();
         let other = Arc::clone(&core);
         drop(core.seat(0).get());
         drop(core.seat(1).get());
         let neighbour = thread::spawn(move || {
             assert!(other.seat(1).put(Item::new(1)).is_empty());
-            other.seat(1).raid().inspect(|held| _ = touch(held))
+            other
+                .seat(1)
+                .get_from_siblings()
+                .inspect(|held| _ = touch(held))
         });
         assert!(core.seat(0).put(Item::new(0)).is_empty());
-        let mut held = Vec::from_iter(core.seat(0).raid().inspect(|held| _ = touch(held)));
+        let mut held = Vec::from_iter(
+            core.seat(0)
+                .get_from_siblings()
+                .inspect(|held| _ = touch(held)),
+        );
         held.extend(neighbour.join().unwrap());
         assert_conserved(&core, held, 2);
     });

@@ -1,4 +1,4 @@
-//! The whole core: several workers, thieves, collectors and raiders at once.
+//! The whole core: several workers, thieves, and collectors at once.
 
 mod common;
 

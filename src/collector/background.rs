@@ -15,7 +15,23 @@ static PROCESS: AtomicU32 = AtomicU32::new(0);
 static DOZE: Doze = Doze::new();
 static SLEEPER: Leaked<Sleeper> = Leaked::new();
 
-type Sleeper = Mutex<Option<Arc<dyn Wake>>>;
+/// Where the collector of one process is to be found. A forked child makes its own: its parent's lock may be in the
+/// hands of a thread that is not there.
+struct Sleeper {
+    process: u32,
+    wake: Mutex<Option<Arc<dyn Wake>>>,
+}
+
+impl Sleeper {
+    /// That of this process, if it has ever had a collector.
+    fn here() -> Option<&'static Sleeper> {
+        SLEEPER.get().filter(|known| known.process == process::id())
+    }
+
+    fn set(&self, wake: Option<Arc<dyn Wake>>) {
+        *self.wake.lock().unwrap_or_else(PoisonError::into_inner) = wake;
+    }
+}
 
 /// Ends a sleep early.
 pub(crate) trait Wake: Send + Sync {
@@ -53,23 +69,22 @@ pub(crate) fn begin(sleeper: Arc<dyn Wake>) -> Option<Reign> {
             .is_ok();
     free.then(|| {
         let reign = Reign(());
-        let forked = before != 0;
-        *whose(forked).lock().unwrap_or_else(PoisonError::into_inner) = Some(sleeper);
+        let wake = Mutex::new(None);
+        let made = || {
+            SLEEPER.set(Sleeper {
+                process: here,
+                wake,
+            })
+        };
+        Sleeper::here().unwrap_or_else(made).set(Some(sleeper));
         reign
     })
 }
 
-/// Where the collector of this process is to be found. Made once a process and never freed: in a forked child,
-/// the parent's lock may be in the hands of a thread that is not there.
-fn whose(forked: bool) -> &'static Sleeper {
-    let known = SLEEPER.get().filter(|_| !forked);
-    known.unwrap_or_else(|| SLEEPER.set(Mutex::new(None)))
-}
-
 fn end() {
     DOZE.get_up();
-    if let Some(sleeper) = SLEEPER.get() {
-        *sleeper.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    if let Some(sleeper) = Sleeper::here() {
+        sleeper.set(None);
     }
     // Release: a later collector comes after this one.
     PROCESS.store(0, Release);
@@ -77,10 +92,10 @@ fn end() {
 
 /// Wakes the collector, if one runs.
 pub(crate) fn wake() {
-    let Some(sleeper) = SLEEPER.get().filter(|_| runs()) else {
+    let Some(sleeper) = Sleeper::here() else {
         return;
     };
-    if let Some(sleeper) = &*sleeper.lock().unwrap_or_else(PoisonError::into_inner) {
+    if let Some(sleeper) = &*sleeper.wake.lock().unwrap_or_else(PoisonError::into_inner) {
         sleeper.wake();
     }
 }
@@ -96,7 +111,7 @@ pub(crate) fn stir() {
 /// Never waits: whoever holds the lock wakes the collector too, or is about to start or end it.
 #[cold]
 fn rouse() {
-    let sleeper = SLEEPER.get().and_then(|sleeper| sleeper.try_lock().ok());
+    let sleeper = Sleeper::here().and_then(|sleeper| sleeper.wake.try_lock().ok());
     if let Some(sleeper) = sleeper.as_deref().and_then(Option::as_ref) {
         sleeper.wake();
     }

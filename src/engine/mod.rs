@@ -56,7 +56,7 @@ pub(crate) struct Plan {
     pub(crate) entry: Entry,
     /// Processors that this process may use: so many share what the bounds allow.
     pub(crate) processors: usize,
-    /// The most workers there can be, where there are no sequences.
+    /// Processors that the machine may have: so far apart are workers of one, where there are no sequences.
     pub(crate) workers: usize,
     /// The most objects a magazine may hold.
     pub(crate) capacity: usize,

@@ -14,7 +14,7 @@ impl<T> Engine<T> {
         match self.workers.enter() {
             Some(mut me) => {
                 let found = self.take_as(&mut me);
-                let found = found.or_else(|| self.raid(&me));
+                let found = found.or_else(|| self.take_from_siblings(&me));
                 found.ok_or_else(|| me.count_miss())
             }
             None => {
@@ -71,9 +71,9 @@ impl<T> Engine<T> {
 
     /// Takes an object out of another worker's magazine, where there are no sequences: then any thread may close
     /// any gate that is open.
-    pub(crate) fn raid(&self, me: &Held<'_, T>) -> Option<Object<T>> {
+    pub(crate) fn take_from_siblings(&self, me: &Held<'_, T>) -> Option<Object<T>> {
         let full = |other: &Worker<T>| other.census().0 > 0;
-        let object = self.workers.others(me.worker(), full).find_map(|other| {
+        let object = self.workers.siblings(me.worker(), full).find_map(|other| {
             let object = other.pop()?;
             other.count_descent(1);
             Some(object)

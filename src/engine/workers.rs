@@ -207,7 +207,7 @@ impl<T> Workers<T> {
     }
 
     /// All other workers that are wanted and can be closed from here, one after the other.
-    pub(crate) fn others(
+    pub(crate) fn siblings(
         &self,
         me: &Worker<T>,
         wanted: impl Fn(&Worker<T>) -> bool,
