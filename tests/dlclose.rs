@@ -5,17 +5,17 @@
 //! The library is a crate of its own in the target directory.
 #![cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
 
+mod aside;
 mod common;
 
 use common::{Puppet, in_child};
 use std::arch::asm;
 use std::ffi::{CString, c_void};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::time::{Duration, Instant};
-use std::{env, fs, thread};
+use std::{fs, thread};
 use stealpool::FastPath;
 
 const LIBRARY: &str = r#"
@@ -68,30 +68,10 @@ struct Functions {
     is_exact: extern "C" fn(usize, usize) -> bool,
 }
 
-/// Writes the library down and builds it; where it is.
+/// Where the library is, built.
 fn build() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("dlclose");
-    fs::create_dir_all(home.join("src")).expect("a directory");
-    let manifest = format!(
-        "[package]\nname = \"pooled\"\nedition = \"2024\"\n\n[lib]\ncrate-type = [\"cdylib\"]\n\n\
-         [dependencies]\nstealpool = {{ path = {root:?} }}\n\n[workspace]\n"
-    );
-    fs::write(home.join("Cargo.toml"), manifest).expect("written");
-    fs::write(home.join("src/lib.rs"), LIBRARY).expect("written");
-    // The versions that are there already.
-    fs::copy(root.join("Cargo.lock"), home.join("Cargo.lock")).expect("a copy");
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args(["build", "--release", "--offline"])
-        .current_dir(&home)
-        .env("CARGO_TARGET_DIR", home.join("target"))
-        .env_remove("RUSTFLAGS")
-        .output()
-        .expect("cargo is there");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    home.join("target/release/libpooled.so")
+    let kind = "[lib]\ncrate-type = [\"cdylib\"]";
+    aside::build("dlclose", kind, "lib.rs", LIBRARY).join("libdlclose.so")
 }
 
 /// The library, as long as it is loaded.

@@ -3,9 +3,10 @@
 //! It is a crate of its own in the target directory, because the profile belongs to the program.
 #![cfg(unix)]
 
-use std::path::{Path, PathBuf};
+mod aside;
+
+use std::path::PathBuf;
 use std::process::{Command, Output};
-use std::{env, fs};
 
 const PROGRAM: &str = r#"
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -60,30 +61,10 @@ fn main() {
 }
 "#;
 
-/// Writes the program down and builds it; where it is.
+/// Where the program is, built.
 fn build() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("panic_abort");
-    fs::create_dir_all(home.join("src")).expect("a directory");
-    let manifest = format!(
-        "[package]\nname = \"panic_abort\"\nedition = \"2024\"\n\n\
-         [dependencies]\nstealpool = {{ path = {root:?} }}\n\n\
-         [profile.release]\npanic = \"abort\"\n\n[workspace]\n"
-    );
-    fs::write(home.join("Cargo.toml"), manifest).expect("written");
-    fs::write(home.join("src/main.rs"), PROGRAM).expect("written");
-    // The versions that are there already.
-    fs::copy(root.join("Cargo.lock"), home.join("Cargo.lock")).expect("a copy");
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args(["build", "--release", "--offline"])
-        .current_dir(&home)
-        .env("CARGO_TARGET_DIR", home.join("target"))
-        .env_remove("RUSTFLAGS")
-        .output()
-        .expect("cargo is there");
-    assert!(output.status.success(), "{}", said(&output));
-    home.join("target/release/panic_abort")
+    let profile = "[profile.release]\npanic = \"abort\"";
+    aside::build("panic_abort", profile, "main.rs", PROGRAM).join("panic_abort")
 }
 
 fn said(output: &Output) -> String {
