@@ -327,3 +327,66 @@ impl Seen {
         );
     }
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+    use crate::engine::Plan;
+    use crate::engine::budget::Budget;
+    use crate::engine::object::Object;
+    use crate::sys::magazine::CAPACITY;
+
+    fn engine() -> Engine<usize> {
+        let plan = Plan {
+            entry: Entry::Exchange,
+            processors: 2,
+            workers: 2,
+            capacity: CAPACITY,
+        };
+        Engine::new(plan, Budget::new(u64::MAX, u64::MAX))
+    }
+
+    fn put(engine: &Engine<usize>, index: usize, value: usize) {
+        let mut me = engine.workers.enter_at(index).expect("nobody else");
+        let mut refused = Batch::new();
+        engine.give_as(&mut me, Object::new(value), 0, &mut refused);
+        assert_eq!(refused.len(), 0);
+    }
+
+    fn get(engine: &Engine<usize>, index: usize) -> Option<usize> {
+        let mut me = engine.workers.enter_at(index).expect("nobody else");
+        engine.take_as(&mut me).map(Object::into_value)
+    }
+
+    fn dead(engine: &Engine<usize>) -> Vec<usize> {
+        let mut dead = Batch::new();
+        engine.cycle(&mut dead);
+        std::iter::from_fn(|| dead.pop().map(Object::into_value)).collect()
+    }
+
+    /// A worker that nothing was put on since the last cycle, but what it stole is younger than that.
+    #[test]
+    fn what_was_stolen_survives_its_first_cycle() {
+        let engine = engine();
+        drop(engine.workers.enter_at(1));
+        assert!(dead(&engine).is_empty());
+        (0..=CAPACITY).for_each(|value| put(&engine, 0, value));
+        assert!(get(&engine, 1).is_some());
+        let stolen = engine.workers.get(1).map(|worker| worker.census().0);
+        assert_eq!(stolen, Some(CAPACITY as u64 / 2 - 1));
+        assert!(dead(&engine).is_empty());
+    }
+
+    /// One object is used again and again, on top of one that nobody uses.
+    #[test]
+    fn what_lies_below_an_object_in_use_ages() {
+        let engine = engine();
+        put(&engine, 0, 1);
+        put(&engine, 0, 2);
+        for expected in [vec![], vec![1], vec![]] {
+            assert_eq!(dead(&engine), expected);
+            assert_eq!(get(&engine, 0), Some(2));
+            put(&engine, 0, 2);
+        }
+    }
+}
