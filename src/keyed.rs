@@ -1,11 +1,10 @@
 //! A pool for each key, all under one bound.
 //!
-//! Keys are found in a map that is copied when one is added (keys are few and live long) and read under
-//! an epoch pin, so a `get` takes no lock. The pools share one budget; when a put finds no room in it,
-//! the idle objects of the key that was not used for longest are dropped, and the put tries again.
+//! Keys are found in a map that is copied when one is added (keys are few and live long), so a `get` takes no
+//! lock. The pools share one budget; when a put finds no room in it, the idle objects of the key that was not
+//! used for longest are dropped, and the put tries again.
 
 mod entry;
-mod published;
 
 use crate::builder::Builder;
 use crate::engine::budget::Budget;
@@ -14,8 +13,8 @@ use crate::policy::Policy;
 use crate::pool::Pool;
 use crate::pool::state::{Payload, Relief, first_of, go_on};
 use crate::stats::{Collected, Stats};
+use arc_swap::{ArcSwap, Guard};
 use entry::Entry;
-use published::Published;
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::fmt;
@@ -62,7 +61,7 @@ where
 }
 
 struct Shared<K, T: Send + 'static, P: Policy<T>> {
-    map: Published<Map<K, T, P>>,
+    map: ArcSwap<Map<K, T, P>>,
     policy: Box<dyn Fn(&K) -> P + Send + Sync>,
     settings: Builder,
     budget: Budget,
@@ -109,7 +108,7 @@ where
     ) -> Self {
         KeyedPool {
             shared: Arc::new(Shared {
-                map: Published::new(Map::new()),
+                map: ArcSwap::from_pointee(Map::new()),
                 policy: Box::new(policy),
                 settings,
                 budget: settings.budget(),
@@ -122,8 +121,7 @@ where
 
     /// Keeps at most so many keys (1,024 unless said, at least 1): beyond them, the key that was not used
     /// for longest is forgotten, with its idle objects. What it has lent stays good; what comes back to it
-    /// later is dropped at once where there are bounds, else with its pool, when a key is added or
-    /// [`collect`](Self::collect) is called.
+    /// later is dropped at once where there are bounds, else with its pool, when the last of it is back.
     ///
     /// # Panics
     ///
@@ -182,13 +180,12 @@ where
         Q: Eq + Hash + ?Sized,
     {
         let shared = &*self.shared;
-        shared.map.read(|map| {
-            let entry = map.get(key)?;
-            if uses {
-                entry.touch(shared.now());
-            }
-            Some(Arc::clone(&entry.pool))
-        })
+        let map = shared.map.load();
+        let entry = map.get(key)?;
+        if uses {
+            entry.touch(shared.now());
+        }
+        Some(Arc::clone(&entry.pool))
     }
 
     #[cold]
@@ -206,7 +203,7 @@ where
         let entry = Arc::new(Entry::new(pool, used));
         shared.look();
         let mut forgotten = None;
-        let pool = shared.map.replace(|map| {
+        let (pool, _before) = shared.replace(|map| {
             forgotten = None;
             if let Some(theirs) = map.get(&key) {
                 return (None, Arc::clone(&theirs.pool));
@@ -224,7 +221,7 @@ where
             (Some(more), Arc::clone(&entry.pool))
         });
         if let Some(forgotten) = forgotten {
-            // Now: the map that it was in goes with a later replacement or cycle.
+            // Before the map that it was in goes, whose keys may panic when they are dropped.
             forgotten.pool.retire().map_or_else(go_on, drop);
         }
         pool
@@ -232,7 +229,7 @@ where
 
     /// The keys there are, in no order.
     pub fn keys(&self) -> Vec<K> {
-        self.shared.map.read(|map| map.keys().cloned().collect())
+        self.shared.map.load().keys().cloned().collect()
     }
 
     /// What the pools of all keys have done and hold together. A key that was forgotten takes its
@@ -259,7 +256,6 @@ where
                 Err(payload) => first = first_of(first, Err(payload)),
             }
         }
-        self.shared.map.sweep();
         first.unwrap_or_else(go_on);
         sum
     }
@@ -270,12 +266,9 @@ where
     ///
     /// As [`Pool::clear`], once all keys are done.
     pub fn clear(&self) -> usize {
-        let entries = self.shared.map.replace(|map| {
-            let entries: Vec<_> = map.values().map(Arc::clone).collect();
-            (Some(Map::new()), entries)
-        });
+        let ((), before) = self.shared.replace(|_| (Some(Map::new()), ()));
         let (mut count, mut first) = (0, Ok(()));
-        for entry in entries {
+        for entry in before.values() {
             match entry.pool.retire() {
                 Ok(cleared) => count += cleared,
                 Err(payload) => first = first_of(first, Err(payload)),
@@ -308,7 +301,27 @@ where
     }
 
     fn entries(&self) -> Vec<Arc<Entry<T, P>>> {
-        self.map.read(|map| map.values().map(Arc::clone).collect())
+        self.map.load().values().map(Arc::clone).collect()
+    }
+
+    /// Replaces the map by what `change` makes of it, if anything; tries again when another thread was first.
+    /// What `change` says of the map that it saw last, and that map.
+    fn replace<R>(
+        &self,
+        mut change: impl FnMut(&Map<K, T, P>) -> (Option<Map<K, T, P>>, R),
+    ) -> (R, Arc<Map<K, T, P>>) {
+        let mut map = self.map.load_full();
+        loop {
+            let (changed, result) = change(&map);
+            let Some(changed) = changed else {
+                return (result, map);
+            };
+            let found = self.map.compare_and_swap(&map, Arc::new(changed));
+            if Arc::ptr_eq(&found, &map) {
+                return (result, map);
+            }
+            map = Guard::into_inner(found);
+        }
     }
 }
 
@@ -367,10 +380,8 @@ where
     P: Policy<T> + Send + Sync + 'static,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let pools = |map: &Map<K, T, P>| {
-            let pools = map.iter().map(|(key, entry)| (key, &entry.pool));
-            f.debug_map().entries(pools).finish()
-        };
-        self.shared.map.read(pools)
+        let map = self.shared.map.load();
+        let pools = map.iter().map(|(key, entry)| (key, &entry.pool));
+        f.debug_map().entries(pools).finish()
     }
 }
