@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Weakens one ordering, fence or check at a time in a scratch copy, and expects a model to fail.
+"""Weakens one ordering, fence or check at a time in a scratch copy, and expects a model or a unit test to fail.
 
 usage: loom-tests/mutants.py [NAME...]     from the root of the checkout; takes about 20 s a mutant
        loom-tests/mutants.py --check       only whether each text is still where the list says
 
-Each line of MUTANTS is a name, a file, a text that occurs there once, and what replaces it. A mutant
-that no model kills is a missing model, or stands in SURVIVORS.md with the reason why none can.
+Each line of MUTANTS is a name, a file, a text that occurs there once, and what replaces it. The unit tests run
+where no model fails: magazines are too small in models for chains of several objects. A mutant that nothing kills
+is a missing test, or stands in SURVIVORS.md with the reason why none can.
 """
 
 import pathlib
@@ -43,10 +44,6 @@ MUTANTS = [
     ("box published Relaxed", "src/sys/once_box.rs", ".compare_exchange(ptr::null_mut(), made, AcqRel, Acquire)", ".compare_exchange(ptr::null_mut(), made, super::atomic::Ordering::Relaxed, super::atomic::Ordering::Relaxed)"),
     ("box found Relaxed", "src/sys/once_box.rs", "let pointer = self.pointer.load(Acquire);\n        // SAFETY: a non-null", "let pointer = self.pointer.load(super::atomic::Ordering::Relaxed);\n        // SAFETY: a non-null"),
     ("shared count published Relaxed", "src/engine/shared.rs", "chains.fetch_add(1, Release)", "chains.fetch_add(1, Relaxed)"),
-    ("bucket published Relaxed", "src/sys/buckets.rs", "fresh.cast::<T>(), AcqRel, Acquire)", "fresh.cast::<T>(), super::atomic::Ordering::Relaxed, super::atomic::Ordering::Relaxed)"),
-    ("bucket found Relaxed", "src/sys/buckets.rs", "self.head(bucket)?.load(Acquire)", "self.head(bucket)?.load(super::atomic::Ordering::Relaxed)"),
-    ("heads published Relaxed", "src/sys/buckets.rs", "fresh, AcqRel, Acquire)", "fresh, super::atomic::Ordering::Relaxed, super::atomic::Ordering::Relaxed)"),
-    ("heads found Relaxed", "src/sys/buckets.rs", "let far = self.far.load(Acquire);\n        // SAFETY: a non-null", "let far = self.far.load(super::atomic::Ordering::Relaxed);\n        // SAFETY: a non-null"),
     ("doze: creator's fence", "src/sys/doze.rs", "        light();\n", ""),
     ("doze: sleeper's fence", "src/sys/doze.rs", "let fenced = heavy();", "let fenced = true;"),
     ("doze: everybody wakes", "src/sys/doze.rs", "self.asleep.swap(false, AcqRel)", "true"),
@@ -81,18 +78,21 @@ def run(root, name, file, old, new):
         return f"STALE: {text.count(old)} matches in {file}"
     path.write_text(text.replace(old, new))
     try:
-        done = subprocess.run(
-            ["cargo", "test", "-p", "stealpool-loom"],
-            cwd=root, capture_output=True, text=True, timeout=900,
-        )
-    except subprocess.TimeoutExpired:
-        return "killed by a model that does not end"
+        outcome = outcome_of(["-p", "stealpool-loom"], root)
+        return outcome if outcome != "SURVIVED" else outcome_of(["-p", "stealpool", "--lib"], root)
     finally:
         path.write_text(text)
+
+
+def outcome_of(tests, root):
+    try:
+        done = subprocess.run(["cargo", "test", *tests], cwd=root, capture_output=True, text=True, timeout=900)
+    except subprocess.TimeoutExpired:
+        return "killed by a test that does not end"
     if "could not compile" in done.stderr:
         return "DOES NOT COMPILE"
-    tests = [line.split() for line in done.stdout.splitlines() if line.startswith("test ") and "FAILED" in line]
-    failed = sorted({words[1] for words in tests if words[1] != "result:"}) or ["an abort"]
+    lines = [line.split() for line in done.stdout.splitlines() if line.startswith("test ") and "FAILED" in line]
+    failed = sorted({words[1] for words in lines if words[1] != "result:"}) or ["an abort"]
     return "killed by " + ", ".join(failed) if done.returncode else "SURVIVED"
 
 

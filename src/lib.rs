@@ -24,7 +24,6 @@ mod fast_path;
 )]
 mod guard;
 #[cfg(not(loom))]
-#[expect(unsafe_code, reason = "maps are reclaimed through crossbeam-epoch")]
 mod keyed;
 #[cfg(not(loom))]
 mod pass_through;
@@ -47,6 +46,7 @@ mod stats;
 )]
 mod engine;
 #[cfg(loom)]
+#[path = "../loom-tests/model/mod.rs"]
 #[expect(unsafe_code, reason = "breaks contracts for the canaries")]
 pub mod model;
 

@@ -13,7 +13,7 @@ out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 # What is seen only under a checker, or is the platform's, is for the models and the other lanes.
 cargo mutants -p stealpool --shard "${SHARD:-0/20}" --output "$out" --timeout 120 \
-  --exclude 'src/sys/**' --exclude 'src/model.rs' --exclude 'src/collector/pressure/**' --exclude 'src/collector/export.rs' \
+  --exclude 'src/sys/**' --exclude 'src/collector/pressure/**' --exclude 'src/collector/export.rs' \
   -- -p stealpool --lib --test semantics --test ageing --test bounds --test stats --test panics --test guards \
   --test owned --test keyed --test admission --test threads --test bursts --test reentrancy --test collector \
   --test idle_budget --test properties --test policy --test listing --test regressions || true

@@ -1,6 +1,6 @@
 //! Restartable sequences against collectors: the whole core, entered as on Linux.
 //!
-//! Two processors; a thread is on one of them, and may wake up on the other. See `src/sys/rseq/model.rs` for
+//! Two processors; a thread is on one of them, and may wake up on the other. See `loom-tests/model/sequences.rs` for
 //! what a sequence is here. What weakens the protocol is in `weak_sequences.rs`.
 
 mod common;

@@ -1,7 +1,7 @@
 //! The protocol of sequences and collectors in small, with each of its rules as a switch: without any one of
 //! them a model must fail, or the models of `sequences.rs` prove nothing.
 //!
-//! One magazine for one object, one processor. A sequence is what it is in `src/sys/rseq/model.rs`: it counts
+//! One magazine for one object, one processor. A sequence is what it is in `loom-tests/model/sequences.rs`: it counts
 //! itself as an interruption of whoever was under way, and commits only if nothing has interrupted it since.
 
 mod common;

@@ -20,6 +20,16 @@ unsafe impl<V: Send + Sync> Sync for OnceBox<V> {}
 
 impl<V> OnceBox<V> {
     /// Nothing yet.
+    #[cfg(not(loom))]
+    pub(crate) const fn new() -> Self {
+        OnceBox {
+            pointer: AtomicPtr::new(ptr::null_mut()),
+            owns: PhantomData,
+        }
+    }
+
+    /// The same (loom's atomics have no `const` constructor).
+    #[cfg(loom)]
     pub(crate) fn new() -> Self {
         OnceBox {
             pointer: AtomicPtr::new(ptr::null_mut()),

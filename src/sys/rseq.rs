@@ -44,7 +44,7 @@
 mod imp;
 
 #[cfg(loom)]
-#[path = "rseq/model.rs"]
+#[path = "../../loom-tests/model/sequences.rs"]
 mod imp;
 
 #[cfg(not(any(

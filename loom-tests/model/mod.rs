@@ -316,9 +316,9 @@ impl<T> Pile<T> {
     }
 }
 
-/// Append-only storage, of whose heads one is near.
+/// Append-only storage.
 #[derive(Debug)]
-pub struct Rows<T>(Buckets<T, 1>);
+pub struct Rows<T>(Buckets<T>);
 
 impl<T> Rows<T> {
     /// Empty storage.
