@@ -388,5 +388,6 @@ mod tests {
             assert_eq!(get(&engine, 0), Some(2));
             put(&engine, 0, 2);
         }
+        assert_eq!(engine.stats().victim_hits, 0, "what is in use stays");
     }
 }
