@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Puppet, in_child, processors, scaled, stay_here};
+use common::{Puppet, in_child, scaled, stay_here};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -107,11 +107,13 @@ fn warm_loop(settings: Builder, held: usize) -> (usize, Stats) {
     (count, stats)
 }
 
-/// A thread that lives for one get has its seat in a thread-local that was there before, and nothing made for it:
-/// above all nothing of crossbeam-epoch's, whose part of a thread is two kilobytes.
+/// Nothing is made for a thread that lives for one get: above all nothing of crossbeam-epoch's, whose part of a
+/// thread is two kilobytes.
 #[test]
 fn a_thread_of_one_get_allocates_nothing() {
     in_child("a_thread_of_one_get_allocates_nothing", || {
+        // A thread that is moved between its get and its put may leave the next one without an object.
+        stay_here();
         let pool = Builder::new().collect_manually().build(plain());
         let threads = |use_it: bool| {
             let before = EVER.load(Relaxed);
@@ -126,7 +128,7 @@ fn a_thread_of_one_get_allocates_nothing() {
         };
         threads(true);
         let (idle, used) = (threads(false), threads(true));
-        assert!(pool.stats().creates as usize <= processors());
+        assert_eq!(pool.stats().creates, 1);
         assert_eq!(used, idle, "{} bytes a thread", (used - idle) / 100);
     });
 }

@@ -119,8 +119,6 @@ impl<T> Engine<T> {
         }
         point("engine: charged");
         me.count_deep_bytes(chain.weight());
-        let mut chain = chain;
-        chain.look_ahead();
         self.push_below(me, self.generation.primary(), chain);
         objects as usize
     }

@@ -105,21 +105,58 @@ impl<'w, T> Held<'w, T> {
     /// Puts an object on top and adds `more` to the header, by one store; the new header.
     #[inline]
     fn place(&self, object: Object<T>, weight: u64, more: u64) -> Result<u64, Object<T>> {
-        let header = self.header();
-        let length = magazine::length(header);
-        if weight > magazine::MOST_BYTES || length >= self.capacity() as usize {
-            return Err(object);
-        }
-        let share = magazine::share(weight);
-        let Some(header) = header.checked_add(share + more) else {
+        let before = self.header();
+        let Some(header) = self.with(before + more, weight) else {
             return Err(object);
         };
         self.worker.witness.exclusive(|| {
-            // Relaxed: published by the gate.
-            self.worker.magazine.objects[length].store(object.into_head(share), Relaxed);
+            self.store(before, object, weight);
             self.set_header(header);
         });
         Ok(header)
+    }
+
+    /// The header with an object more. `None`: there is no room.
+    #[inline]
+    fn with(&self, header: u64, weight: u64) -> Option<u64> {
+        if weight > magazine::MOST_BYTES || magazine::length(header) >= self.capacity() as usize {
+            return None;
+        }
+        header.checked_add(magazine::share(weight))
+    }
+
+    /// Stores an object above those that `header` counts.
+    #[inline]
+    fn store(&self, header: u64, object: Object<T>, weight: u64) {
+        let place = &self.worker.magazine.objects[magazine::length(header)];
+        // Relaxed: published by the gate.
+        place.store(object.into_head(magazine::share(weight)), Relaxed);
+    }
+
+    /// Puts a chain's objects on top, as far as there is room: how many, their bytes, and what is left.
+    pub(crate) fn push_chain(&self, chain: Chain<T>) -> (u64, u64, Option<Chain<T>>) {
+        self.worker.witness.exclusive(|| {
+            let (mut header, mut objects, mut bytes) = (self.header(), 0, 0);
+            let mut rest = Some(chain);
+            while let Some(chain) = rest {
+                let (object, others) = chain.split();
+                let weight = object.weight();
+                let Some(more) = self.with(header, weight) else {
+                    rest = Some(match others {
+                        Some(others) => others.preceded_by(object),
+                        None => Chain::of(object),
+                    });
+                    break;
+                };
+                self.store(header, object, weight);
+                header = more;
+                objects += 1;
+                bytes += weight;
+                rest = others;
+            }
+            self.set_header(header);
+            (objects, bytes, rest)
+        })
     }
 
     /// Takes the `count` oldest objects of the magazine, or all if they are fewer, as a chain.
@@ -129,18 +166,13 @@ impl<'w, T> Held<'w, T> {
             let length = magazine::length(header);
             let count = count.min(length);
             let objects = &self.worker.magazine.objects;
-            let mut chain: Option<Chain<T>> = None;
-            for place in &objects[..count] {
+            let chain = Chain::of_all(objects[..count].iter().map(|place| {
                 // SAFETY: below the length, so the magazine owns it; what stays is moved over it below.
                 // Relaxed: the holder's alone.
                 let (object, share) = unsafe { Object::from_head(place.load(Relaxed)) };
                 header -= share;
-                let object = object.weighing(share >> magazine::WEIGHT_SHIFT);
-                chain = Some(match chain {
-                    Some(chain) => chain.preceded_by(object),
-                    None => Chain::of(object),
-                });
-            }
+                (object, share >> magazine::WEIGHT_SHIFT)
+            }));
             for place in count..length {
                 // Relaxed, both: the holder's alone.
                 objects[place - count].store(objects[place].load(Relaxed), Relaxed);

@@ -85,26 +85,15 @@ impl<T> Engine<T> {
     /// Moves a chain up into the empty magazine, as far as it fits there.
     fn refill(&self, me: &mut Held<'_, T>, chain: Chain<T>) {
         point("engine: refilling");
-        let mut rest = Some(chain);
-        if self.opens(me, 0) {
-            let (mut objects, mut bytes) = (0, 0);
-            while let Some(chain) = rest.take() {
-                let (object, others) = chain.split();
-                let weight = object.weight();
-                if let Err(object) = me.push(object, weight) {
-                    let chain = Chain::of(object);
-                    self.push_below(me, self.generation.primary(), chain);
-                    rest = others;
-                    break;
-                }
-                objects += 1;
-                bytes += weight;
-                rest = others;
-            }
+        let rest = if self.opens(me, 0) {
+            let (objects, bytes, rest) = me.push_chain(chain);
             me.count_ascent(objects);
             me.uncount_deep_bytes(bytes);
             self.budget.refund(objects, bytes);
-        }
+            rest
+        } else {
+            Some(chain)
+        };
         if let Some(rest) = rest {
             self.push_below(me, self.generation.primary(), rest);
         }

@@ -2,18 +2,14 @@
 //!
 //! A chain is made by one thread and often taken apart by another, object by object, each in a cache
 //! line that the first one has written. Following the links would wait for these lines one after the
-//! other, so a chain that goes to a deque is given shortcuts: each node names one that stands some
-//! places further on, to be fetched while the objects before it are handed out.
+//! other, so each node names the one that stands three places further on, to be fetched meanwhile: half of the
+//! seven that a magazine sends down.
 
 use super::{Measure, Node, Object};
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem;
 use std::ptr::{self, NonNull};
-
-/// How many nodes of a chain are fetched at once: as many as hide a transfer between two cores behind
-/// the handing out of an object.
-const AHEAD: usize = 8;
 
 /// Asks for a node's cache line. Harmless for any address.
 #[inline(always)]
@@ -42,6 +38,28 @@ impl<T> Chain<T> {
     #[inline]
     pub(crate) fn of(object: Object<T>) -> Self {
         Chain { head: object }
+    }
+
+    /// The chain of these objects, each with what it weighs; the last one comes first. `None`: there was none.
+    #[inline]
+    pub(crate) fn of_all(objects: impl Iterator<Item = (Object<T>, u64)>) -> Option<Self> {
+        // The three nodes before, the last one first. No array: that would be in memory, written word by word and
+        // read as a whole, and stall each time.
+        let (mut first, mut second, mut third) =
+            (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+        let (mut weight, mut length) = (0, 0);
+        for (object, bytes) in objects {
+            weight = (weight + bytes).min(Measure::MAX_WEIGHT);
+            length += 1;
+            let mut chain = Chain::of(object).measuring(Measure::new(weight, length));
+            // SAFETY: the chain is ours alone, so its head is too.
+            let node = unsafe { chain.head.node.as_mut() };
+            node.link = first;
+            node.ahead = third;
+            (first, second, third) = (chain.into_raw().as_ptr(), first, second);
+        }
+        // SAFETY: null, or from `into_raw`; the line below it is linked.
+        NonNull::new(first).map(|head| unsafe { Chain::from_raw(head) })
     }
 
     #[inline]
@@ -81,7 +99,7 @@ impl<T> Chain<T> {
             return (head, None);
         };
         node.link = ptr::null_mut();
-        prefetch(mem::replace(&mut node.ahead, ptr::null_mut()).cast_const());
+        prefetch(node.ahead.cast_const());
         // SAFETY: a non-null link owns the rest of the line, and was just cleared.
         (head, Some(unsafe { Chain::from_raw(rest) }))
     }
@@ -100,25 +118,6 @@ impl<T> Chain<T> {
         let weight = (object.weight() + self.weight()).min(Measure::MAX_WEIGHT);
         let measure = Measure::new(weight, self.len() + 1);
         self.below(object).measuring(measure)
-    }
-
-    /// Notes in each node the one that stands [`AHEAD`] further on. Who takes the chain on another
-    /// processor has so many on their way to its cache at once, instead of following link by link.
-    pub(crate) fn look_ahead(&mut self) {
-        let mut at = self.head.node.as_ptr();
-        let mut last = [ptr::null_mut::<Node<T>>(); AHEAD];
-        for place in (0..AHEAD).cycle() {
-            if at.is_null() {
-                return;
-            }
-            let before = mem::replace(&mut last[place], at);
-            if !before.is_null() {
-                // SAFETY: a node of this chain, which is ours alone.
-                unsafe { (*before).ahead = at };
-            }
-            // SAFETY: as above.
-            at = unsafe { (*at).link };
-        }
     }
 
     /// The first object, and what is left.
