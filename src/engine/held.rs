@@ -287,4 +287,27 @@ mod tests {
         assert_eq!(held.pop().map(Object::into_value), Some(1));
         assert_eq!(worker.census(), (0, 0));
     }
+
+    #[test]
+    fn what_of_a_chain_finds_no_room_is_left() {
+        let worker = Worker::<char>::new(0, 1000);
+        // SAFETY: nobody else knows the worker.
+        let held = unsafe { worker.held(3) };
+        let chain = || {
+            Chain::of_all(
+                ['c', 'b', 'a']
+                    .map(|name| (Object::new(name), 400))
+                    .into_iter(),
+            )
+        };
+        let (objects, bytes, rest) = held.push_chain(chain().expect("three"));
+        assert_eq!((objects, bytes), (2, 800), "too heavy for a third");
+        let rest = rest.expect("one more");
+        assert_eq!((rest.len(), rest.weight()), (1, 400));
+        let newest = held.pop().map(Object::into_value);
+        assert_eq!((newest, worker.census()), (Some('b'), (1, 400)));
+        let (objects, _, rest) = held.push_chain(rest);
+        assert_eq!((objects, rest.map(|rest| rest.len())), (1, None));
+        drop(held.take_oldest(2));
+    }
 }

@@ -38,6 +38,8 @@ mod hints;
 pub(crate) mod object;
 mod shared;
 mod take;
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests;
 pub(crate) mod worker;
 pub(crate) mod workers;
 

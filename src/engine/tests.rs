@@ -1,0 +1,99 @@
+//! The engine by explicit workers, with magazines as large as they are: in models, a chain is one object.
+
+use super::batch::Batch;
+use super::budget::Budget;
+use super::object::Object;
+use super::workers::Entry;
+use super::{Engine, Plan};
+use crate::sys::magazine::{CAPACITY, MOST_BYTES};
+
+/// What an object weighs here.
+const WEIGHT: u64 = 100;
+
+fn engine(budget: Budget) -> Engine<usize> {
+    let plan = Plan {
+        entry: Entry::Exchange,
+        processors: 2,
+        workers: 2,
+        capacity: CAPACITY,
+    };
+    Engine::new(plan, budget)
+}
+
+fn unbounded() -> Engine<usize> {
+    engine(Budget::new(u64::MAX, u64::MAX))
+}
+
+fn put(engine: &Engine<usize>, index: usize, value: usize) {
+    let mut me = engine.workers.enter_at(index).expect("nobody else");
+    let mut refused = Batch::new();
+    let object = Object::new(value).weighing(WEIGHT);
+    engine.give_as(&mut me, object, WEIGHT, &mut refused);
+    assert_eq!(refused.len(), 0);
+}
+
+fn get(engine: &Engine<usize>, index: usize) -> Option<usize> {
+    let mut me = engine.workers.enter_at(index).expect("nobody else");
+    engine.take_as(&mut me).map(Object::into_value)
+}
+
+fn held(engine: &Engine<usize>, index: usize) -> Option<u64> {
+    engine.workers.get(index).map(|worker| worker.census().0)
+}
+
+fn dead(engine: &Engine<usize>) -> Vec<usize> {
+    let mut dead = Batch::new();
+    engine.cycle(&mut dead);
+    std::iter::from_fn(|| dead.pop().map(Object::into_value)).collect()
+}
+
+/// A worker that nothing was put on since the last cycle, but what it stole is younger than that.
+#[test]
+fn what_was_stolen_survives_its_first_cycle() {
+    let engine = unbounded();
+    drop(engine.workers.enter_at(1));
+    assert!(dead(&engine).is_empty());
+    (0..=CAPACITY).for_each(|value| put(&engine, 0, value));
+    assert!(get(&engine, 1).is_some());
+    assert_eq!(held(&engine, 1), Some(CAPACITY as u64 / 2 - 1));
+    assert!(dead(&engine).is_empty());
+}
+
+/// One object is used again and again, on top of one that nobody uses.
+#[test]
+fn what_lies_below_an_object_in_use_ages() {
+    let engine = unbounded();
+    put(&engine, 0, 1);
+    put(&engine, 0, 2);
+    for expected in [vec![], vec![1], vec![]] {
+        assert_eq!(dead(&engine), expected);
+        assert_eq!(get(&engine, 0), Some(2));
+        put(&engine, 0, 2);
+    }
+    assert_eq!(engine.stats().victim_hits, 0, "what is in use stays");
+}
+
+/// Order, charges and figures of a magazine that overflows and is filled again.
+#[test]
+fn what_goes_down_and_comes_up_is_charged_once() {
+    let engine = engine(Budget::new(64, 1 << 20));
+    let (capacity, half) = (CAPACITY as u64, CAPACITY as u64 / 2);
+    (0..=CAPACITY).for_each(|value| put(&engine, 0, value));
+    assert_eq!(held(&engine, 0), Some(capacity + 1 - half));
+    let share = |below: u64| (capacity + below, MOST_BYTES + below * WEIGHT);
+    assert_eq!(engine.budget.charged(), share(half));
+    for value in (half as usize..=CAPACITY).rev() {
+        assert_eq!(get(&engine, 0), Some(value), "the newest first");
+    }
+    assert_eq!(engine.budget.charged(), share(half));
+    assert!(get(&engine, 0).is_some());
+    assert_eq!(held(&engine, 0), Some(half - 1));
+    assert_eq!(engine.budget.charged(), share(0));
+    let stats = engine.stats();
+    assert_eq!(stats.idle, CAPACITY / 2 - 1);
+    assert_eq!(stats.idle_bytes as u64, (half - 1) * WEIGHT);
+    let mut rest = Batch::new();
+    engine.take_all(&mut rest);
+    assert_eq!(rest.len(), CAPACITY / 2 - 1);
+    assert_eq!(engine.budget.charged(), (0, 0));
+}
