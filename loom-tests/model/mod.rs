@@ -19,6 +19,7 @@ use crate::sys::stack::Stack;
 use crate::sys::{deque, rseq};
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 /// An object out of the pool.
 #[derive(Debug)]
@@ -67,6 +68,11 @@ impl<T> Core<T> {
         Self::made(Entry::Exchange, processors, capacity, max_idle, u64::MAX)
     }
 
+    /// A core without any worker yet.
+    pub fn unmade() -> Self {
+        Self::empty(Entry::Exchange, 1, 1, u64::MAX, u64::MAX)
+    }
+
     /// A core whose users come by restartable sequences; see [`on`](Self::on).
     pub fn by_sequences(capacity: usize, max_idle: u64) -> Self {
         Self::made(
@@ -85,26 +91,37 @@ impl<T> Core<T> {
         max_idle: u64,
         idle_bytes: u64,
     ) -> Self {
+        let core = Self::empty(entry, processors, capacity, max_idle, idle_bytes);
+        let workers = &core.engine.workers;
+        // Made beforehand: loom forgets to try the other order of a load and an exchange where the thread of
+        // the exchange has loaded before.
+        match entry {
+            Entry::Exchange => (0..WORKERS).for_each(|index| drop(workers.enter_at(index))),
+            Entry::Sequences => {
+                for processor in 0..rseq::processors() {
+                    rseq::migrate(processor);
+                    drop(workers.enter());
+                }
+            }
+        }
+        core
+    }
+
+    fn empty(
+        entry: Entry,
+        processors: usize,
+        capacity: usize,
+        max_idle: u64,
+        idle_bytes: u64,
+    ) -> Self {
         let plan = Plan {
             entry,
             processors,
             workers: WORKERS,
             capacity,
         };
-        let engine = Engine::new(plan, Budget::new(max_idle, idle_bytes));
-        // Made beforehand: loom forgets to try the other order of a load and an exchange where the thread of
-        // the exchange has loaded before.
-        match entry {
-            Entry::Exchange => (0..WORKERS).for_each(|index| drop(engine.workers.enter_at(index))),
-            Entry::Sequences => {
-                for processor in 0..rseq::processors() {
-                    rseq::migrate(processor);
-                    drop(engine.workers.enter());
-                }
-            }
-        }
         Core {
-            engine,
+            engine: Engine::new(plan, Budget::new(max_idle, idle_bytes)),
             joined: AtomicUsize::new(0),
         }
     }
@@ -173,6 +190,18 @@ impl<T> Core<T> {
         let mut taken = Batch::new();
         self.engine.take_all(&mut taken);
         Self::held(taken)
+    }
+
+    /// Finds out that objects are dear.
+    pub fn turn_dear(&self) {
+        let long = Duration::from_secs(1);
+        assert!(
+            !self.engine.cost.created(long),
+            "one sample decides nothing"
+        );
+        if self.engine.cost.created(long) {
+            self.engine.withdraw();
+        }
     }
 
     /// Says that no user is left.

@@ -222,3 +222,66 @@ fn each_takes_from_the_other() {
         assert_conserved(&core, held, 2);
     });
 }
+
+/// *Threads*: a user; one that finds out that objects are dear.
+/// *Proves*: what was in a magazine moves down once; the magazine holds nothing afterwards (1, 3).
+/// *Fails if*: a magazine that was in hand keeps what it has for good.
+#[test]
+fn objects_turn_out_to_be_dear() {
+    explore("magazine: put get put || turn dear", Some(2), 100, || {
+        let core = core();
+        let other = Arc::clone(&core);
+        let finder = thread::spawn(move || other.turn_dear());
+        let me = core.join();
+        let put = |held| assert!(me.put(held).is_empty());
+        put(Item::new(0));
+        let held: Vec<_> = me
+            .get()
+            .into_iter()
+            .inspect(|held| _ = touch(held))
+            .collect();
+        put(Item::new(1));
+        finder.join().unwrap();
+        held.into_iter().for_each(put);
+        let found: Vec<_> = (0..2).filter_map(|_| core.get_shared()).collect();
+        assert_eq!(found.len(), 2, "below the magazine");
+        assert_conserved(&core, found, 2);
+    });
+}
+
+/// *Threads*: a user that takes from siblings; another user; a collector that takes everything.
+/// *Proves*: of a sibling and a collector, one gets an object (1).
+/// *Fails if*: a sibling takes from a magazine that was stopped.
+#[test]
+fn a_sibling_against_a_collector() {
+    explore(
+        "magazine: sibling || put get || take all",
+        Some(1),
+        100,
+        || {
+            let core = core();
+            let (one, two) = (Arc::clone(&core), Arc::clone(&core));
+            let taker = thread::spawn(move || {
+                let taken = one.take_all();
+                taken.iter().for_each(|held| _ = touch(held));
+                taken
+            });
+            let sibling = thread::spawn(move || {
+                let found = two.seat(1).get_from_siblings();
+                found.inspect(|held| _ = touch(held))
+            });
+            let me = core.seat(0);
+            let item = Item::new(0);
+            touch(&item);
+            assert!(me.put(item).is_empty());
+            let mut held: Vec<_> = me
+                .get()
+                .inspect(|held| _ = touch(held))
+                .into_iter()
+                .collect();
+            held.extend(sibling.join().unwrap());
+            held.extend(taker.join().unwrap());
+            assert_conserved(&core, held, 1);
+        },
+    );
+}

@@ -270,3 +270,106 @@ fn a_bound_by_sequences() {
         },
     );
 }
+
+/// *Threads*: a user; one that finds out that objects are dear, on the other processor.
+/// *Proves*: what was in a magazine moves down once, and what comes later goes down by itself: a get on the
+/// other processor finds it (1, 3).
+/// *Fails if*: a magazine that was in hand, or opened anew, keeps what it has.
+#[test]
+fn objects_turn_out_to_be_dear() {
+    explore("sequences: put get put || turn dear", Some(2), 500, || {
+        let core = core(2);
+        let other = Arc::clone(&core);
+        let finder = thread::spawn(move || {
+            let _cpu = other.on(1);
+            other.turn_dear();
+        });
+        let cpu = core.on(0);
+        put(&cpu, 0);
+        let mut held = get(&cpu);
+        put(&cpu, 1);
+        finder.join().unwrap();
+        held.into_iter()
+            .for_each(|held| assert!(cpu.put(held).is_empty()));
+        cpu.migrate(1);
+        held = get(&cpu);
+        held.extend(get(&cpu));
+        assert_eq!(held.len(), 2, "on whatever processor");
+        assert_conserved(&core, held, 2);
+    });
+}
+
+/// *Threads*: a user; one that wants some bytes, on the other processor.
+/// *Proves*: what is taken is taken once, and what is put back is found and booked again (1).
+/// *Fails if*: what was called in is put back twice, or not.
+#[test]
+fn a_user_against_one_who_wants_bytes() {
+    explore("sequences: put put get || take bytes", Some(2), 200, || {
+        let core = core(2);
+        let other = Arc::clone(&core);
+        let taker = thread::spawn(move || {
+            let _cpu = other.on(1);
+            touched(other.take_bytes(1))
+        });
+        let cpu = core.on(0);
+        put(&cpu, 0);
+        put(&cpu, 1);
+        let mut held = get(&cpu);
+        held.extend(taker.join().unwrap());
+        assert_conserved(&core, held, 2);
+    });
+}
+
+/// *Threads*: a user of a bounded pool; a collector, on the other processor.
+/// *Proves*: a magazine's share is reserved and given back once (1); the bound is never exceeded.
+/// *Fails if*: a share is given back that a sequence still fills.
+#[test]
+fn a_share_against_a_collector() {
+    explore(
+        "sequences: put get put || cycle cycle, bounded",
+        Some(2),
+        500,
+        || {
+            let core = Arc::new(Core::by_sequences(2, 4));
+            let other = Arc::clone(&core);
+            let collector = thread::spawn(move || {
+                let _cpu = other.on(1);
+                let mut dead = touched(other.cycle());
+                dead.extend(touched(other.cycle()));
+                dead
+            });
+            let cpu = core.on(0);
+            put(&cpu, 0);
+            let mut held = get(&cpu);
+            put(&cpu, 1);
+            held.extend(collector.join().unwrap());
+            assert!(core.charged().0 <= 4);
+            held.extend(touched(core.take_all()));
+            assert_eq!(core.charged().0, 0);
+            assert_conserved(&core, held, 2);
+        },
+    );
+}
+
+/// *Threads*: a collector's cycle; the last user, who leaves and takes all.
+/// *Proves*: between them they find every object, without a barrier for who knows that nobody uses the pool (7).
+/// *Fails if*: the collector leaves what it had stopped.
+#[test]
+fn closing_during_a_cycle() {
+    explore("sequences: cycle || close, take all", Some(2), 30, || {
+        let core = core(2);
+        let cpu = core.on(0);
+        put(&cpu, 0);
+        put(&cpu, 1);
+        let other = Arc::clone(&core);
+        let collector = thread::spawn(move || {
+            let _cpu = other.on(1);
+            touched(other.cycle())
+        });
+        core.close();
+        let mut held = touched(core.take_all());
+        held.extend(collector.join().unwrap());
+        assert_eq!(held.len(), 2, "nobody comes after them");
+        assert_conserved(&core, held, 2);
+    });
+}

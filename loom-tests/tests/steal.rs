@@ -140,3 +140,25 @@ fn the_shared_store() {
         assert_conserved(&core, held, 1);
     });
 }
+
+/// *Threads*: two that find their worker in other hands, and put and get.
+/// *Proves*: the shared store hands out each object once (1), and its put happens-before that (2).
+/// *Fails if*: its count says that there is something before it is there, or never does.
+#[test]
+fn two_without_a_worker() {
+    explore("steal: ownerless put get || the same", None, 10, || {
+        let core = core();
+        let put_get = |core: &Core<Item>, id| {
+            let item = Item::new(id);
+            touch(&item);
+            assert!(core.put_shared(item).is_none());
+            core.get_shared().inspect(|held| _ = touch(held))
+        };
+        let other = Arc::clone(&core);
+        let second = thread::spawn(move || put_get(&other, 1));
+        let mut held: Vec<_> = put_get(&core, 0).into_iter().collect();
+        held.extend(second.join().unwrap());
+        assert_eq!(held.len(), 2, "each finds what it or the other has put");
+        assert_conserved(&core, held, 2);
+    });
+}

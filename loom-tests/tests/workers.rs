@@ -5,7 +5,7 @@ mod common;
 use common::{Item, assert_conserved, core, explore, touch};
 use loom::thread;
 use std::sync::Arc;
-use stealpool::model::{Held, Seat};
+use stealpool::model::{Core, Held, Seat};
 
 fn put(me: &Seat<'_, Item>, id: usize) {
     let item = Item::new(id);
@@ -57,5 +57,36 @@ fn the_second_word_of_the_bitmap() {
         held.extend(touched(first.get().into_iter().collect()));
         assert_eq!(held.len(), 1);
         assert_conserved(&core, held, 3);
+    });
+}
+
+/// *Threads*: one that makes a worker and puts; one that takes everything.
+/// *Proves*: who finds a worker finds it built (2).
+/// *Fails if*: the table's pointer is not published.
+#[test]
+fn a_new_worker_is_built_when_it_is_found() {
+    explore("workers: make, put || take all", None, 20, || {
+        let core = Arc::new(Core::unmade());
+        let other = Arc::clone(&core);
+        let taker = thread::spawn(move || touched(other.take_all()));
+        put(&core.seat(0), 0);
+        let held = taker.join().unwrap();
+        assert_conserved(&core, held, 1);
+    });
+}
+
+/// *Threads*: two that make the same worker and put.
+/// *Proves*: there is one of each (1); who comes second puts into it, or past it.
+/// *Fails if*: the second takes its own for the worker.
+#[test]
+fn two_make_one_worker() {
+    explore("workers: make, put || make, put", None, 10, || {
+        let core = Arc::new(Core::unmade());
+        let other = Arc::clone(&core);
+        let second = thread::spawn(move || put(&other.seat(0), 1));
+        put(&core.seat(0), 0);
+        second.join().unwrap();
+        assert_eq!(core.workers(), 1);
+        assert_conserved(&core, Vec::new(), 2);
     });
 }
