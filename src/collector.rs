@@ -27,6 +27,7 @@ mod trim;
 pub use report::{CycleReport, DestructorPanic};
 
 use crate::stats::Collected;
+use arc_swap::ArcSwap;
 use background::Wake;
 use pressure::{PressureSource, PressureStatus, Signals};
 use report::{Hook, Hooks};
@@ -34,7 +35,7 @@ use std::fmt;
 use std::io;
 use std::mem;
 use std::process;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::{self as threads, JoinHandle};
 use std::time::Duration;
 
@@ -74,14 +75,8 @@ pub struct Collector {
 struct Shared {
     signals: Arc<Signals>,
     trims: bool,
-    status: Mutex<PressureStatus>,
+    status: ArcSwap<PressureStatus>,
     hooks: Hooks,
-}
-
-impl Shared {
-    fn status(&self) -> MutexGuard<'_, PressureStatus> {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Collector {
@@ -117,7 +112,7 @@ impl Collector {
 
     /// What is watched for memory pressure, or why nothing is.
     pub fn pressure_source(&self) -> PressureStatus {
-        self.shared.status().clone()
+        PressureStatus::clone(&self.shared.status.load())
     }
 }
 
@@ -259,12 +254,14 @@ impl CollectorBuilder {
     /// ```
     pub fn spawn(self) -> io::Result<Collector> {
         if self.every.is_zero() {
+            // Before there is an error to lose: a source may panic here.
+            drop(self);
             let what = "the collector's interval is zero";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
         }
         let signals = Arc::new(Signals::new()?);
         let Some(reign) = background::begin(Arc::clone(&signals) as Arc<dyn Wake>) else {
-            // Before there is an error to lose: a source may panic here.
+            // As above.
             drop(self);
             let what = "a stealpool collector runs in this process already";
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, what));
@@ -280,7 +277,7 @@ impl CollectorBuilder {
         let shared = Arc::new(Shared {
             signals,
             trims: self.trims,
-            status: Mutex::new(status),
+            status: ArcSwap::from_pointee(status),
             hooks: self.hooks,
         });
         let runner = thread::Runner::new(Arc::clone(&shared), self.every, source, reign);

@@ -16,9 +16,8 @@ use crate::policy::Policy;
 use crate::stats::Stats;
 use crate::sys;
 use link::Link;
-use state::{Interior, Relief, Setup, bury, go_on, processors};
+use state::{Interior, Relief, Setup, go_on, processors};
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// A pool of `T`s that any number of threads share.
@@ -300,10 +299,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
 
 impl<T, P> Drop for Pool<T, P> {
     fn drop(&mut self) {
-        // Foreign deferred code may panic in `close`, too; while unwinding, a second panic would abort.
-        let close = || bury(self.link.close());
-        let end = catch_unwind(AssertUnwindSafe(close)).and_then(|end| end);
-        end.unwrap_or_else(go_on);
+        self.link.close().unwrap_or_else(go_on);
     }
 }
 

@@ -260,6 +260,7 @@ struct Fails {
 
 impl PressureSource for Fails {
     fn name(&self) -> String {
+        assert_eq!(self.waits.load(Acquire), 0, "a panic of a name");
         String::from("fails")
     }
     fn wait(&mut self, _: &Sleep) -> io::Result<bool> {
@@ -268,12 +269,31 @@ impl PressureSource for Fails {
     }
 }
 
+impl Drop for Fails {
+    fn drop(&mut self) {
+        panic!("a panic of a source that goes");
+    }
+}
+
+/// An error whose text panics.
+#[derive(Debug)]
+struct Untold;
+
+impl std::fmt::Display for Untold {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        panic!("a panic of an error");
+    }
+}
+
+impl std::error::Error for Untold {}
+
 #[test]
 fn a_source_that_fails_is_put_out_of_use() {
     in_child("a_source_that_fails_is_put_out_of_use", || {
-        let ways: [(Wait, &str); 2] = [
+        let ways: [(Wait, &str); 3] = [
             (|| Err(io::Error::other("no such thing")), "no such thing"),
             (|| panic!("a source"), "panicked"),
+            (|| Err(io::Error::other(Untold)), "panicked"),
         ];
         for (how, reason) in ways {
             let census = Census::new();
@@ -289,10 +309,14 @@ fn a_source_that_fails_is_put_out_of_use() {
             assert!(patiently(|| census.alive() == 0), "it goes on without");
             let status = collector.pressure_source();
             assert!(
-                matches!(&status, PressureStatus::Off(text) if text.contains(reason)),
+                matches!(&status, PressureStatus::Off(text) if text.contains(reason) && text.contains("fails")),
                 "{status}"
             );
             assert_eq!(waits.load(Acquire), 1);
+            // And still does.
+            drop(pool.get());
+            assert!(patiently(|| census.alive() == 0));
+            assert!(Collector::builder().spawn().is_err(), "one runs");
         }
     });
 }
@@ -639,8 +663,16 @@ fn huge_footprints_do_not_stop_it() {
                 sum
             });
         assert_eq!((sum.idle, sum.idle_bytes), (96_000, usize::MAX));
+        // Of one pool, too.
+        for objects in [33_000, 66_000, 140_000] {
+            drop((0..objects).map(|_| pools[0].get()).collect::<Vec<_>>());
+            assert!(pools[0].stats().idle_bytes as u64 >= 1 << 63);
+        }
         stealpool::set_idle_budget(usize::MAX - 1);
+        stealpool::set_idle_budget(1000);
+        assert!(pools.iter().all(|pool| pool.idle() == 0));
         stealpool::set_idle_budget(usize::MAX);
+        use_all();
         let collector = every(MILLISECOND);
         assert!(patiently(|| pools.iter().all(|pool| pool.idle() == 0)));
         use_all();

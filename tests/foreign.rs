@@ -6,9 +6,11 @@ mod common;
 
 use common::{Census, Counted, in_child};
 use crossbeam_epoch as epoch;
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
+use std::thread;
 use stealpool::{Guard, Pool, policy};
 
 type Create = Box<dyn Fn() -> Counted + Send + Sync>;
@@ -194,4 +196,72 @@ fn payloads_that_panic_do_not_abort() {
         std::mem::forget(end.expect_err("from two objects of one pool"));
         assert_eq!(pool.idle(), 0);
     });
+}
+
+/// Does something when the thread's locals are destroyed.
+struct AtEnd(RefCell<Option<Box<dyn FnOnce()>>>);
+
+impl Drop for AtEnd {
+    fn drop(&mut self) {
+        if let Some(job) = self.0.take() {
+            job();
+        }
+    }
+}
+
+thread_local! {
+    static AT_END: AtEnd = const { AtEnd(RefCell::new(None)) };
+}
+
+type Way = fn(&'static Objects);
+
+/// Where crossbeam-epoch's own thread-local is gone, each pin is a thread's first, and runs what is deferred: also
+/// one that the pool makes while it has objects in hand.
+#[test]
+fn deferred_panics_lose_nothing_at_the_end_of_a_thread() {
+    const NAME: &str = "deferred_panics_lose_nothing_at_the_end_of_a_thread";
+    let ways: [Way; 4] = [
+        |pool| _ = pool.clear(),
+        |pool| _ = pool.collect(),
+        |pool| drop(pool.drain()),
+        |_| stealpool::set_idle_budget(0),
+    ];
+    in_child(NAME, || {
+        for way in ways {
+            (0..40).for_each(|fuse| at_the_end_of_a_thread(way, fuse));
+        }
+    });
+}
+
+/// Empties a pool where deferred code panics, from the `fuse`-th on.
+fn at_the_end_of_a_thread(way: Way, fuse: usize) {
+    (0..3_000).for_each(|_| _ = catch_unwind(|| epoch::pin().flush()));
+    let census = Census::new();
+    let pool = pool(&census);
+    let job = move || {
+        // Each pin is a participant of its own, which leaves to all what it has deferred.
+        let held = epoch::pin();
+        for count in 0..fuse + 12 {
+            let work = move || assert!(count < fuse, "a panic that was deferred");
+            _ = catch_unwind(|| epoch::pin().defer(work));
+        }
+        drop(held);
+        // The epoch moves on by one.
+        _ = catch_unwind(|| drop(epoch::pin()));
+        _ = catch_unwind(AssertUnwindSafe(|| way(pool)));
+    };
+    let ending = thread::spawn(move || {
+        // Destroyed in the opposite order.
+        AT_END.with(|end| *end.0.borrow_mut() = Some(Box::new(job)));
+        drop(epoch::pin());
+        drop((0..60).map(|_| pool.get()).collect::<Vec<_>>());
+    });
+    ending.join().unwrap();
+    stealpool::set_idle_budget(usize::MAX);
+    let stats = pool.stats();
+    assert_eq!(
+        (stats.live, stats.idle),
+        (stats.idle, census.alive()),
+        "{stats}"
+    );
 }

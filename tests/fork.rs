@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::thread;
-use stealpool::Guard;
+use stealpool::{Builder, Collector, Guard, KeyedPool, PressureSwitch};
 
 /// Seconds after which a child that waits for something is killed.
 const PATIENCE: u32 = 30;
@@ -79,6 +79,49 @@ fn a_quiet_pool_is_whole_in_the_child() {
             (3, 3),
             "the parent's is its own"
         );
+    });
+}
+
+/// Magazines in which threads were at work keep their share of a bound, for those threads may hold guards of the
+/// pool for ever. Half of the bound is in no share.
+#[test]
+fn half_of_a_bound_is_there_in_a_child() {
+    in_child("half_of_a_bound_is_there_in_a_child", || {
+        let settings = Builder::new().max_idle(16);
+        let keyed = KeyedPool::with_settings(settings, |_: &usize| || vec![0_u8; 9]);
+        let switch = PressureSwitch::new();
+        let collector = Collector::builder().pressure(switch.clone()).spawn();
+        let collector = collector.expect("none runs yet");
+        let stop = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for thread in 0..3 {
+                let (keyed, stop, switch, collector) = (&keyed, &stop, &switch, &collector);
+                scope.spawn(move || {
+                    while !stop.load(Acquire) {
+                        drop((0..1 + thread).map(|_| keyed.get(&0)).collect::<Vec<_>>());
+                        match thread {
+                            0 => _ = collector.pressure_source(),
+                            1 => switch.raise(),
+                            _ => _ = keyed.collect(),
+                        }
+                    }
+                });
+            }
+            assert!(common::patiently(|| keyed.stats().gets > 10_000));
+            for fork in 0..100 {
+                let status = fork_and(|| {
+                    keyed.clear();
+                    drop((0..40).map(|_| keyed.get(&99)).collect::<Vec<_>>());
+                    assert!(keyed.stats().idle >= 8, "{}", keyed.stats());
+                    // Nor does anybody wait for a lock.
+                    _ = format!("{collector:?}");
+                    switch.raise();
+                    collector.pulse();
+                });
+                assert_eq!(status, 0, "fork {fork}");
+            }
+            stop.store(true, Release);
+        });
     });
 }
 

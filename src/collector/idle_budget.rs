@@ -93,25 +93,27 @@ pub(crate) fn enforce(mut panicked: impl FnMut(Option<&'static str>, Payload)) -
         }
     };
     let mut claims: Vec<Claim> = roster::members().map(claim).collect();
-    let idle = claims.iter().map(|claim| claim.idle_bytes);
-    let sum = idle.fold(0, usize::saturating_add);
-    let mut excess = sum.saturating_sub(budget);
+    let sum: u128 = claims.iter().map(|claim| claim.idle_bytes as u128).sum();
+    let mut excess = sum.saturating_sub(budget as u128);
     claims.sort_by(Claim::cmp);
     let mut dropped = 0;
     for claim in claims {
         if excess == 0 {
             break;
         }
-        let wanted = excess.min(claim.idle_bytes);
-        if wanted == 0 {
-            continue;
-        }
-        match claim.member.shrink(wanted as u64) {
+        let wanted = excess.min(claim.idle_bytes as u128) as usize;
+        let shrunk = match (wanted, claim.idle_bytes) {
+            (0, _) => continue,
+            // Perhaps more than there is a figure for.
+            (_, usize::MAX) => claim.member.clear(),
+            _ => claim.member.shrink(wanted as u64),
+        };
+        match shrunk {
             Ok(count) => dropped += count,
             Err(payload) => panicked(claim.member.name(), payload),
         }
         let left = claim.member.stats().idle_bytes;
-        excess = excess.saturating_sub(claim.idle_bytes.saturating_sub(left));
+        excess = excess.saturating_sub(claim.idle_bytes.saturating_sub(left) as u128);
     }
     dropped
 }

@@ -117,19 +117,25 @@ impl Runner {
     /// Whether memory is short before the sleep is over.
     fn wait(&mut self, sleep: &Sleep) -> bool {
         if let Some(source) = &mut self.source {
-            let end = catch_unwind(AssertUnwindSafe(|| source.wait(sleep)));
+            // Whatever of it panics: itself, its error's text, its destructor.
+            let end = catch_unwind(AssertUnwindSafe(|| {
+                source.wait(sleep).map_err(|error| error.to_string())
+            }));
             let reason = match end {
                 Ok(Ok(true)) => return true,
                 Ok(Ok(false)) => None,
-                Ok(Err(error)) => Some(format!("{}: {error}", source.name())),
+                Ok(Err(reason)) => Some(reason),
                 Err(payload) => {
                     dispose(payload);
-                    Some(format!("{}: it panicked", source.name()))
+                    Some(String::from("it panicked"))
                 }
             };
             if let Some(reason) = reason {
-                *self.shared.status() = PressureStatus::Off(reason);
-                self.source = None;
+                let reason = format!("{}: {reason}", self.shared.status.load());
+                let off = PressureStatus::Off(reason);
+                self.shared.status.store(Arc::new(off));
+                let source = self.source.take();
+                catch_unwind(AssertUnwindSafe(|| drop(source))).unwrap_or_else(dispose);
             }
         }
         // Also after a source that returns too early.
@@ -165,7 +171,7 @@ pub(super) fn cycle(shared: &Shared) -> CycleReport {
         report.over_budget = keep_to_budget(shared);
         report.idle = report.idle.saturating_sub(report.over_budget);
         #[cfg(feature = "metrics")]
-        crate::collector::export::record_metrics();
+        catch_unwind(crate::collector::export::record_metrics).unwrap_or_else(dispose);
     })
 }
 

@@ -18,6 +18,7 @@
 //! (an object is dropped, adopted, released): a worker gets one when it first needs one.
 
 use super::Engine;
+use super::held::Held;
 use super::worker::Tallies;
 use crate::stats::{Drops, Stats};
 use crate::sys::atomic::AtomicU64;
@@ -115,8 +116,11 @@ pub(crate) struct Ledger {
     pub(crate) sunk: Count,
     /// Objects that collectors took from below the magazines.
     pub(crate) taken_below: Count,
-    /// Bytes that went below the magazines otherwise than through a worker, less those taken.
-    pub(crate) deep_bytes: Count,
+    /// Bytes that went below the magazines otherwise than through a worker, less those taken: of each weight the
+    /// lower half, 32 bits. With the upper half, sums of figures that no machine has would overflow.
+    deep_bytes: Count,
+    /// The upper halves, of the workers' too.
+    deep_units: Count,
     /// What threads without a worker found, gave and made.
     pub(crate) shared_hits: Count,
     pub(crate) shared_puts: Count,
@@ -138,7 +142,52 @@ pub(crate) struct Ledger {
     pub(crate) barrier_failures: Count,
 }
 
+/// The lower half of a weight has so many bits.
+const HALF: u32 = 32;
+
+fn lower_half(bytes: u64) -> u64 {
+    bytes & ((1 << HALF) - 1)
+}
+
+impl Ledger {
+    /// Counts bytes that went below the magazines otherwise than through a worker.
+    pub(crate) fn add_deep(&self, bytes: u64) {
+        self.deep_bytes.add(lower_half(bytes));
+        self.add_upper_half(bytes);
+    }
+
+    /// Counts bytes that were taken from there.
+    pub(crate) fn subtract_deep(&self, bytes: u64) {
+        self.deep_bytes.subtract(lower_half(bytes));
+        self.subtract_upper_half(bytes);
+    }
+
+    fn add_upper_half(&self, bytes: u64) {
+        if bytes >> HALF > 0 {
+            self.deep_units.add(bytes >> HALF);
+        }
+    }
+
+    fn subtract_upper_half(&self, bytes: u64) {
+        if bytes >> HALF > 0 {
+            self.deep_units.subtract(bytes >> HALF);
+        }
+    }
+}
+
 impl<T> Engine<T> {
+    /// Counts bytes that went below a worker's magazine.
+    pub(super) fn add_deep(&self, me: &Held<'_, T>, bytes: u64) {
+        me.worker().deep_bytes.add(lower_half(bytes));
+        self.ledger.add_upper_half(bytes);
+    }
+
+    /// Counts bytes that came back from there.
+    pub(super) fn subtract_deep(&self, me: &Held<'_, T>, bytes: u64) {
+        me.worker().deep_bytes.add(lower_half(bytes).wrapping_neg());
+        self.ledger.subtract_upper_half(bytes);
+    }
+
     /// How often a fate has befallen objects of this engine.
     fn fate(&self, fate: Fate) -> u64 {
         let theirs = self.workers.iter().filter_map(|worker| worker.fates.get());
@@ -182,7 +231,10 @@ impl<T> Engine<T> {
         let gone = drops.total() + self.fate(Fate::Released) + ledger.drained.get();
         let went_below = descended.wrapping_add(ledger.shared_puts.get());
         let left_below = sum.local_hits + steals + sum.victim_hits + ledger.taken_below.get();
-        let below_bytes = sum.deep_bytes.wrapping_add(ledger.deep_bytes.get());
+        let lower = sum.deep_bytes.wrapping_add(ledger.deep_bytes.get()) as i64;
+        let upper = ledger.deep_units.get() as i64;
+        let below_bytes = (i128::from(upper) << HALF) + i128::from(lower);
+        let idle_bytes = below_bytes.max(0) as u128 + u128::from(held_bytes);
         Stats {
             gets: private_hits + sum.local_hits + steals + sum.victim_hits + misses,
             private_hits,
@@ -206,7 +258,7 @@ impl<T> Engine<T> {
             live: difference(creates + self.fate(Fate::Adopted), gone) as usize,
             idle: (held + difference(went_below, left_below + ledger.refused_by_workers.get()))
                 as usize,
-            idle_bytes: held_bytes.saturating_add(difference(below_bytes, 0)) as usize,
+            idle_bytes: usize::try_from(idle_bytes).unwrap_or(usize::MAX),
             workers,
             cycles: self.generation.cycle(),
         }

@@ -93,7 +93,7 @@ impl<T> Engine<T> {
     fn put_back(&self, chain: Chain<T>) {
         self.ledger.called_in.subtract(chain.len());
         self.ledger.sunk.add(chain.len());
-        self.ledger.deep_bytes.add(chain.weight());
+        self.ledger.add_deep(chain.weight());
         self.shared.push(self.generation.primary(), 0, chain);
     }
 
@@ -114,6 +114,22 @@ impl<T> Engine<T> {
         self.call_in(Reach::All, taken);
         self.empty(Side::Even, None, &mut Quota::unlimited(), taken);
         self.empty(Side::Odd, None, &mut Quota::unlimited(), taken);
+    }
+
+    /// Takes what a process that was forked cannot take otherwise: what is in a magazine that another thread had
+    /// claimed, and the share of one that another held. What that one held is leaked, for nobody knows in what
+    /// state it was left.
+    pub(crate) fn take_rest(&mut self, taken: &mut Batch<T>) {
+        for worker in self.workers.iter() {
+            if let Some(mut held) = worker.try_enter() {
+                if let Some(chain) = self.take_out(&mut held, false) {
+                    taken.add(chain);
+                }
+            // Relaxed: `&mut self`.
+            } else if worker.granted.swap(0, Relaxed) > 0 {
+                self.budget.release(self.share, 0, 0);
+            }
+        }
     }
 
     /// Empties one side of every worker and of the shared store; stops early when the quota is used up, or when `during` is given and that cycle is over, because the side is not a
@@ -152,7 +168,7 @@ impl<T> Engine<T> {
     fn take_below_from(&self, chain: Chain<T>, taken: &mut Batch<T>) {
         self.budget.refund(chain.len(), chain.weight());
         self.ledger.taken_below.add(chain.len());
-        self.ledger.deep_bytes.subtract(chain.weight());
+        self.ledger.subtract_deep(chain.weight());
         taken.add(chain);
     }
 
@@ -218,7 +234,7 @@ impl<T> Engine<T> {
         };
         if let Some(tail) = tail {
             held.count_descent(tail.len());
-            held.count_deep_bytes(tail.weight());
+            self.add_deep(held, tail.weight());
             self.push_below(held, Generation::victim_of(now), tail);
         }
     }
@@ -257,6 +273,7 @@ impl<T> Engine<T> {
 #[derive(Clone, Copy, Debug)]
 struct Quota {
     objects: usize,
+    /// `u64::MAX`: whatever they weigh.
     bytes: u64,
 }
 
@@ -275,7 +292,9 @@ impl Quota {
     /// Counts one object.
     fn take(&mut self, weight: u64) {
         self.objects = self.objects.saturating_sub(1);
-        self.bytes = self.bytes.saturating_sub(weight);
+        if self.bytes != u64::MAX {
+            self.bytes = self.bytes.saturating_sub(weight);
+        }
     }
 }
 

@@ -87,7 +87,7 @@ impl<T> Engine<T> {
     pub(super) fn vacate(&self, me: &mut Held<'_, T>) {
         if let Some(chain) = self.take_out(me, true) {
             me.count_descent(chain.len());
-            me.count_deep_bytes(chain.weight());
+            self.add_deep(me, chain.weight());
             self.push_below(me, self.generation.primary(), chain);
         }
     }
@@ -95,15 +95,12 @@ impl<T> Engine<T> {
     /// Takes everything out of a magazine. What it was is not booked yet; if `keeps`, it stays charged.
     pub(super) fn take_out(&self, me: &mut Held<'_, T>, keeps: bool) -> Option<Chain<T>> {
         let chain = me.take_oldest(usize::MAX);
-        if me.capacity() > 0 {
+        if me.capacity() > 0 && (!self.budget.is_unbounded() || self.cost.is_dear()) {
             let kept = chain.as_ref().filter(|_| keeps);
             let (objects, bytes) = kept.map_or((0, 0), |chain| (chain.len(), chain.weight()));
-            if !self.budget.is_unbounded() {
-                self.budget.release(self.share, objects, bytes);
-                me.set_capacity(0);
-            } else if self.cost.is_dear() {
-                me.set_capacity(0);
-            }
+            // In this order: who is forked in between loses room, and does not give it back twice.
+            me.set_capacity(0);
+            self.budget.release(self.share, objects, bytes);
         }
         chain
     }
@@ -118,7 +115,7 @@ impl<T> Engine<T> {
             return objects as usize;
         }
         point("engine: charged");
-        me.count_deep_bytes(chain.weight());
+        self.add_deep(me, chain.weight());
         self.push_below(me, self.generation.primary(), chain);
         objects as usize
     }
@@ -152,7 +149,7 @@ impl<T> Engine<T> {
             let (object, others) = chain.split();
             rest = others;
             if self.budget.charge(1, object.weight()) {
-                me.count_deep_bytes(object.weight());
+                self.add_deep(me, object.weight());
                 self.push_below(me, self.generation.primary(), Chain::of(object));
             } else {
                 refused.add(Chain::of(object));
@@ -192,7 +189,7 @@ impl<T> Engine<T> {
         let weight = object.weight();
         if self.budget.charge(1, weight) {
             self.ledger.shared_puts.add(1);
-            self.ledger.deep_bytes.add(weight);
+            self.ledger.add_deep(weight);
             let side = self.generation.primary();
             self.shared
                 .push(side, given.count as usize, Chain::of(object));

@@ -58,6 +58,8 @@ impl<'w, T> Held<'w, T> {
     /// Sets how many objects the gate will let in.
     pub(crate) fn set_capacity(&mut self, objects: u32) {
         self.state = self.state & CLAIMED | u64::from(objects);
+        // Relaxed: for the end of the pool.
+        self.worker.granted.store(objects, Relaxed);
     }
 
     #[inline]
@@ -240,16 +242,6 @@ impl<'w, T> Held<'w, T> {
     pub(crate) fn count_ascent(&self, objects: u64) {
         self.worker.refills.add(1);
         self.worker.descended.add(objects.wrapping_neg());
-    }
-
-    /// Counts bytes that went below the magazine.
-    pub(crate) fn count_deep_bytes(&self, bytes: u64) {
-        self.worker.deep_bytes.add(bytes);
-    }
-
-    /// Counts bytes that came back from there.
-    pub(crate) fn uncount_deep_bytes(&self, bytes: u64) {
-        self.worker.deep_bytes.add(bytes.wrapping_neg());
     }
 }
 

@@ -58,7 +58,7 @@ impl<T> Engine<T> {
             })?;
         let (object, rest) = chain.split();
         me.count_get(outcome);
-        me.uncount_deep_bytes(object.weight());
+        self.subtract_deep(me, object.weight());
         self.budget.refund(1, object.weight());
         match (outcome, rest) {
             (Outcome::Local | Outcome::Stolen, Some(rest)) => self.refill(me, rest),
@@ -88,7 +88,7 @@ impl<T> Engine<T> {
         let rest = if self.opens(me, 0) {
             let (objects, bytes, rest) = me.push_chain(chain);
             me.count_ascent(objects);
-            me.uncount_deep_bytes(bytes);
+            self.subtract_deep(me, bytes);
             self.budget.refund(objects, bytes);
             rest
         } else {
@@ -113,7 +113,7 @@ impl<T> Engine<T> {
             self.shared.push(side, random as usize, rest);
         }
         self.ledger.shared_hits.add(1);
-        self.ledger.deep_bytes.subtract(object.weight());
+        self.ledger.subtract_deep(object.weight());
         self.budget.refund(1, object.weight());
         Some(object)
     }

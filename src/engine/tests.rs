@@ -5,6 +5,7 @@ use super::budget::Budget;
 use super::object::Object;
 use super::workers::Entry;
 use super::{Engine, Plan};
+use crate::sys::atomic::Ordering::Relaxed;
 use crate::sys::magazine::{CAPACITY, MOST_BYTES};
 
 /// What an object weighs here.
@@ -96,4 +97,28 @@ fn what_goes_down_and_comes_up_is_charged_once() {
     engine.take_all(&mut rest);
     assert_eq!(rest.len(), CAPACITY / 2 - 1);
     assert_eq!(engine.budget.charged(), (0, 0));
+}
+
+/// As in a process that was forked while other threads had claimed one worker and held another: what is claimed
+/// is taken, what is held is leaked, and both give back their room.
+#[test]
+fn what_a_fork_left_behind_gives_back_its_room() {
+    let budget = Budget::new(64, u64::MAX);
+    let mut engine = engine(budget.clone());
+    (0..3).for_each(|value| put(&engine, 0, value));
+    put(&engine, 1, 3);
+    let claim = &engine.workers.get(0).expect("used").claim;
+    // Relaxed: one thread.
+    claim.store(1, Relaxed);
+    let held = engine.workers.enter_at(1).expect("open");
+    let leaked = held.pop().expect("one");
+    std::mem::forget(held);
+    let mut rest = Batch::new();
+    engine.take_all(&mut rest);
+    assert_eq!((rest.len(), budget.charged().0), (0, 2 * CAPACITY as u64));
+    engine.take_rest(&mut rest);
+    assert_eq!((rest.len(), budget.charged().0), (3, 0));
+    engine.take_rest(&mut rest);
+    assert_eq!((rest.len(), budget.charged().0), (3, 0), "once");
+    drop(leaked);
 }

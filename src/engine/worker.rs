@@ -44,7 +44,7 @@ use std::mem;
 #[derive(Debug)]
 pub(crate) struct Worker<T> {
     pub(crate) magazine: Magazine,
-    claim: AtomicU32,
+    pub(super) claim: AtomicU32,
     index: u32,
     /// What the magazine's weight starts at.
     bias: u64,
@@ -61,12 +61,14 @@ pub(crate) struct Worker<T> {
     pub(super) refills: Tally,
     /// Objects that went from the magazine down, less those that came up again.
     pub(super) descended: Tally,
-    /// Bytes this worker put below its magazine, less those it took from there.
+    /// Bytes this worker put below its magazine, less those it took from there: of each weight the lower half.
     pub(super) deep_bytes: Tally,
     /// Objects created for gets that found nothing here.
     pub(crate) created: Count,
     /// What seldom becomes of an object.
     pub(crate) fates: OnceBox<Fates>,
+    /// What the gate lets in when it opens, as its holder has said last.
+    pub(super) granted: AtomicU32,
     pub(super) witness: Witness,
     /// `Send` and `Sync` follow from the deques.
     owns: PhantomData<AtomicPtr<T>>,
@@ -95,6 +97,7 @@ impl<T> Worker<T> {
             deep_bytes: Tally::default(),
             created: Count::default(),
             fates: OnceBox::new(),
+            granted: AtomicU32::new(0),
             witness: Witness::default(),
             owns: PhantomData,
         }
@@ -265,15 +268,5 @@ impl std::ops::AddAssign for Tallies {
         self.created += other.created;
         self.descended = self.descended.wrapping_add(other.descended);
         self.deep_bytes = self.deep_bytes.wrapping_add(other.deep_bytes);
-    }
-}
-
-/// What is left goes with the worker. What a thread held when its process was forked is leaked in the child:
-/// nobody knows in what state it was left.
-impl<T> Drop for Worker<T> {
-    fn drop(&mut self) {
-        if let Some(held) = self.try_enter() {
-            drop(held.take_oldest(usize::MAX));
-        }
     }
 }

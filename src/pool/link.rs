@@ -4,9 +4,8 @@
 //! leads straight to the table that restartable sequences work on, so that a hit follows one pointer; it stays
 //! null where there are no sequences.
 
-use super::state::{Interior, Setup};
+use super::state::{Interior, Payload, Setup};
 use crate::collector::roster;
-use crate::engine::batch::Batch;
 use crate::sys::magazine::{self, Table};
 use std::fmt;
 use std::mem;
@@ -106,18 +105,17 @@ fn leave<T>(interior: &Interior<T>) {
 }
 
 impl<T> Link<T> {
-    /// Leaves the roster and takes every idle object out.
-    pub(crate) fn close(&mut self) -> Batch<T> {
+    /// Leaves the roster and drops every idle object.
+    pub(crate) fn close(&mut self) -> Result<(), Payload> {
         let interior = mem::replace(self.interior.get_mut(), ptr::null_mut());
         if interior.is_null() {
-            return Batch::new();
+            return Ok(());
         }
         // SAFETY: the pointer came from `Arc::into_raw` in `open`, and was just cleared.
         let interior = unsafe { Arc::from_raw(interior) };
         leave(&interior);
         // SAFETY: `&mut self`: no thread uses the pool any more.
-        unsafe { interior.engine.close() };
-        interior.take_all()
+        unsafe { interior.close() }.map(drop)
     }
 }
 

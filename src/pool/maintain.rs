@@ -7,7 +7,7 @@ use crate::engine::object::Object;
 use crate::policy::Policy;
 use crate::pool::Pool;
 use crate::pool::drain::Drain;
-use crate::pool::state::{Interior, Payload, go_on};
+use crate::pool::state::{Interior, Payload, Taken, go_on};
 use crate::stats::Collected;
 
 impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
@@ -88,11 +88,9 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// assert_eq!(counters.idle(), 0);
     /// ```
     pub fn drain(&self) -> Drain<T> {
-        let taken = self.take_all();
-        if let Some(interior) = self.link.interior() {
-            interior.engine.ledger.drained.add(taken.len() as u64);
-        }
-        Drain::new(taken)
+        let interior = self.link.interior();
+        let taken = interior.map(|interior| interior.take_all(&interior.engine.ledger.drained));
+        Drain::new(taken.map_or_else(Batch::new, Taken::into_objects))
     }
 
     /// Creates objects ahead, until at least `count` are idle or a bound is reached.
@@ -127,10 +125,5 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
                 return;
             }
         }
-    }
-
-    fn take_all(&self) -> Batch<T> {
-        let interior = self.link.interior();
-        interior.map_or_else(Batch::new, Interior::take_all)
     }
 }

@@ -9,6 +9,7 @@ use crate::collector::export;
 use crate::collector::roster::{Member, Place};
 use crate::engine::batch::Batch;
 use crate::engine::budget::Budget;
+use crate::engine::counters::Count;
 use crate::engine::object::Object;
 use crate::engine::{Engine, Plan};
 use crate::stats::{Collected, Stats};
@@ -85,19 +86,14 @@ impl<T> Interior<T> {
 
     /// Runs one cycle and drops what it took. The panic, if any, is the first.
     pub(crate) fn cycle(&self) -> Result<Collected, Payload> {
-        let mut dead = Batch::new();
-        self.engine.cycle(&mut dead);
-        let dropped = dead.len();
-        let aged = self.stats().idle;
-        self.bury_aged(dead)?;
-        export::cycle_ended(self.name, || self.stats(), dropped);
-        Ok(Collected { aged, dropped })
-    }
-
-    /// Drops what cycles took.
-    fn bury_aged(&self, dead: Batch<T>) -> Result<(), Payload> {
-        self.engine.ledger.aged_out.add(dead.len() as u64);
-        bury(dead)
+        caught(|| {
+            let mut dead = Taken::new(&self.engine.ledger.aged_out);
+            self.engine.cycle(&mut dead.objects);
+            let aged = self.stats().idle;
+            let dropped = dead.bury()?;
+            export::cycle_ended(self.name, || self.stats(), dropped);
+            Ok(Collected { aged, dropped })
+        })
     }
 
     /// Works at a cycle if the clock says so: takes and drops a bounded number of objects. To be called once in
@@ -139,14 +135,16 @@ impl<T> Interior<T> {
         let Some(_outermost) = Nesting::enter() else {
             return Ok(());
         };
-        let mut dead = Batch::new();
-        self.engine.step(cycle, objects, &mut dead);
-        let dropped = dead.len();
-        let end = self.bury_aged(dead);
-        if self.engine.generation.cycle() != cycle {
-            export::cycle_ended(self.name, || self.stats(), dropped);
-        }
-        end
+        caught(|| {
+            let mut dead = Taken::new(&self.engine.ledger.aged_out);
+            self.engine.step(cycle, objects, &mut dead.objects);
+            let dropped = dead.objects.len();
+            let end = dead.bury();
+            if self.engine.generation.cycle() != cycle {
+                export::cycle_ended(self.name, || self.stats(), dropped);
+            }
+            end.map(drop)
+        })
     }
 
     /// Gives what found no room another try, when others that share the budget have made some. What still
@@ -191,28 +189,60 @@ impl<T> Interior<T> {
 
     /// Drops every idle object.
     pub(crate) fn clear(&self) -> Result<usize, Payload> {
-        self.drop_cleared(self.take_all())
+        caught(|| self.take_all(&self.engine.ledger.cleared).bury())
     }
 
-    /// Takes out every idle object.
-    pub(crate) fn take_all(&self) -> Batch<T> {
-        let mut taken = Batch::new();
-        self.engine.take_all(&mut taken);
+    /// Takes out every idle object, which counts as this.
+    pub(crate) fn take_all<'a>(&'a self, counted: &'a Count) -> Taken<'a, T> {
+        let mut taken = Taken::new(counted);
+        self.engine.take_all(&mut taken.objects);
         taken
     }
 
     /// Drops idle objects of about so many bytes, the least used first.
     fn shrink(&self, bytes: u64) -> Result<usize, Payload> {
-        let mut taken = Batch::new();
-        self.engine.take_bytes(bytes, &mut taken);
-        self.drop_cleared(taken)
+        caught(|| {
+            let mut taken = Taken::new(&self.engine.ledger.cleared);
+            self.engine.take_bytes(bytes, &mut taken.objects);
+            taken.bury()
+        })
+    }
+}
+
+/// Objects that were taken out of a pool. Counted and dropped, each for itself, by unwinding too: what another
+/// library has deferred may panic while some are in hand.
+pub(crate) struct Taken<'a, T> {
+    objects: Batch<T>,
+    counted: &'a Count,
+}
+
+impl<'a, T> Taken<'a, T> {
+    fn new(counted: &'a Count) -> Self {
+        Taken {
+            objects: Batch::new(),
+            counted,
+        }
     }
 
-    fn drop_cleared(&self, taken: Batch<T>) -> Result<usize, Payload> {
-        let count = taken.len();
-        self.engine.ledger.cleared.add(count as u64);
-        bury(taken)?;
-        Ok(count)
+    /// Counts them, and gives them up.
+    pub(crate) fn into_objects(mut self) -> Batch<T> {
+        self.counted.add(self.objects.len() as u64);
+        mem::replace(&mut self.objects, Batch::new())
+    }
+
+    /// Counts and drops them; how many.
+    fn bury(self) -> Result<usize, Payload> {
+        let objects = self.into_objects();
+        let count = objects.len();
+        bury(objects).map(|()| count)
+    }
+}
+
+impl<T> Drop for Taken<'_, T> {
+    fn drop(&mut self) {
+        let objects = mem::replace(&mut self.objects, Batch::new());
+        self.counted.add(objects.len() as u64);
+        bury(objects).unwrap_or_else(dispose);
     }
 }
 
@@ -243,17 +273,34 @@ impl<T: Send> Member for Interior<T> {
     }
 }
 
+impl<T> Interior<T> {
+    /// Drops every object, when no user is left.
+    ///
+    /// # Safety
+    ///
+    /// All gets and puts happen-before this.
+    pub(super) unsafe fn close(&self) -> Result<usize, Payload> {
+        // SAFETY: the caller says so.
+        unsafe { self.engine.close() };
+        self.clear()
+    }
+}
+
 impl<T> Drop for Interior<T> {
     /// Whoever lets go last, the pool or a collector, may find what a claim kept from the pool's own drop. No
     /// destructor's panic escapes from here.
     fn drop(&mut self) {
         // SAFETY: `&mut self` ends all use.
-        unsafe { self.engine.close() };
-        let sweep = || bury(self.take_all());
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(sweep)).and_then(|end| end) {
-            dispose(payload);
-        }
+        unsafe { self.close() }.map_or_else(dispose, drop);
+        let mut rest = Batch::new();
+        self.engine.take_rest(&mut rest);
+        bury(rest).unwrap_or_else(dispose);
     }
+}
+
+/// What the panic that ends `work`, if any, carries.
+fn caught<R>(work: impl FnOnce() -> Result<R, Payload>) -> Result<R, Payload> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(Err)
 }
 
 /// Drops every object, whatever the destructors do. The first panic comes back.
