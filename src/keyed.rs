@@ -11,7 +11,8 @@ use crate::engine::budget::Budget;
 use crate::guard::OwnedGuard;
 use crate::policy::Policy;
 use crate::pool::Pool;
-use crate::pool::state::{Payload, Relief, first_of, go_on};
+use crate::pool::state::Relief;
+use crate::pool::taken::{Payload, first_of, go_on};
 use crate::stats::{Collected, Stats};
 use arc_swap::{ArcSwap, Guard};
 use entry::Entry;
@@ -345,10 +346,11 @@ where
         };
         shared.look();
         let mut entries = shared.entries();
-        entries.sort_by_key(|entry| entry.used());
+        // Once for each, as it may change meanwhile.
+        entries.sort_by_cached_key(|entry| entry.used());
         // Not the one that is in use now.
         entries.pop();
-        let holder = entries.iter().find(|entry| entry.pool.idle() > 0);
+        let holder = entries.iter().find(|entry| entry.pool.takes_room());
         holder.map_or(Ok(()), |entry| entry.pool.try_clear().map(drop))
     }
 

@@ -5,6 +5,7 @@ mod lend;
 mod link;
 mod maintain;
 pub(crate) mod state;
+pub(crate) mod taken;
 
 use crate::builder::Builder;
 use crate::engine::Plan;
@@ -16,9 +17,10 @@ use crate::policy::Policy;
 use crate::stats::Stats;
 use crate::sys;
 use link::Link;
-use state::{Interior, Relief, Setup, go_on, processors};
+use state::{Interior, Relief, Setup, processors};
 use std::fmt;
 use std::sync::Arc;
+use taken::go_on;
 
 /// A pool of `T`s that any number of threads share.
 ///

@@ -5,12 +5,12 @@ mod common;
 use common::{Census, Counted, Maker, in_child, patiently, scaled};
 use std::cell::RefCell;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
-use stealpool::{Builder, KeyedPool};
+use stealpool::{Builder, KeyedPool, OwnedGuard};
 
 type Keyed = KeyedPool<u32, Counted, Maker>;
 
@@ -403,4 +403,77 @@ fn keys_may_use_keyed_pools_when_they_are_dropped() {
     assert!(pool.keys().len() <= 4);
     drop(pool);
     USED.with_borrow_mut(Option::take);
+}
+
+/// Also what a key holds by a magazine that is empty.
+#[test]
+fn a_key_that_is_not_used_gives_up_its_share() {
+    let census = Census::new();
+    let pool = keyed(&census, Builder::new().max_idle(64));
+    for key in 0..2 {
+        hold(&pool, key, 1);
+        drop(OwnedGuard::into_inner(pool.get(&key)));
+    }
+    later();
+    hold(&pool, 9, 64);
+    let stats = pool.stats();
+    assert_eq!((stats.idle, stats.overflowed), (64, 0), "{stats}");
+}
+
+/// A thread gets objects of a key, and has them in hand together with what they lay among, while it is forgotten.
+#[test]
+fn a_forgotten_key_keeps_nothing_of_what_a_get_moves() {
+    for round in 0..scaled(1_000) {
+        let census = Census::new();
+        let pool = keyed(&census, Builder::new().max_idle(6_000));
+        let handle = pool.pool(&1);
+        drop((0..1_000).map(|_| handle.get_owned()).collect::<Vec<_>>());
+        let (ready, done) = (Barrier::new(2), AtomicBool::new(false));
+        let held = thread::scope(|scope| {
+            let getter = scope.spawn(|| {
+                ready.wait();
+                let more = || handle.try_get_owned().filter(|_| !done.load(Relaxed));
+                std::iter::from_fn(more).collect::<Vec<_>>()
+            });
+            ready.wait();
+            (0..round * 37 % 3_000).for_each(|_| std::hint::spin_loop());
+            pool.clear();
+            done.store(true, Relaxed);
+            getter.join().unwrap()
+        });
+        assert_eq!(handle.idle(), 0, "{}", handle.stats());
+        drop(held);
+        assert_eq!((handle.idle(), census.alive()), (0, 0));
+    }
+}
+
+/// Threads use keys while others look for the one that was not used for longest.
+#[test]
+fn the_order_of_keys_may_change_while_it_is_asked_for() {
+    const KEYS: u32 = 600;
+    let census = Census::new();
+    let pool = keyed(&census, Builder::new().max_idle(40));
+    (0..KEYS).for_each(|key| hold(&pool, key, 1));
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let (pool, done) = (&pool, &done);
+        let users = [0, 1].map(|thread| {
+            scope.spawn(move || {
+                while !done.load(Relaxed) {
+                    (0..KEYS).for_each(|key| drop(pool.try_get(&key)));
+                }
+            });
+            let keys = (0..scaled(4_000) as u32).map(move |round| (round * 7 + thread) % KEYS);
+            scope.spawn(move || keys.for_each(|key| hold(pool, key, 2)))
+        });
+        let ends = users.map(thread::ScopedJoinHandle::join);
+        done.store(true, Relaxed);
+        ends.into_iter().for_each(|end| end.unwrap());
+    });
+    let stats = pool.stats();
+    assert_eq!(
+        (stats.live, stats.idle),
+        (stats.idle, census.alive()),
+        "{stats}"
+    );
 }

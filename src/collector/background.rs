@@ -4,33 +4,21 @@
 //! background thread, whatever its parent had, so the process is part of the answer.
 
 use crate::sys::doze::Doze;
-use crate::sys::leaked::Leaked;
+use arc_swap::ArcSwapOption;
 use std::process;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// The process whose collector runs, or 0.
 static PROCESS: AtomicU32 = AtomicU32::new(0);
 static DOZE: Doze = Doze::new();
-static SLEEPER: Leaked<Sleeper> = Leaked::new();
+static SLEEPER: ArcSwapOption<Sleeper> = ArcSwapOption::const_empty();
 
-/// Where the collector of one process is to be found. A forked child makes its own: its parent's lock may be in the
-/// hands of a thread that is not there.
+/// The collector of one process. A forked child has its parent's here, and leaves it alone.
 struct Sleeper {
     process: u32,
-    wake: Mutex<Option<Arc<dyn Wake>>>,
-}
-
-impl Sleeper {
-    /// That of this process, if it has ever had a collector.
-    fn here() -> Option<&'static Sleeper> {
-        SLEEPER.get().filter(|known| known.process == process::id())
-    }
-
-    fn set(&self, wake: Option<Arc<dyn Wake>>) {
-        *self.wake.lock().unwrap_or_else(PoisonError::into_inner) = wake;
-    }
+    wake: Arc<dyn Wake>,
 }
 
 /// Ends a sleep early.
@@ -58,7 +46,7 @@ impl Drop for Reign {
 }
 
 /// Claims the process for a collector. `None`: one runs already.
-pub(crate) fn begin(sleeper: Arc<dyn Wake>) -> Option<Reign> {
+pub(crate) fn begin(wake: Arc<dyn Wake>) -> Option<Reign> {
     // Relaxed: the exchange decides.
     let before = PROCESS.load(Relaxed);
     let here = process::id();
@@ -68,35 +56,26 @@ pub(crate) fn begin(sleeper: Arc<dyn Wake>) -> Option<Reign> {
             .compare_exchange(before, here, AcqRel, Relaxed)
             .is_ok();
     free.then(|| {
-        let reign = Reign(());
-        let wake = Mutex::new(None);
-        let made = || {
-            SLEEPER.set(Sleeper {
-                process: here,
-                wake,
-            })
-        };
-        Sleeper::here().unwrap_or_else(made).set(Some(sleeper));
-        reign
+        let process = here;
+        SLEEPER.store(Some(Arc::new(Sleeper { process, wake })));
+        Reign(())
     })
 }
 
 fn end() {
     DOZE.get_up();
-    if let Some(sleeper) = Sleeper::here() {
-        sleeper.set(None);
-    }
+    SLEEPER.store(None);
     // Release: a later collector comes after this one.
     PROCESS.store(0, Release);
 }
 
 /// Wakes the collector, if one runs.
+#[cold]
 pub(crate) fn wake() {
-    let Some(sleeper) = Sleeper::here() else {
-        return;
-    };
-    if let Some(sleeper) = &*sleeper.wake.lock().unwrap_or_else(PoisonError::into_inner) {
-        sleeper.wake();
+    if let Some(sleeper) = &*SLEEPER.load() {
+        if sleeper.process == process::id() {
+            sleeper.wake.wake();
+        }
     }
 }
 
@@ -104,16 +83,7 @@ pub(crate) fn wake() {
 #[inline]
 pub(crate) fn stir() {
     if DOZE.must_wake() {
-        rouse();
-    }
-}
-
-/// Never waits: whoever holds the lock wakes the collector too, or is about to start or end it.
-#[cold]
-fn rouse() {
-    let sleeper = Sleeper::here().and_then(|sleeper| sleeper.wake.try_lock().ok());
-    if let Some(sleeper) = sleeper.as_deref().and_then(Option::as_ref) {
-        sleeper.wake();
+        wake();
     }
 }
 

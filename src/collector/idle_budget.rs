@@ -5,7 +5,7 @@
 //! budget until the next look.
 
 use crate::collector::roster::{self, Member};
-use crate::pool::state::{Payload, first_of, go_on};
+use crate::pool::taken::{Payload, first_of, go_on};
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;

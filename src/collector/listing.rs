@@ -1,7 +1,7 @@
 //! The named pools of the process, for whoever watches them.
 
 use crate::collector::roster::{self, Member};
-use crate::pool::state::go_on;
+use crate::pool::taken::go_on;
 use crate::stats::{Collected, Stats};
 use std::fmt;
 use std::sync::Arc;

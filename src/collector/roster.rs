@@ -8,7 +8,7 @@
 //! carries a tag that counts up, so a place that comes and goes between a load and an exchange is noticed.
 
 use super::idle_budget;
-use crate::pool::state::{Payload, first_of, go_on};
+use crate::pool::taken::{Payload, first_of, go_on};
 use crate::stats::{Collected, Stats};
 use crate::sys::buckets::Buckets;
 use crate::sys::chaos::point;

@@ -6,7 +6,7 @@ use crate::collector::background::{self, Reign};
 use crate::collector::idle_budget;
 use crate::collector::pressure::{PressureSource, PressureStatus, Sleep};
 use crate::collector::roster::{self, Member};
-use crate::pool::state::{Payload, dispose};
+use crate::pool::taken::{Payload, dispose};
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::panic::{AssertUnwindSafe, catch_unwind};

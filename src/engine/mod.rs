@@ -109,6 +109,12 @@ impl<T> Engine<T> {
         }
     }
 
+    /// Whether a magazine has a share of the bounds.
+    pub(crate) fn has_shares(&self) -> bool {
+        let open = |worker: &worker::Worker<T>| worker.capacity() > Some(0);
+        !self.budget.is_unbounded() && self.workers.iter().any(open)
+    }
+
     /// Where objects are counted that are created for gets that found nothing here.
     pub(crate) fn created(&self) -> &Count {
         let worker = self.workers.get(self.workers.here());

@@ -12,8 +12,12 @@ use crate::sys::magazine::{CAPACITY, MOST_BYTES};
 const WEIGHT: u64 = 100;
 
 fn engine(budget: Budget) -> Engine<usize> {
+    entered_by(Entry::Exchange, budget)
+}
+
+fn entered_by(entry: Entry, budget: Budget) -> Engine<usize> {
     let plan = Plan {
-        entry: Entry::Exchange,
+        entry,
         processors: 2,
         workers: 2,
         capacity: CAPACITY,
@@ -121,4 +125,17 @@ fn what_a_fork_left_behind_gives_back_its_room() {
     engine.take_rest(&mut rest);
     assert_eq!((rest.len(), budget.charged().0), (3, 0), "once");
     drop(leaked);
+}
+
+/// A pool whose table is not published yet is asked for a shard: a gate that sequences use is not closed by an
+/// exchange.
+#[test]
+fn sequences_share_no_gate_with_exchanges() {
+    let entry = Entry::of_this_process();
+    let engine = entered_by(entry, Budget::new(u64::MAX, u64::MAX));
+    let mut refused = Batch::new();
+    engine.give(Object::new(1), 0, &mut refused);
+    let by_exchange = entry == Entry::Exchange;
+    assert_eq!(engine.take_at_hand().is_some(), by_exchange);
+    assert_eq!(engine.give_at_hand(Object::new(2), 0).is_ok(), by_exchange);
 }

@@ -145,9 +145,13 @@ impl<T> Workers<T> {
         }
     }
 
-    /// The worker of this thread's shard, where there are no sequences, if it was made.
+    /// The worker of this thread's shard, where there are no sequences, if it was made. `None` where there are: a
+    /// pool that is just being opened is asked, too.
     #[inline]
     pub(crate) fn enter_shard(&self) -> Option<Held<'_, T>> {
+        if self.entry == Entry::Sequences {
+            return None;
+        }
         self.get(self.here())?.try_enter()
     }
 

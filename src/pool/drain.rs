@@ -2,7 +2,7 @@
 
 use crate::engine::batch::Batch;
 use crate::engine::object::Object;
-use crate::pool::state::{bury, go_on};
+use crate::pool::taken::{bury, go_on};
 use std::mem;
 
 /// The idle objects of a pool, taken out by [`Pool::drain`](crate::Pool::drain).

@@ -8,7 +8,7 @@
 //! A hit is one restartable sequence on the magazine of the thread's processor, and touches that and the
 //! object, nothing else. Whatever leaves that path is in a function of its own.
 
-use super::state::{Payload, bury, first_of, go_on};
+use super::taken::{Payload, bury, first_of, go_on};
 use crate::collector::background;
 use crate::engine::batch::Batch;
 use crate::engine::counters::Fate;
@@ -120,9 +120,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
             Ok(count) => self.tick_at(count),
             Err(object) => return self.keep_slowly(object, weight),
         }
-        if interior.is_retired() {
-            interior.clear().map_or_else(go_on, drop);
-        }
+        interior.stay_retired().unwrap_or_else(go_on);
         true
     }
 
@@ -143,10 +141,6 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     #[inline(never)]
     fn keep_slowly(&self, object: Object<T>, weight: u64) -> bool {
         let interior = self.interior();
-        if interior.is_retired() {
-            self.discard(object, Fate::Disabled);
-            return false;
-        }
         let mut refused = Batch::new();
         let given = interior.engine.give(object, weight, &mut refused);
         let (kept, mut end) = match refused.len() {
@@ -159,9 +153,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         if given.count & (TICK - 1) == 0 {
             end = first_of(end, interior.tick());
         }
-        if interior.is_retired() {
-            end = first_of(end, interior.clear().map(drop));
-        }
+        end = first_of(end, interior.stay_retired());
         end.unwrap_or_else(go_on);
         kept
     }
@@ -235,16 +227,28 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     #[inline(never)]
     fn take_by_exchange(&self) -> Option<Object<T>> {
         let interior = self.link.interior();
-        interior
-            .and_then(|interior| interior.engine.take_at_hand())
-            .or_else(|| self.take_slowly())
+        match interior.and_then(|interior| interior.engine.take_at_hand()) {
+            Some(object) => self.found(object),
+            None => self.take_slowly(),
+        }
+    }
+
+    /// An object that a get has found, unless a destructor panics that ran meanwhile.
+    #[inline]
+    fn found(&self, object: Object<T>) -> Option<Object<T>> {
+        if let Err(payload) = self.interior().stay_retired() {
+            self.discard(object, Fate::Panicked);
+            go_on(payload);
+            return None;
+        }
+        Some(object)
     }
 
     #[cold]
     #[inline(never)]
     fn take_slowly(&self) -> Option<Object<T>> {
         match self.interior().engine.take() {
-            Ok(object) => Some(object),
+            Ok(object) => self.found(object),
             Err(count) => {
                 if count & (TICK - 1) == 0 {
                     self.tick();

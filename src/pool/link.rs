@@ -4,7 +4,8 @@
 //! leads straight to the table that restartable sequences work on, so that a hit follows one pointer; it stays
 //! null where there are no sequences.
 
-use super::state::{Interior, Payload, Setup};
+use super::state::{Interior, Setup};
+use super::taken::Payload;
 use crate::collector::roster;
 use crate::sys::magazine::{self, Table};
 use std::fmt;

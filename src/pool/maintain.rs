@@ -7,7 +7,8 @@ use crate::engine::object::Object;
 use crate::policy::Policy;
 use crate::pool::Pool;
 use crate::pool::drain::Drain;
-use crate::pool::state::{Interior, Payload, Taken, go_on};
+use crate::pool::state::Interior;
+use crate::pool::taken::{Payload, Taken, go_on};
 use crate::stats::Collected;
 
 impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
@@ -69,6 +70,12 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// Drops all idle objects of a pool that shares a budget, and keeps none any more.
     pub(crate) fn retire(&self) -> Result<usize, Payload> {
         self.link.interior().map_or(Ok(0), Interior::retire)
+    }
+
+    /// Whether anything is idle, or a magazine has a share of a bound.
+    pub(crate) fn takes_room(&self) -> bool {
+        let engine = self.link.interior().map(|interior| &interior.engine);
+        engine.is_some_and(|engine| engine.has_shares() || engine.stats().idle > 0)
     }
 
     /// Takes all idle objects out, and iterates over them. What the iterator has not handed out

@@ -4,27 +4,20 @@
 //! a cycle takes is dropped here, after the engine has let go of it: each object for itself, so
 //! that a panicking destructor costs that object and no other.
 
+use super::taken::{Payload, Taken, bury, caught, dispose, first_of};
 use crate::collector::background;
 use crate::collector::export;
 use crate::collector::roster::{Member, Place};
 use crate::engine::batch::Batch;
 use crate::engine::budget::Budget;
 use crate::engine::counters::Count;
-use crate::engine::object::Object;
 use crate::engine::{Engine, Plan};
 use crate::stats::{Collected, Stats};
 use crate::sys::nesting::Nesting;
-use std::any::Any;
-use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, fence};
-use std::thread;
 use std::time::Instant;
-
-/// What a panic carries.
-pub(crate) type Payload = Box<dyn Any + Send>;
 
 /// How many objects a user's thread frees at one of its looks at the clock, for a cycle on use.
 const STEP: usize = 64;
@@ -91,6 +84,7 @@ impl<T> Interior<T> {
             self.engine.cycle(&mut dead.objects);
             let aged = self.stats().idle;
             let dropped = dead.bury()?;
+            self.stay_retired()?;
             export::cycle_ended(self.name, || self.stats(), dropped);
             Ok(Collected { aged, dropped })
         })
@@ -139,11 +133,11 @@ impl<T> Interior<T> {
             let mut dead = Taken::new(&self.engine.ledger.aged_out);
             self.engine.step(cycle, objects, &mut dead.objects);
             let dropped = dead.objects.len();
-            let end = dead.bury();
+            let end = first_of(dead.bury().map(drop), self.stay_retired());
             if self.engine.generation.cycle() != cycle {
                 export::cycle_ended(self.name, || self.stats(), dropped);
             }
-            end.map(drop)
+            end
         })
     }
 
@@ -153,7 +147,8 @@ impl<T> Interior<T> {
         let Some(relief) = &self.relief else {
             return (refused, Ok(()));
         };
-        let end = relief.make_room();
+        // Caught: what was refused is in hand.
+        let end = caught(|| relief.make_room());
         (self.give_again(refused), end)
     }
 
@@ -170,21 +165,24 @@ impl<T> Interior<T> {
     pub(crate) fn retire(&self) -> Result<usize, Payload> {
         // Relaxed: the fence orders it.
         self.retired.store(true, Relaxed);
-        // Pairs with the fence in `is_retired`: a put sees the store, or its object is found here.
+        // Pairs with the fence in `stay_retired`: a put sees the store, or its object is found here.
         fence(SeqCst);
         self.clear()
     }
 
-    /// Whether a put must not keep its object, or, asked after a put, must drop what it has kept.
+    /// To be called by whoever has had a worker or a stack in hand: drops what `retire` has missed for that reason.
     #[inline]
-    pub(crate) fn is_retired(&self) -> bool {
+    pub(crate) fn stay_retired(&self) -> Result<(), Payload> {
         if self.relief.is_none() {
-            return false;
+            return Ok(());
         }
         // Pairs with the fence in `retire`.
         fence(SeqCst);
         // Relaxed: the fence orders it.
-        self.retired.load(Relaxed)
+        if self.retired.load(Relaxed) {
+            return self.clear().map(drop);
+        }
+        Ok(())
     }
 
     /// Drops every idle object.
@@ -204,45 +202,9 @@ impl<T> Interior<T> {
         caught(|| {
             let mut taken = Taken::new(&self.engine.ledger.cleared);
             self.engine.take_bytes(bytes, &mut taken.objects);
-            taken.bury()
+            let count = taken.bury()?;
+            self.stay_retired().map(|()| count)
         })
-    }
-}
-
-/// Objects that were taken out of a pool. Counted and dropped, each for itself, by unwinding too: what another
-/// library has deferred may panic while some are in hand.
-pub(crate) struct Taken<'a, T> {
-    objects: Batch<T>,
-    counted: &'a Count,
-}
-
-impl<'a, T> Taken<'a, T> {
-    fn new(counted: &'a Count) -> Self {
-        Taken {
-            objects: Batch::new(),
-            counted,
-        }
-    }
-
-    /// Counts them, and gives them up.
-    pub(crate) fn into_objects(mut self) -> Batch<T> {
-        self.counted.add(self.objects.len() as u64);
-        mem::replace(&mut self.objects, Batch::new())
-    }
-
-    /// Counts and drops them; how many.
-    fn bury(self) -> Result<usize, Payload> {
-        let objects = self.into_objects();
-        let count = objects.len();
-        bury(objects).map(|()| count)
-    }
-}
-
-impl<T> Drop for Taken<'_, T> {
-    fn drop(&mut self) {
-        let objects = mem::replace(&mut self.objects, Batch::new());
-        self.counted.add(objects.len() as u64);
-        bury(objects).unwrap_or_else(dispose);
     }
 }
 
@@ -296,55 +258,6 @@ impl<T> Drop for Interior<T> {
         self.engine.take_rest(&mut rest);
         bury(rest).unwrap_or_else(dispose);
     }
-}
-
-/// What the panic that ends `work`, if any, carries.
-fn caught<R>(work: impl FnOnce() -> Result<R, Payload>) -> Result<R, Payload> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(Err)
-}
-
-/// Drops every object, whatever the destructors do. The first panic comes back.
-pub(crate) fn bury<T>(mut dead: Batch<T>) -> Result<(), Payload> {
-    let mut first = Ok(());
-    while let Some(object) = dead.pop() {
-        first = first_of(first, bury_one(object));
-    }
-    first
-}
-
-fn bury_one<T>(object: Object<T>) -> Result<(), Payload> {
-    catch_unwind(AssertUnwindSafe(|| drop(object)))
-}
-
-/// The first panic of two; the other is disposed of.
-#[inline]
-pub(crate) fn first_of(
-    first: Result<(), Payload>,
-    then: Result<(), Payload>,
-) -> Result<(), Payload> {
-    match (first, then) {
-        (Err(first), Err(then)) => {
-            dispose(then);
-            Err(first)
-        }
-        (first, then) => first.and(then),
-    }
-}
-
-/// Drops what a panic carried, which may panic in its turn; what *that* carries is leaked.
-pub(crate) fn dispose(payload: Payload) {
-    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        mem::forget(second);
-    }
-}
-
-/// Lets a destructor's panic go on, unless this thread is panicking already: a second one would abort
-/// the process.
-pub(crate) fn go_on(payload: Payload) {
-    if !thread::panicking() {
-        resume_unwind(payload);
-    }
-    dispose(payload);
 }
 
 /// When the next cycle on use is due.

@@ -12,8 +12,6 @@ pub(crate) mod buckets;
 pub(crate) mod chaos;
 pub(crate) mod deque;
 pub(crate) mod doze;
-#[cfg(not(loom))]
-pub(crate) mod leaked;
 pub(crate) mod magazine;
 pub(crate) mod membarrier;
 #[cfg(not(loom))]

@@ -48,9 +48,9 @@ fn find() -> bool {
         let bound = crate::sys::processors() as isize;
         _ = BOUND.compare_exchange(0, bound, Relaxed, Relaxed);
     }
-    // Release: publishes the other two.
-    AREA.store(area, Release);
-    area != NONE
+    // Release: publishes the other two. Acquire: what another thread has found first stays, whatever this one has.
+    let first = AREA.compare_exchange(0, area, Release, Acquire);
+    first.map_or_else(|theirs| theirs != NONE, |_| area != NONE)
 }
 
 /// From the thread pointer to the area, if the C library has registered one for this thread.
