@@ -4,9 +4,9 @@
 usage: loom-tests/mutants.py [NAME...]     from the root of the checkout; takes about 20 s a mutant
        loom-tests/mutants.py --check       only whether each text is still where the list says
 
-Each line of MUTANTS is a name, a file, a text that occurs there once, and what replaces it. The unit tests run
-where no model fails: magazines are too small in models for chains of several objects. A mutant that nothing kills
-is a missing test, or stands in SURVIVORS.md with the reason why none can.
+Each line of MUTANTS is a name, a file, a text that occurs there once, and what replaces it. The unit tests come
+first: they are quick, and in models magazines are too small for chains of several objects. A mutant that nothing
+kills is a missing test, or stands in SURVIVORS.md with the reason why none can.
 """
 
 import pathlib
@@ -119,8 +119,8 @@ def run(root, name, file, old, new):
         return f"STALE: {text.count(old)} matches in {file}"
     path.write_text(text.replace(old, new))
     try:
-        outcome = outcome_of(["-p", "stealpool-loom"], root)
-        return outcome if outcome != "SURVIVED" else outcome_of(["-p", "stealpool", "--lib"], root)
+        outcome = outcome_of(["-p", "stealpool", "--lib"], root)
+        return outcome if outcome != "SURVIVED" else outcome_of(["-p", "stealpool-loom"], root)
     finally:
         path.write_text(text)
 
