@@ -45,6 +45,7 @@ pub(crate) mod workers;
 
 use crate::sys::atomic::Ordering::{Relaxed, Release, SeqCst};
 use crate::sys::atomic::{AtomicBool, fence};
+use batch::Batch;
 use budget::{Budget, Share};
 use cost::Cost;
 use counters::{Count, Fate, Fates, Ledger};
@@ -141,5 +142,12 @@ impl<T> Engine<T> {
         fence(SeqCst);
         // Relaxed: the fence orders it.
         self.closed.load(Relaxed)
+    }
+}
+
+/// What its owner has not [taken](Engine::take_rest) goes with it.
+impl<T> Drop for Engine<T> {
+    fn drop(&mut self) {
+        self.take_rest(&mut Batch::new());
     }
 }
