@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Turning the generation moves no object: what was primary is now the victim, where it stands.
-//! Nobody waits for the turn. An owner that still goes by the old number puts one object into what
-//! has become the victim, where it ages a cycle early, and that is all.
+//! Nobody waits for the turn. An owner that still goes by the old number puts one chain, half a magazine at most, into
+//! what has become the victim, where it ages a cycle early, and that is all.
 //!
 //! **Orderings.** Every access is `Relaxed`, except that the turn is a read-modify-write: the number
 //! publishes nothing (deques are found through their own pointers). What users rely on, that an
