@@ -222,6 +222,13 @@ mod tests {
         budget.refund(5, 65);
         assert_eq!(budget.charged(), (0, 0));
         assert!(budget.reserve(share), "all of it came back");
+        budget.release(share, 0, 0);
+        assert!(budget.charge(7, 0) && !budget.reserve(share), "no room");
+        budget.refund(7, 0);
+        assert!(
+            budget.reserve(share) && budget.reserve(share),
+            "which reserved nothing"
+        );
     }
 
     #[test]

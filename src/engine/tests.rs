@@ -70,8 +70,9 @@ fn what_lies_below_an_object_in_use_ages() {
     let engine = unbounded();
     put(&engine, 0, 1);
     put(&engine, 0, 2);
-    for expected in [vec![], vec![1], vec![]] {
+    for (expected, idle) in [(vec![], 2), (vec![1], 1), (vec![], 1)] {
         assert_eq!(dead(&engine), expected);
+        assert_eq!(engine.stats().idle_bytes as u64, idle * WEIGHT);
         assert_eq!(get(&engine, 0), Some(2));
         put(&engine, 0, 2);
     }
@@ -138,4 +139,97 @@ fn sequences_share_no_gate_with_exchanges() {
     let by_exchange = entry == Entry::Exchange;
     assert_eq!(engine.take_at_hand().is_some(), by_exchange);
     assert_eq!(engine.give_at_hand(Object::new(2), 0).is_ok(), by_exchange);
+}
+
+/// Of a chain of victims that a get has found, the rest ages on.
+#[test]
+fn the_rest_of_a_victim_stays_a_victim() {
+    let engine = unbounded();
+    (0..=CAPACITY).for_each(|value| put(&engine, 0, value));
+    assert!(dead(&engine).is_empty());
+    assert!(get(&engine, 0).is_some() && get(&engine, 0).is_some());
+    assert_eq!(engine.stats().victim_hits, 1);
+    assert_eq!(dead(&engine).len(), CAPACITY + 1 - 2);
+}
+
+/// What a thread without a worker leaves of a chain is there for others.
+#[test]
+fn the_rest_of_a_stolen_chain_is_found() {
+    let engine = unbounded();
+    (0..=CAPACITY).for_each(|value| put(&engine, 0, value));
+    assert!(engine.take_shared().is_some());
+    assert_eq!(engine.stats().idle, CAPACITY);
+    let mut rest = Batch::new();
+    engine.take_all(&mut rest);
+    assert_eq!((rest.len(), engine.stats().idle), (CAPACITY, 0));
+    assert_eq!(
+        engine.stats().private_hits,
+        0,
+        "what was called in is no hit"
+    );
+}
+
+/// A step takes as many as it may, also of one chain.
+#[test]
+fn a_step_ends_within_a_chain() {
+    let engine = unbounded();
+    (0..=CAPACITY).for_each(|value| put(&engine, 0, value));
+    assert!(dead(&engine).is_empty());
+    let mut taken = Batch::new();
+    while engine.generation.cycle() == 1 {
+        let before = taken.len();
+        engine.step(1, 3, &mut taken);
+        assert!(taken.len() <= before + 3 || engine.generation.cycle() == 2);
+    }
+    assert_eq!(taken.len() + engine.stats().idle, CAPACITY + 1);
+    assert!(taken.len() >= CAPACITY, "all but the newest were victims");
+}
+
+/// What is too heavy for a magazine goes past it, and leaves there what is light.
+#[test]
+fn what_is_heavy_goes_past_the_magazine() {
+    let engine = unbounded();
+    put(&engine, 0, 1);
+    let mut me = engine.workers.enter_at(0).expect("nobody else");
+    let heavy = Object::new(2).weighing(MOST_BYTES + 1);
+    engine.give_as(&mut me, heavy, MOST_BYTES + 1, &mut Batch::new());
+    drop(me);
+    assert_eq!((held(&engine, 0), get(&engine, 1)), (Some(1), Some(2)));
+}
+
+/// One object of a megabyte, on more workers than most machines have processors, in turn.
+#[test]
+fn one_heavy_object_serves_all_workers_in_turn() {
+    const MEGABYTE: u64 = 1 << 20;
+    let plan = Plan {
+        entry: Entry::Exchange,
+        processors: 64,
+        workers: 64,
+        capacity: CAPACITY,
+    };
+    let engine = Engine::new(plan, Budget::new(u64::MAX, u64::MAX));
+    let mut made = 0;
+    for turn in 0..1_000 {
+        let index = turn * 37 % 64;
+        let object = get(&engine, index).unwrap_or_else(|| {
+            made += 1;
+            made
+        });
+        let mut me = engine.workers.enter_at(index).expect("nobody else");
+        let object = Object::new(object).weighing(MEGABYTE);
+        engine.give_as(&mut me, object, MEGABYTE, &mut Batch::new());
+    }
+    assert_eq!(made, 1);
+}
+
+/// As when a barrier was refused.
+#[test]
+fn a_stop_that_comes_to_nothing_undoes_itself() {
+    let engine = unbounded();
+    put(&engine, 0, 1);
+    let worker = engine.workers.get(0).expect("used");
+    for _ in 0..2 {
+        assert!(worker.stop().is_some(), "and lets go of it");
+    }
+    assert_eq!(get(&engine, 0), Some(1));
 }
