@@ -10,7 +10,9 @@ import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # With what they bring themselves; docs/policy.md names the direct ones.
-LIBRARY = {"crossbeam-deque", "crossbeam-epoch", "crossbeam-utils", "num_cpus", "libc", "hermit-abi"}
+LIBRARY = {
+    "arc-swap", "crossbeam-deque", "crossbeam-epoch", "crossbeam-utils", "hermit-abi", "libc", "num_cpus", "rustversion",
+}
 
 
 def metadata(*options):
