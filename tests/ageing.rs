@@ -56,7 +56,7 @@ fn two_cycles_empty_parked_threads() {
     let parked: Vec<Puppet> = (0..8).map(|_| Puppet::new()).collect();
     for (i, puppet) in parked.iter().enumerate() {
         let pool = Arc::clone(&pool);
-        // Some with an object in the private slot only, some with deques too.
+        // Some that held one object at a time, some several.
         puppet.run(move || hold(&pool, 1 + i));
     }
     assert_eq!(pool.collect().dropped, 0);

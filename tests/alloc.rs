@@ -133,7 +133,7 @@ fn a_thread_of_one_get_allocates_nothing() {
     });
 }
 
-/// With one object held at a time and with several; from the private slot and from the deque.
+/// With one object held at a time and with several; from the magazine and from the deque.
 /// Go's TestCountMallocs, for the pool itself.
 #[test]
 fn a_warm_pool_allocates_nothing() {
@@ -284,7 +284,7 @@ fn pools_dropped_by_others_leave_nothing_with_their_users() {
             let before = live();
             round(20_000);
             let grown = live() - before;
-            // What the epochs have not yet given back comes and goes; a seat each would be a megabyte.
+            // What the epochs have not yet given back comes and goes; fifty bytes a pool would be a megabyte.
             assert!(grown.abs() < 250_000, "{grown} bytes for 20,000 pools");
         },
     );

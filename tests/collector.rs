@@ -439,7 +439,7 @@ fn it_sleeps_while_there_is_nothing_to_collect() {
 }
 
 /// A collector that lies down before there is any pool: the system's barrier must be asked for first, or
-/// all pools would do without private slots.
+/// all pools would do without magazines.
 #[test]
 fn a_collector_before_any_pool() {
     in_child("a_collector_before_any_pool", || {

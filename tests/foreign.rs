@@ -100,7 +100,7 @@ fn deferred_panics_cost_no_object_and_no_count() {
             assert_eq!(pool.idle() + held.len(), census.alive());
             assert_eq!(pool.stats().puts, before.puts);
         }
-        // A thread that ends looks pools up, and so may run what is deferred.
+        // A thread's first pin may run what is deferred.
         for _ in 0..100 {
             let ended = std::thread::spawn(move || {
                 drop(pool.get());

@@ -144,7 +144,7 @@ proptest! {
 proptest! {
     #![proptest_config(cases(32))]
 
-    /// More threads than there are deques for (four a core), with the shared store behind them.
+    /// More threads than most machines have processors, with the shared store behind them.
     #[test]
     fn a_crowd_and_the_model_agree(script in vec((0usize..40, step(), fuse()), 0..200)) {
         let mut world = World::new(Settings::default(), 40);

@@ -203,7 +203,7 @@ fn test_pool_dequeue() {
         }
     }
     assert!(!popped.is_empty(), "the producer never got one of its own");
-    // The last values may wait in the producer's private slot: only it, or a cycle, takes them.
+    // The last values may wait in the magazine of another processor: only that, or a cycle, takes them.
     let all = patiently(|| {
         if let Some(value) = pool.try_get() {
             popped.push(stealpool::Guard::into_inner(value));
@@ -314,7 +314,7 @@ fn test_splice_pipe_pool() {
 }
 
 /// Go's first quirk: an object that wanders over N threads leaves a copy with each. Here it is one
-/// object, because what a thread leaves behind can be stolen or adopted.
+/// object, because nothing is left behind with a thread.
 #[test]
 fn one_object_wanders_over_many_threads() {
     let census = Census::new();

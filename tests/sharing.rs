@@ -47,7 +47,7 @@ fn threads_that_take_turns_share_one_dear_object() {
     }
 }
 
-/// A thread that takes from others pays for it, so after so many looks it makes an object of its own.
+/// Nobody waits for an object that another holds.
 #[test]
 fn holders_at_once_each_have_one() {
     let pool: Arc<Pool<Vec<u8>>> = Arc::new(Builder::new().build(|| {

@@ -48,7 +48,7 @@ fn each_call_counts_what_it_does() {
     expected.gets = 2;
     expected.private_hits = 1;
     expected.idle = 0;
-    check(&expected, "found in the private slot");
+    check(&expected, "found in the magazine");
 
     let second = pool.get();
     expected.gets = 3;

@@ -345,7 +345,7 @@ fn stress_one(settings: Builder, ages_on_use: bool, census: &Census) {
             let long = user(me, scaled(75_000));
             let short: Vec<_> = (0..20).map(|i| user(me * 100 + i, 50)).collect();
             thread::spawn(move || {
-                // Short threads first, so that workers are left and adopted while others run.
+                // Short threads first, so that threads end while others run.
                 for short in short {
                     thread::spawn(short).join().unwrap();
                 }
@@ -719,7 +719,7 @@ fn a_pool_may_be_dropped_by_a_thread_that_never_used_it() {
     }
     thread::spawn(move || drop(pool)).join().unwrap();
     assert_eq!(census.alive(), 0);
-    // Those who used it still have a seat in it, and must not follow it anywhere.
+    // Those who used it must not follow it anywhere.
     let next = census.pool();
     for puppet in puppets {
         let same = Arc::clone(&next);

@@ -76,12 +76,12 @@ fn filled(me: &Seat<'_, Item>) {
     }
 }
 
-/// *Threads*: an owner of a deep slot in a pool with a bound, which takes and gives; a collector.
-/// *Proves*: what a cycle sinks or takes out of a deep slot leaves the books right: the bound is never
+/// *Threads*: an owner of a deep magazine in a pool with a bound, which takes and gives; a collector.
+/// *Proves*: what a cycle sinks or takes out of a deep magazine leaves the books right: the bound is never
 /// exceeded, and when nothing is idle only what is lent is charged (6).
-/// *Fails if*: the tail of a slot takes more or less of the allowance along than it was covered by.
+/// *Fails if*: the tail of a magazine takes more or less of the share along than it was covered by.
 #[test]
-fn a_deep_slot_of_a_pool_with_a_bound() {
+fn a_deep_magazine_of_a_pool_with_a_bound() {
     explore(
         "budget: deep, get put put || two cycles",
         Bound::of(Some(2), Some(2)),
@@ -111,7 +111,7 @@ fn a_deep_slot_of_a_pool_with_a_bound() {
     );
 }
 
-/// *Threads*: an owner of a deep slot in a pool with a bound, which gives more than there is room for; a
+/// *Threads*: an owner of a deep magazine in a pool with a bound, which gives more than there is room for; a
 /// thief.
 /// *Proves*: of a chain for which there is no room as a whole, what fits stays and the rest comes back.
 /// *Fails if*: a chain is charged in part and kept as a whole, or the other way round.
@@ -138,12 +138,12 @@ fn a_chain_that_does_not_fit() {
     });
 }
 
-/// *Threads*: an owner whose slot may be deeper, because it finds in its deque what it had put there; a
-/// collector that takes the allowance back meanwhile.
-/// *Proves*: a slot is never lent more than the books say (6).
+/// *Threads*: an owner whose magazine may be deeper, because it finds in its deque what it had put there; a
+/// collector that takes the share back meanwhile.
+/// *Proves*: a magazine is never lent more than the books say (6).
 /// *Fails if*: a raise that came too late is kept.
 #[test]
-fn a_deeper_slot_against_a_collector() {
+fn a_full_share_against_a_collector() {
     explore("budget: put put, get get || take all", Some(2), 500, || {
         let core = Arc::new(Core::deep_bounded(1, 2, 8));
         let me = core.join();
@@ -160,12 +160,12 @@ fn a_deeper_slot_against_a_collector() {
     });
 }
 
-/// *Threads*: an owner that gives more than there is room for, so that its slot gives back what it does
-/// not use; a collector that takes the allowance back meanwhile.
-/// *Proves*: what a slot is lent is given back once (6).
-/// *Fails if*: the owner changes the allowance of a slot that a collector has claimed.
+/// *Threads*: an owner that gives more than there is room for, so that its magazine gives back what it does
+/// not use; a collector that takes the share back meanwhile.
+/// *Proves*: what a magazine is lent is given back once (6).
+/// *Fails if*: the owner changes the share of a magazine that a collector has claimed.
 #[test]
-fn a_slot_that_shrinks_against_a_collector() {
+fn a_share_that_is_given_back_against_a_collector() {
     explore(
         "budget: deep and full, put || take all",
         Some(2),
@@ -190,7 +190,7 @@ fn a_slot_that_shrinks_against_a_collector() {
 }
 
 /// *Threads*: an owner that takes a chain up from its deque; a thief that wants it, too.
-/// *Proves*: what comes up is refunded, for the slot is lent the room (6).
+/// *Proves*: what comes up is refunded, for the magazine is lent the room (6).
 /// *Fails if*: a chain is charged below and lent above.
 #[test]
 fn a_chain_that_comes_up() {

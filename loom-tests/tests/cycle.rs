@@ -137,7 +137,7 @@ fn nothing_dies_in_its_first_cycle() {
     });
 }
 
-/// The same for a put that its slot refuses at first, because it is lent too little.
+/// The same for a put that its magazine refuses at first, because it is lent too little.
 #[test]
 fn nothing_dies_in_its_first_cycle_in_a_bounded_pool() {
     explore(

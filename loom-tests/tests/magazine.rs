@@ -37,10 +37,10 @@ fn owner_against_one_who_takes_everything() {
 }
 
 /// *Threads*: an owner that goes on working; a collector that takes everything, twice.
-/// *Proves*: the slot works again after a claim, whatever the owner saw of it.
+/// *Proves*: the magazine works again after a claim, whatever the owner saw of it.
 /// *Fails if*: the claim's Release is weaker, or a claim is not given back.
 #[test]
-fn the_owner_gets_its_slot_back() {
+fn the_owner_gets_its_magazine_back() {
     explore(
         "magazine: put get put get || take all twice",
         Some(2),

@@ -47,7 +47,7 @@ fn touched(held: Vec<Held<Item>>) -> Vec<Held<Item>> {
 
 /// *Threads*: one that panics with an object in its hands; one that takes everything.
 /// *Proves*: a guard dropped by a panic puts back as any other does (5).
-/// *Fails if*: unwinding leaves the owner inside its slot.
+/// *Fails if*: unwinding leaves the owner inside its magazine.
 #[test]
 fn a_holder_that_panics() {
     explore("panic: get, unwind (put) || take all", None, 50, || {
@@ -121,7 +121,7 @@ fn a_destructor_that_panics_in_a_collector() {
             put(&me, 1);
             let mut held = held;
             held.extend(collector.join().unwrap());
-            // Nothing stays claimed: the owner's slot works.
+            // Nothing stays claimed: the owner's magazine works.
             put(&me, 2);
             held.extend(me.get());
             assert_conserved(&core, held, 3);

@@ -1,7 +1,7 @@
 //! A pool that leaves the roster while others look it up: its entry is there for as long as anyone looks, and
 //! is taken out once.
 //!
-//! A berth is settled twice in each model, so that who looks may be late by a whole tenancy.
+//! A slot is settled twice in each model, so that who looks may be late by a whole content.
 
 mod common;
 

@@ -64,7 +64,7 @@ fn nothing_in_a_deque_is_out_of_reach() {
         put(&me, 2);
         let mut held = thief.join().unwrap();
         let third = core.join();
-        // One object is in the owner's private slot; the others are in hands or within reach.
+        // One object is in the owner's magazine; the others are in hands or within reach.
         while held.len() < 2 {
             held.push(third.get().expect("within reach"));
         }

@@ -79,7 +79,7 @@ fn nothing(_: &Core<Item>) -> Vec<Held<Item>> {
     Vec::new()
 }
 
-/// Two objects, 1 and 2, in the slot and the deque of a thread that has ended.
+/// Two objects, 1 and 2, in the magazine and the deque of a thread that has ended.
 fn two_left(core: &Core<Item>) -> Vec<Held<Item>> {
     give_two(core)
 }
@@ -134,11 +134,11 @@ fn a_worker_a_stranger_and_steps() {
     );
 }
 
-/// *Threads*: a worker of a pool with deep slots and a bound; a collector. Over what an ended thread has left.
+/// *Threads*: a worker of a pool with deep magazines and a bound; a collector. Over what an ended thread has left.
 /// *Proves*: chains go up and down, and the books agree at the end (1, 6).
 /// *Fails if*: a chain is cut or charged wrong on any of its ways.
 #[test]
-fn deep_slots_bounds_and_a_collector() {
+fn deep_magazines_bounds_and_a_collector() {
     explore(
         "whole: put get || cycle, deep, at most 8, over two left",
         Bound::of(Some(3), None),
