@@ -447,6 +447,34 @@ fn a_forgotten_key_keeps_nothing_of_what_a_get_moves() {
     }
 }
 
+/// A get that finds nothing has its worker in hand, and with it the share of an empty magazine, while the key is
+/// forgotten.
+#[test]
+fn a_forgotten_key_keeps_no_share_of_a_get_that_finds_nothing() {
+    for round in 0..scaled(3_000) {
+        let census = Census::new();
+        let pool = keyed(&census, Builder::new().max_idle(64));
+        let handle = pool.pool(&1);
+        drop(handle.get_owned());
+        drop(OwnedGuard::into_inner(handle.get_owned()));
+        let (ready, done) = (Barrier::new(2), AtomicBool::new(false));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                ready.wait();
+                while !done.load(Relaxed) {
+                    assert!(handle.try_get_owned().is_none());
+                }
+            });
+            ready.wait();
+            (0..round % 300).for_each(|_| std::hint::spin_loop());
+            pool.clear();
+            done.store(true, Relaxed);
+        });
+        hold(&pool, 2, 64);
+        assert_eq!(pool.stats().idle, 64, "round {round}");
+    }
+}
+
 /// Threads use keys while others look for the one that was not used for longest.
 #[test]
 fn the_order_of_keys_may_change_while_it_is_asked_for() {
@@ -463,7 +491,7 @@ fn the_order_of_keys_may_change_while_it_is_asked_for() {
                     (0..KEYS).for_each(|key| drop(pool.try_get(&key)));
                 }
             });
-            let keys = (0..scaled(4_000) as u32).map(move |round| (round * 7 + thread) % KEYS);
+            let keys = (0..scaled(1_500) as u32).map(move |round| (round * 7 + thread) % KEYS);
             scope.spawn(move || keys.for_each(|key| hold(pool, key, 2)))
         });
         let ends = users.map(thread::ScopedJoinHandle::join);

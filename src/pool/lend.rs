@@ -128,12 +128,10 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     #[cold]
     #[inline(never)]
     fn tick_at(&self, count: u64) {
-        self.interior().engine.look_after(count);
-        self.tick();
-    }
-
-    fn tick(&self) {
-        self.interior().tick().unwrap_or_else(go_on);
+        let interior = self.interior();
+        interior.engine.look_after(count);
+        let end = first_of(interior.stay_retired(), interior.tick());
+        end.unwrap_or_else(go_on);
     }
 
     /// The rest of a [`keep`](Self::keep) that the fast path could not do.
@@ -228,34 +226,30 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     fn take_by_exchange(&self) -> Option<Object<T>> {
         let interior = self.link.interior();
         match interior.and_then(|interior| interior.engine.take_at_hand()) {
-            Some(object) => self.found(object),
+            Some(object) => self.taken(Ok(object)),
             None => self.take_slowly(),
         }
-    }
-
-    /// An object that a get has found, unless a destructor panics that ran meanwhile.
-    #[inline]
-    fn found(&self, object: Object<T>) -> Option<Object<T>> {
-        if let Err(payload) = self.interior().stay_retired() {
-            self.discard(object, Fate::Panicked);
-            go_on(payload);
-            return None;
-        }
-        Some(object)
     }
 
     #[cold]
     #[inline(never)]
     fn take_slowly(&self) -> Option<Object<T>> {
-        match self.interior().engine.take() {
-            Ok(object) => self.found(object),
-            Err(count) => {
-                if count & (TICK - 1) == 0 {
-                    self.tick();
-                }
-                None
-            }
+        self.taken(self.interior().engine.take())
+    }
+
+    /// What a get comes to that had a worker in hand: the object, unless a destructor panics that runs for the
+    /// pool. The error is the count of one that found nothing.
+    #[inline]
+    fn taken(&self, found: Result<Object<T>, u64>) -> Option<Object<T>> {
+        let mut end = self.interior().stay_retired();
+        match found {
+            Ok(object) if end.is_ok() => return Some(object),
+            Ok(object) => self.discard(object, Fate::Panicked),
+            Err(count) if count & (TICK - 1) == 0 => end = first_of(end, self.interior().tick()),
+            Err(_) => {}
         }
+        end.unwrap_or_else(go_on);
+        None
     }
 }
 
