@@ -29,6 +29,18 @@ fn touched(held: Vec<Held<Item>>) -> Vec<Held<Item>> {
     held
 }
 
+/// A thread on the other processor that takes objects out of the core.
+fn beside(
+    core: &Arc<Core<Item>>,
+    work: impl Fn(&Core<Item>) -> Vec<Held<Item>> + Send + 'static,
+) -> thread::JoinHandle<Vec<Held<Item>>> {
+    let core = Arc::clone(core);
+    thread::spawn(move || {
+        let _cpu = core.on(1);
+        touched(work(&core))
+    })
+}
+
 /// *Threads*: two of one processor that put and get.
 /// *Proves*: an object has one holder, though no sequence locks anything (1); a put happens-before the get (2).
 /// *Fails if*: a sequence that was interrupted commits.
@@ -63,11 +75,7 @@ fn two_threads_of_one_processor() {
 fn a_user_against_a_collector() {
     explore("sequences: put get put || take all", Some(3), 500, || {
         let core = core(2);
-        let other = Arc::clone(&core);
-        let taker = thread::spawn(move || {
-            let _cpu = other.on(1);
-            touched(other.take_all())
-        });
+        let taker = beside(&core, |core| core.take_all());
         let cpu = core.on(0);
         put(&cpu, 0);
         let mut held = get(&cpu);
@@ -110,11 +118,7 @@ fn a_user_against_a_collector_of_its_processor() {
 fn a_user_that_closes_against_a_collector() {
     explore("sequences: put put get || take all", Some(2), 300, || {
         let core = core(1);
-        let other = Arc::clone(&core);
-        let taker = thread::spawn(move || {
-            let _cpu = other.on(1);
-            touched(other.take_all())
-        });
+        let taker = beside(&core, |core| core.take_all());
         let cpu = core.on(0);
         put(&cpu, 0);
         put(&cpu, 1);
@@ -221,11 +225,9 @@ fn a_user_against_two_cycles() {
         300,
         || {
             let core = core(1);
-            let other = Arc::clone(&core);
-            let collector = thread::spawn(move || {
-                let _cpu = other.on(1);
-                let mut dead = touched(other.cycle());
-                dead.extend(touched(other.cycle()));
+            let collector = beside(&core, |core| {
+                let mut dead = core.cycle();
+                dead.extend(core.cycle());
                 dead
             });
             let cpu = core.on(0);
@@ -306,11 +308,7 @@ fn objects_turn_out_to_be_dear() {
 fn a_user_against_one_who_wants_bytes() {
     explore("sequences: put put get || take bytes", Some(2), 200, || {
         let core = core(2);
-        let other = Arc::clone(&core);
-        let taker = thread::spawn(move || {
-            let _cpu = other.on(1);
-            touched(other.take_bytes(1))
-        });
+        let taker = beside(&core, |core| core.take_bytes(1));
         let cpu = core.on(0);
         put(&cpu, 0);
         put(&cpu, 1);
@@ -331,11 +329,9 @@ fn a_share_against_a_collector() {
         500,
         || {
             let core = Arc::new(Core::by_sequences(2, 4));
-            let other = Arc::clone(&core);
-            let collector = thread::spawn(move || {
-                let _cpu = other.on(1);
-                let mut dead = touched(other.cycle());
-                dead.extend(touched(other.cycle()));
+            let collector = beside(&core, |core| {
+                let mut dead = core.cycle();
+                dead.extend(core.cycle());
                 dead
             });
             let cpu = core.on(0);
@@ -361,11 +357,7 @@ fn closing_during_a_cycle() {
         let cpu = core.on(0);
         put(&cpu, 0);
         put(&cpu, 1);
-        let other = Arc::clone(&core);
-        let collector = thread::spawn(move || {
-            let _cpu = other.on(1);
-            touched(other.cycle())
-        });
+        let collector = beside(&core, |core| core.cycle());
         core.close();
         let mut held = touched(core.take_all());
         held.extend(collector.join().unwrap());

@@ -132,8 +132,9 @@ impl<T> Engine<T> {
         }
     }
 
-    /// Empties one side of every worker and of the shared store; stops early when the quota is used up, or when `during` is given and that cycle is over, because the side is not a
-    /// victim any more. Whether it has come to the end.
+    /// Empties one side of every worker and of the shared store. Stops early when the quota is used up, or when
+    /// `during` is given and that cycle is over, because the side is not a victim any more. Whether it has come to
+    /// the end.
     fn empty(
         &self,
         side: Side,
