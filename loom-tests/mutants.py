@@ -98,7 +98,7 @@ MUTANTS = [
     ("stop given back by nobody", "src/engine/worker.rs", "        _ = gate.compare_exchange(STOPPED, self.gate, Release, Relaxed);\n", "        let _ = gate;\n"),
     ("shared count found Relaxed", "src/engine/shared.rs", "if side.chains.load(Acquire) == 0 {", "if side.chains.load(Relaxed) == 0 {"),
     ("a chain's weight is its head's", "src/engine/object/chain.rs", "weight = (weight + bytes).min(Measure::MAX_WEIGHT);", "weight = bytes;"),
-    ("a chain's order", "src/engine/object/chain.rs", "(first, second, third) = (chain.into_raw().as_ptr(), first, second);", "(first, second, third) = (chain.into_raw().as_ptr(), second, first);"),
+    ("a chain loses its rest", "src/engine/object/chain.rs", "            node.link = first;\n", "            node.link = ptr::null_mut();\n"),
 ]
 
 

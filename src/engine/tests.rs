@@ -197,6 +197,21 @@ fn what_is_heavy_goes_past_the_magazine() {
     assert_eq!((held(&engine, 0), get(&engine, 1)), (Some(1), Some(2)));
 }
 
+/// A magazine's share that it does not use makes room, before anything of its own worker is refused.
+#[test]
+fn a_worker_gives_up_its_own_share_before_it_refuses() {
+    let engine = engine(Budget::new(32, u64::MAX));
+    put(&engine, 0, 0);
+    assert_eq!(engine.budget.charged().0, 8, "a share");
+    let mut refused = Batch::new();
+    for value in 1..40 {
+        let mut me = engine.workers.enter_at(0).expect("nobody else");
+        let heavy = Object::new(value).weighing(MOST_BYTES + 1);
+        engine.give_as(&mut me, heavy, MOST_BYTES + 1, &mut refused);
+    }
+    assert_eq!((engine.stats().idle, refused.len()), (32, 8));
+}
+
 /// One object of a megabyte, on more workers than most machines have processors, in turn.
 #[test]
 fn one_heavy_object_serves_all_workers_in_turn() {
