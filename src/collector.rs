@@ -1,9 +1,8 @@
 //! One background thread that ages every pool of the process.
 //!
 //! The thread sleeps for an interval, runs a cycle on each pool, and sleeps again; when memory is short
-//! it drops everything idle at once. While no pool has an object it sleeps without end, and whoever
-//! makes the first one wakes it (see `sys/doze.rs`). It holds a pool only while it works at it, so pools may
-//! be made and dropped at any time; it runs destructors, so they may panic, and it goes on.
+//! it drops everything idle at once. It holds a pool only while it works at it, so pools may be made and dropped
+//! at any time; it runs destructors, so they may panic, and it goes on.
 
 pub(crate) mod background;
 pub(crate) mod export;
@@ -15,7 +14,6 @@ pub(crate) mod listing;
 )]
 pub(crate) mod pressure;
 mod report;
-#[expect(unsafe_code, reason = "who settles in a slot, and leaves it once")]
 pub(crate) mod roster;
 mod thread;
 #[cfg_attr(
@@ -298,19 +296,5 @@ fn watching(source: Box<dyn PressureSource>) -> (Option<Box<dyn PressureSource>>
     (Some(source), status)
 }
 
-/// Whether there is nothing to collect, now or after what is lent comes back.
-fn nothing_lives() -> bool {
-    roster::members().all(|member| member.stats().live == 0)
-}
-
 /// When the budget of the process must be looked at again, if there is one.
 const BUDGET_LOOKS: Duration = Duration::from_secs(1);
-
-/// How long a sleep may be with regard to the budget.
-fn longest_sleep(every: Duration) -> Duration {
-    if idle_budget::is_set() {
-        every.min(BUDGET_LOOKS)
-    } else {
-        every
-    }
-}

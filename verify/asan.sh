@@ -11,7 +11,7 @@ unstable -Zsanitizer=address
 export ASAN_OPTIONS=detect_stack_use_after_return=1
 export LSAN_OPTIONS=suppressions=$PWD/verify/lsan.supp:print_suppressions=0
 
-# Not magazine_protocol, asymmetric_fence: models, without a line of the library. Not send_sync: it runs the
+# Not magazine_protocol: a model, without a line of the library. Not send_sync: it runs the
 # compiler. Not tidy: it reads the source. Not json_service, streaming_json: examples over other crates, whose own lanes
 # are their tests. Not alloc_failure, exit, panic_abort, refused and signal: an allocator, processes and a
 # filter of their own, or the same tests once more. Not history, properties: they leak on
@@ -20,7 +20,7 @@ export LSAN_OPTIONS=suppressions=$PWD/verify/lsan.supp:print_suppressions=0
 # exact on one processor is not then. The soak below has the sequences.
 # shellcheck disable=SC2046
 GLIBC_TUNABLES=glibc.pthread.rseq=0 cargo test -p stealpool --target "$target" --features "$features" --lib \
-  $(tests_but magazine_protocol asymmetric_fence send_sync tidy json_service streaming_json \
+  $(tests_but magazine_protocol send_sync tidy json_service streaming_json \
     alloc_failure exit panic_abort refused signal history properties faults thread_ends)
 
 seconds=${SECONDS_OF_SOAK:-60}

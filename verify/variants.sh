@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Proves: the tests pass whatever the compiler may choose or the user may set: other layouts of structures,
-# panics that abort, overflow and standard library assertions in optimised code, fences instead of membarrier, no restartable sequences;
+# panics that abort, overflow and standard library assertions in optimised code, no restartable sequences;
 # and the library compiles where pointers have 32 bits, and the sequences of AArch64 assemble.
 # Cannot: run on other machines; say that any other layout is right.
 set -euo pipefail
@@ -31,8 +31,6 @@ unset RUSTC_BOOTSTRAP
 # The standard library's own unsafe preconditions are asserted with them.
 export RUSTFLAGS="-Cdebug-assertions=on -Coverflow-checks=on"
 variant checked --release
-export RUSTFLAGS="--cfg stealpool_full_fence"
-variant fences
 # Magazines entered by a compare-exchange; and sequences that go by the number of the processor.
 export RUSTFLAGS="--cfg stealpool_no_rseq"
 variant exchange

@@ -13,8 +13,6 @@ use crate::engine::object::{Chain, Object};
 use crate::engine::workers::Entry;
 use crate::engine::{Engine, Plan};
 use crate::sys::buckets::Buckets;
-use crate::sys::doze::Doze;
-use crate::sys::ref_slot::RefSlot;
 use crate::sys::stack::Stack;
 use crate::sys::{deque, rseq};
 use std::sync::atomic::AtomicUsize;
@@ -364,62 +362,6 @@ impl<T> Rows<T> {
     /// The entry at `i`; made if need be.
     pub fn get_or_grow(&self, i: usize, make: impl Fn() -> T) -> &T {
         self.0.get_or_grow(i, make).expect("a small number")
-    }
-}
-
-/// A place that is looked at while its content leaves.
-#[derive(Debug)]
-pub struct Place<T>(RefSlot<T>);
-
-impl<T> Place<T> {
-    /// A vacant one.
-    #[expect(clippy::new_without_default, reason = "as the real one")]
-    pub fn new() -> Self {
-        Place(RefSlot::new())
-    }
-
-    /// Puts the content in, which must be out again before the next.
-    pub fn settle(&self, content: T) {
-        // SAFETY: a model settles it when it has the last content in hand, and one thread at a time.
-        unsafe { self.0.settle(content) }
-    }
-
-    /// Looks; also gives the content, if it left meanwhile and nobody else looks.
-    pub fn look<R>(&self, f: impl FnOnce(&T) -> R) -> (Option<R>, Option<T>) {
-        self.0.look(f)
-    }
-
-    /// Lets nobody new look; gives the content, if nobody looks.
-    pub fn leave(&self) -> Option<T> {
-        // SAFETY: a model calls it once for each time that it settles it.
-        unsafe { self.0.leave() }
-    }
-}
-
-/// A sleeper and those who wake it.
-#[derive(Debug)]
-pub struct Bed(Doze);
-
-impl Bed {
-    /// Nobody sleeps in it.
-    #[expect(clippy::new_without_default, reason = "as the real one")]
-    pub fn new() -> Self {
-        Bed(Doze::new())
-    }
-
-    /// The sleeper lies down, and looks once more.
-    pub fn lie_down(&self) -> bool {
-        self.0.lie_down()
-    }
-
-    /// The sleeper is awake.
-    pub fn get_up(&self) {
-        self.0.get_up();
-    }
-
-    /// Whether the caller, which has made work, must wake the sleeper.
-    pub fn must_wake(&self) -> bool {
-        self.0.must_wake()
     }
 }
 

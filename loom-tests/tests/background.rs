@@ -1,13 +1,11 @@
-//! What a collector in the background adds: cycles in steps, batches that wait, a sleeper.
+//! What a collector in the background adds: cycles in steps, and batches that wait.
 
 mod common;
 
-use common::{Item, assert_conserved, core, explore, explore_broken, touch};
-use loom::sync::atomic::AtomicUsize;
-use loom::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use common::{Item, assert_conserved, core, explore, touch};
 use loom::thread;
 use std::sync::Arc;
-use stealpool::model::{Bed, Held, Pile, Seat};
+use stealpool::model::{Held, Pile, Seat};
 
 fn put(seat: &Seat<'_, Item>, id: usize) {
     let item = Item::new(id);
@@ -138,62 +136,5 @@ fn batches_that_wait() {
             ids.sort_unstable();
             assert_eq!(ids, [0, 1]);
         },
-    );
-}
-
-/// *Threads*: one that makes the first object; a collector that is about to sleep without end.
-/// *Proves*: a collector never sleeps while there is an object, unless it is about to be woken.
-/// *Fails if*: either fence is missing.
-#[test]
-fn the_first_object_wakes_the_collector() {
-    explore(
-        "background: create || create || doze",
-        None,
-        10_000,
-        doze_against_a_creation,
-    );
-}
-
-/// The same with a creator that does not look whether anyone sleeps: it must fail.
-#[test]
-fn a_creator_that_does_not_look_is_seen() {
-    explore_broken("background: create without a look || doze", || {
-        let (bed, objects) = (Arc::new(Bed::new()), Arc::new(AtomicUsize::new(0)));
-        let theirs = Arc::clone(&objects);
-        let creator = thread::spawn(move || theirs.store(1, Relaxed));
-        let sleeps = bed.lie_down() && objects.load(Relaxed) == 0;
-        creator.join().unwrap();
-        assert!(!sleeps);
-    });
-}
-
-fn doze_against_a_creation() {
-    let bed = Arc::new(Bed::new());
-    // Relaxed, as the tallies are.
-    let objects = Arc::new(AtomicUsize::new(0));
-    let woken = Arc::new(AtomicUsize::new(0));
-    let theirs = (Arc::clone(&bed), Arc::clone(&objects), Arc::clone(&woken));
-    let creators: Vec<_> = (0..2)
-        .map(|_| {
-            let (bed, objects, woken) = theirs.clone();
-            thread::spawn(move || {
-                objects.fetch_add(1, Relaxed);
-                if bed.must_wake() {
-                    woken.fetch_add(1, Release);
-                }
-            })
-        })
-        .collect();
-    let sleeps = bed.lie_down() && objects.load(Relaxed) == 0;
-    if !sleeps {
-        bed.get_up();
-    }
-    creators
-        .into_iter()
-        .for_each(|creator| creator.join().unwrap());
-    assert!(woken.load(Acquire) <= 1, "one of them wakes it");
-    assert!(
-        !sleeps || woken.load(Acquire) == 1,
-        "it sleeps, and nobody wakes it"
     );
 }

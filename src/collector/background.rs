@@ -3,7 +3,6 @@
 //! One at a time. While one runs, no user's thread does any ageing work. A forked child has no
 //! background thread, whatever its parent had, so the process is part of the answer.
 
-use crate::sys::doze::Doze;
 use arc_swap::ArcSwapOption;
 use std::process;
 use std::sync::Arc;
@@ -12,7 +11,6 @@ use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
 
 /// The process whose collector runs, or 0.
 static PROCESS: AtomicU32 = AtomicU32::new(0);
-static DOZE: Doze = Doze::new();
 static SLEEPER: ArcSwapOption<Sleeper> = ArcSwapOption::const_empty();
 
 /// The collector of one process. A forked child has its parent's here, and leaves it alone.
@@ -63,7 +61,6 @@ pub(crate) fn begin(wake: Arc<dyn Wake>) -> Option<Reign> {
 }
 
 fn end() {
-    DOZE.get_up();
     SLEEPER.store(None);
     // Release: a later collector comes after this one.
     PROCESS.store(0, Release);
@@ -77,22 +74,4 @@ pub(crate) fn wake() {
             sleeper.wake.wake();
         }
     }
-}
-
-/// To be called after an object was made and counted: who sleeps for want of objects is woken.
-#[inline]
-pub(crate) fn stir() {
-    if DOZE.must_wake() {
-        wake();
-    }
-}
-
-/// The collector may sleep without end, if it now finds no object anywhere.
-pub(crate) fn lie_down() -> bool {
-    DOZE.lie_down()
-}
-
-/// The collector is awake.
-pub(crate) fn get_up() {
-    DOZE.get_up();
 }

@@ -1,8 +1,6 @@
 //! Every live pool of the process, for `collect_all` and the collector.
 //!
-//! An entry is a [`RefSlot`]'s content: a pool may leave while others turn its entry into a strong reference;
-//! nobody waits. No epoch is pinned: a thread's first pin makes it a member of crossbeam-epoch's collector,
-//! which for a thread that lives for twenty gets costs more than all of them.
+//! A pool may leave while others turn its entry into a strong reference; nobody waits.
 //!
 //! Places are used again, through a free list: a Treiber stack over places that are never freed. Its head
 //! carries a tag that counts up, so a place that comes and goes between a load and an exchange is noticed.
@@ -12,7 +10,7 @@ use crate::pool::taken::{Payload, first_of, go_on};
 use crate::stats::{Collected, Stats};
 use crate::sys::buckets::Buckets;
 use crate::sys::chaos::point;
-use crate::sys::ref_slot::RefSlot;
+use arc_swap::ArcSwapOption;
 use std::mem;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
@@ -35,11 +33,11 @@ pub(crate) trait Member: Send + Sync {
 }
 
 /// Where a pool stands in the roster.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Place(usize);
 
 struct Entry {
-    slot: RefSlot<Weak<dyn Member>>,
+    member: ArcSwapOption<Weak<dyn Member>>,
     /// In the free list: the place below, plus one.
     below: AtomicU32,
 }
@@ -47,7 +45,7 @@ struct Entry {
 impl Entry {
     fn new() -> Self {
         Entry {
-            slot: RefSlot::new(),
+            member: ArcSwapOption::empty(),
             below: AtomicU32::new(0),
         }
     }
@@ -71,23 +69,14 @@ pub(crate) fn enter(member: Weak<dyn Member>) -> Option<Place> {
     let index = ROSTER.free_place()?;
     let entry = ROSTER.entries.get_or_grow(index, Entry::new)?;
     point("roster: entered");
-    // SAFETY: the place is ours alone since it came off the free list, or was never used; it went there
-    // after its last content had been taken out.
-    unsafe { entry.slot.settle(member) };
+    entry.member.store(Some(Arc::new(member)));
     Some(Place(index))
 }
 
-/// Removes a pool.
-///
-/// # Safety
-///
-/// [`enter`] gave this place, and this is the one call for it.
-pub(crate) unsafe fn exit(Place(index): Place) {
-    let Some(entry) = ROSTER.entries.get(index) else {
-        return;
-    };
-    // SAFETY: `enter` has settled it, and this is the one call of `exit` since.
-    if unsafe { entry.slot.leave() }.is_some() {
+/// Removes a pool. To be called once for a place.
+pub(crate) fn exit(&Place(index): &Place) {
+    if let Some(entry) = ROSTER.entries.get(index) {
+        entry.member.store(None);
         ROSTER.release_place(index);
     }
 }
@@ -141,12 +130,8 @@ pub(crate) fn members() -> impl Iterator<Item = Arc<dyn Member>> {
 
 impl Roster {
     fn member_at(&self, index: usize) -> Option<Arc<dyn Member>> {
-        let entry = self.entries.get(index)?;
-        let (member, left) = entry.slot.look(Weak::upgrade);
-        if left.is_some() {
-            self.release_place(index);
-        }
-        member.flatten()
+        let member = self.entries.get(index)?.member.load();
+        member.as_ref()?.upgrade()
     }
 
     fn free_place(&self) -> Option<usize> {

@@ -1,8 +1,8 @@
 //! The collector's thread: sleep, work, report.
 
 use super::report::CycleReport;
-use super::{Shared, longest_sleep, nothing_lives, trim};
-use crate::collector::background::{self, Reign};
+use super::{BUDGET_LOOKS, Shared, trim};
+use crate::collector::background::Reign;
 use crate::collector::idle_budget;
 use crate::collector::pressure::{PressureSource, PressureStatus, Sleep};
 use crate::collector::roster::{self, Member};
@@ -31,8 +31,6 @@ pub(super) struct Runner {
 enum Woken {
     Stop,
     Pressure,
-    /// The first object after there was none.
-    First,
     /// The time, or a call.
     Time,
 }
@@ -58,8 +56,6 @@ impl Runner {
         loop {
             match self.sleep(due) {
                 Woken::Stop => return,
-                // What comes now is younger than a cycle that was due long ago.
-                Woken::First => due = self.next_cycle(),
                 Woken::Pressure => {
                     let report = relieve(&self.shared);
                     self.shared.hooks.cycled(&report);
@@ -86,29 +82,17 @@ impl Runner {
         Instant::now().checked_add(sleep)
     }
 
-    /// Sleeps until the next cycle is due, or without end while there is nothing to collect.
+    /// Sleeps until the next cycle is due, or the budget must be looked at.
     fn sleep(&mut self, due: Option<Instant>) -> Woken {
-        let dozes = nothing_lives() && background::lie_down() && nothing_lives();
-        if !dozes {
-            background::get_up();
-        }
-        let look = Instant::now().checked_add(longest_sleep(self.every));
-        let until = match (due, look) {
-            _ if dozes => None,
-            (Some(due), Some(look)) if idle_budget::is_set() => Some(due.min(look)),
-            (None, look) if idle_budget::is_set() => look,
-            (due, _) => due,
-        };
+        let look = idle_budget::is_set().then(|| Instant::now() + BUDGET_LOOKS);
+        let until = due.into_iter().chain(look).min();
         let sleep = Sleep::new(until, Arc::clone(&self.shared.signals));
         let short = self.wait(&sleep);
-        background::get_up();
         self.shared.signals.calm();
         if self.shared.signals.is_stopped() {
             Woken::Stop
         } else if short {
             Woken::Pressure
-        } else if dozes {
-            Woken::First
         } else {
             Woken::Time
         }

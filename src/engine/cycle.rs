@@ -43,9 +43,6 @@ impl<T> Engine<T> {
         self.generation.turn(cycle);
         point("cycle: turned");
         self.call_in(Reach::Idle { now: cycle + 1 }, dead);
-        if self.is_closed() {
-            self.take_all(dead);
-        }
     }
 
     /// A part of the cycle that ends `cycle`, for a user's thread: takes about `objects` victims, and

@@ -43,8 +43,8 @@ mod tests;
 pub(crate) mod worker;
 pub(crate) mod workers;
 
-use crate::sys::atomic::Ordering::{Relaxed, Release, SeqCst};
-use crate::sys::atomic::{AtomicBool, fence};
+use crate::sys::atomic::AtomicBool;
+use crate::sys::atomic::Ordering::Release;
 use batch::Batch;
 use budget::{Budget, Share};
 use cost::Cost;
@@ -122,8 +122,8 @@ impl<T> Engine<T> {
         worker.map_or(&self.ledger.shared_created, |worker| &worker.created)
     }
 
-    /// Says that no user will ever come again. A collector that is at work leaves nothing behind then; see
-    /// [`Engine::is_closed`].
+    /// Says that no user will ever come again: magazines are called in without a barrier, which the system might
+    /// refuse.
     ///
     /// # Safety
     ///
@@ -131,17 +131,6 @@ impl<T> Engine<T> {
     pub(crate) unsafe fn close(&self) {
         // Release: pairs with the Acquire in `barrier`.
         self.closed.store(true, Release);
-        // Pairs with the fence in `is_closed`: the closer finds a worker's claim gone, or the
-        // collector that held it finds the engine closed.
-        fence(SeqCst);
-    }
-
-    /// To be asked by a collector after it released its claims.
-    pub(crate) fn is_closed(&self) -> bool {
-        // Pairs with the fence in `close`.
-        fence(SeqCst);
-        // Relaxed: the fence orders it.
-        self.closed.load(Relaxed)
     }
 }
 

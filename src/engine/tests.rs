@@ -248,3 +248,25 @@ fn a_stop_that_comes_to_nothing_undoes_itself() {
     }
     assert_eq!(get(&engine, 0), Some(1));
 }
+
+/// Memory pressure takes no more than it was asked for; what it has called in besides is below now, and counted once.
+#[test]
+fn what_is_put_back_is_counted_once() {
+    let engine = engine(Budget::new(8, u64::MAX));
+    put(&engine, 0, 0);
+    (0..4).for_each(|_| {
+        assert_eq!(get(&engine, 0), Some(0));
+        put(&engine, 0, 0);
+    });
+    put(&engine, 0, 1);
+    assert_eq!(held(&engine, 0), Some(2));
+    let mut taken = Batch::new();
+    engine.take_bytes(WEIGHT, &mut taken);
+    let stats = engine.stats();
+    assert_eq!(
+        (taken.len(), stats.idle, stats.idle_bytes as u64),
+        (1, 1, WEIGHT)
+    );
+    assert_eq!(stats.private_hits, 4);
+    assert_eq!(engine.budget.charged(), (1, 0));
+}

@@ -9,7 +9,6 @@
 //! object, nothing else. Whatever leaves that path is in a function of its own.
 
 use super::taken::{Payload, bury, first_of, go_on};
-use crate::collector::background;
 use crate::engine::batch::Batch;
 use crate::engine::counters::Fate;
 use crate::engine::object::Object;
@@ -74,7 +73,6 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// Counts an object from outside.
     pub(crate) fn adopt(&self) {
         self.count(Fate::Adopted, 1);
-        background::stir();
     }
 
     /// Counts what has become of objects in this thread's hands.
@@ -202,7 +200,6 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
                 engine.withdraw();
             }
         }
-        background::stir();
         Ok(object)
     }
 

@@ -1,6 +1,5 @@
 //! What is done to a pool as a whole: age it, empty it, fill it.
 
-use crate::collector::background;
 use crate::engine::batch::Batch;
 use crate::engine::counters::Fate;
 use crate::engine::object::Object;
@@ -124,7 +123,6 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
             let object = Object::new(self.policy.create());
             let bytes = self.policy.footprint(object.value());
             self.interior().engine.ledger.reserved.add(1);
-            background::stir();
             if bytes > self.settings.max_object_bytes {
                 return self.discard(object, Fate::TooBig);
             }

@@ -11,13 +11,11 @@
 pub(crate) mod buckets;
 pub(crate) mod chaos;
 pub(crate) mod deque;
-pub(crate) mod doze;
 pub(crate) mod magazine;
 pub(crate) mod membarrier;
 #[cfg(not(loom))]
 pub(crate) mod nesting;
 pub(crate) mod once_box;
-pub(crate) mod ref_slot;
 pub(crate) mod rseq;
 pub(crate) mod shelf;
 pub(crate) mod stack;
