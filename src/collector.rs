@@ -15,6 +15,7 @@ pub(crate) mod listing;
 pub(crate) mod pressure;
 mod report;
 pub(crate) mod roster;
+pub(crate) mod signals;
 mod thread;
 #[cfg_attr(
     all(target_os = "linux", target_env = "gnu"),
@@ -26,9 +27,9 @@ pub use report::{CycleReport, DestructorPanic};
 
 use crate::stats::Collected;
 use arc_swap::ArcSwap;
-use background::Wake;
-use pressure::{PressureSource, PressureStatus, Signals};
+use pressure::{PressureSource, PressureStatus};
 use report::{Hook, Hooks};
+use signals::Signals;
 use std::fmt;
 use std::io;
 use std::mem;
@@ -258,7 +259,7 @@ impl CollectorBuilder {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
         }
         let signals = Arc::new(Signals::new()?);
-        let Some(reign) = background::begin(Arc::clone(&signals) as Arc<dyn Wake>) else {
+        let Some(reign) = background::begin(Arc::clone(&signals)) else {
             // As above.
             drop(self);
             let what = "a stealpool collector runs in this process already";

@@ -202,3 +202,43 @@ fn a_split_buffer_takes_its_room_back() {
     assert_eq!((buffer.len(), pool.stats().creates), (0, 1));
     assert!(buffer.capacity() >= 1_000, "{}", buffer.capacity());
 }
+
+#[test]
+fn a_buffer_shrinks_to_what_is_asked_or_used() {
+    let mut words: Vec<u64> = Vec::with_capacity(1000);
+    words.push(1);
+    assert_eq!((words.used(), words.room()), (8, 8000));
+    words.shrink(80);
+    assert!((8..=80).contains(&words.room()));
+    words.shrink(0);
+    assert_eq!((words.room(), words.as_slice()), (8, &[1][..]));
+    let mut text = String::from("hello");
+    text.reserve(1000);
+    text.shrink(10);
+    assert!(text.room() >= 5 && text.room() <= 100 && text == "hello");
+    let mut units = vec![(); 5];
+    units.shrink(0);
+    assert_eq!((units.used(), units.room(), units.len()), (0, 0, 5));
+}
+
+fn comes_back(object: &mut Striking<Vec<u8>>, used: usize) -> bool {
+    object.resize(used, 0);
+    QuarterUsed::new(Vec::new).recycle(object)
+}
+
+#[test]
+fn a_good_use_forgives_all_strikes() {
+    let mut object = Striking::new(Vec::with_capacity(40_000));
+    for _ in 0..3 {
+        (0..4).for_each(|_| assert!(comes_back(&mut object, 9_999)));
+        assert!(comes_back(&mut object, 10_000), "a quarter");
+    }
+    (0..4).for_each(|_| assert!(comes_back(&mut object, 0)));
+    assert!(!comes_back(&mut object, 0));
+}
+
+#[test]
+fn small_ones_are_always_kept() {
+    let mut object = Striking::new(Vec::with_capacity(4096));
+    (0..100).for_each(|_| assert!(comes_back(&mut object, 0)));
+}

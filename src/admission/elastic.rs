@@ -81,26 +81,3 @@ impl Elastic for bytes::BytesMut {
         *self = less;
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_buffer_shrinks_to_what_is_asked_or_used() {
-        let mut words: Vec<u64> = Vec::with_capacity(1000);
-        words.push(1);
-        assert_eq!((words.used(), words.room()), (8, 8000));
-        words.shrink(80);
-        assert!((8..=80).contains(&words.room()));
-        words.shrink(0);
-        assert_eq!((words.room(), words.as_slice()), (8, &[1][..]));
-        let mut text = String::from("hello");
-        text.reserve(1000);
-        text.shrink(10);
-        assert!(text.room() >= 5 && text.room() <= 100 && text == "hello");
-        let mut units = vec![(); 5];
-        units.shrink(0);
-        assert_eq!((units.used(), units.room(), units.len()), (0, 0, 5));
-    }
-}

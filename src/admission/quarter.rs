@@ -117,30 +117,3 @@ impl<C> fmt::Debug for QuarterUsed<C> {
         f.debug_struct("QuarterUsed").finish_non_exhaustive()
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn comes_back(object: &mut Striking<Vec<u8>>, used: usize) -> bool {
-        object.resize(used, 0);
-        QuarterUsed::new(Vec::new).recycle(object)
-    }
-
-    #[test]
-    fn a_good_use_forgives_all_strikes() {
-        let mut object = Striking::new(Vec::with_capacity(40_000));
-        for _ in 0..3 {
-            (0..4).for_each(|_| assert!(comes_back(&mut object, 9_999)));
-            assert!(comes_back(&mut object, 10_000), "a quarter");
-        }
-        (0..4).for_each(|_| assert!(comes_back(&mut object, 0)));
-        assert!(!comes_back(&mut object, 0));
-    }
-
-    #[test]
-    fn small_ones_are_always_kept() {
-        let mut object = Striking::new(Vec::with_capacity(4096));
-        (0..100).for_each(|_| assert!(comes_back(&mut object, 0)));
-    }
-}

@@ -3,6 +3,7 @@
 //! One at a time. While one runs, no user's thread does any ageing work. A forked child has no
 //! background thread, whatever its parent had, so the process is part of the answer.
 
+use crate::collector::signals::Signals;
 use arc_swap::ArcSwapOption;
 use std::process;
 use std::sync::Arc;
@@ -16,12 +17,7 @@ static SLEEPER: ArcSwapOption<Sleeper> = ArcSwapOption::const_empty();
 /// The collector of one process. A forked child has its parent's here, and leaves it alone.
 struct Sleeper {
     process: u32,
-    wake: Arc<dyn Wake>,
-}
-
-/// Ends a sleep early.
-pub(crate) trait Wake: Send + Sync {
-    fn wake(&self);
+    signals: Arc<Signals>,
 }
 
 /// Whether a collector runs.
@@ -39,12 +35,14 @@ pub(crate) struct Reign(());
 
 impl Drop for Reign {
     fn drop(&mut self) {
-        end();
+        SLEEPER.store(None);
+        // Release: a later collector comes after this one.
+        PROCESS.store(0, Release);
     }
 }
 
 /// Claims the process for a collector. `None`: one runs already.
-pub(crate) fn begin(wake: Arc<dyn Wake>) -> Option<Reign> {
+pub(crate) fn begin(signals: Arc<Signals>) -> Option<Reign> {
     // Relaxed: the exchange decides.
     let before = PROCESS.load(Relaxed);
     let here = process::id();
@@ -55,15 +53,9 @@ pub(crate) fn begin(wake: Arc<dyn Wake>) -> Option<Reign> {
             .is_ok();
     free.then(|| {
         let process = here;
-        SLEEPER.store(Some(Arc::new(Sleeper { process, wake })));
+        SLEEPER.store(Some(Arc::new(Sleeper { process, signals })));
         Reign(())
     })
-}
-
-fn end() {
-    SLEEPER.store(None);
-    // Release: a later collector comes after this one.
-    PROCESS.store(0, Release);
 }
 
 /// Wakes the collector, if one runs.
@@ -71,7 +63,7 @@ fn end() {
 pub(crate) fn wake() {
     if let Some(sleeper) = &*SLEEPER.load() {
         if sleeper.process == process::id() {
-            sleeper.wake.wake();
+            sleeper.signals.wake();
         }
     }
 }

@@ -5,6 +5,7 @@
 //! [`PressureSwitch`].
 
 use crate::collector::background;
+use crate::collector::signals::Signals;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -17,9 +18,6 @@ use std::time::{Duration, Instant};
 mod linux;
 #[cfg(target_os = "linux")]
 mod place;
-mod signals;
-
-pub(crate) use signals::Signals;
 
 /// Watches whether memory is short.
 ///

@@ -1,6 +1,5 @@
 //! What others tell a sleeping collector: that it must stop, or look again.
 
-use crate::collector::background::Wake;
 use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
@@ -42,6 +41,13 @@ impl Signals {
         // Set once, by `spawn`. The thread may sleep already, if a signal came in between.
         let set = self.thread.set(thread);
         debug_assert!(set.is_ok(), "a collector has one thread");
+        self.ring();
+    }
+
+    /// Ends a sleep early.
+    pub(crate) fn wake(&self) {
+        // Release: pairs with the Acquire in `is_roused`.
+        self.roused.store(true, Release);
         self.ring();
     }
 
@@ -89,13 +95,5 @@ impl Signals {
     pub(crate) fn hush(&self) {
         #[cfg(unix)]
         while (&self.bell.1).read(&mut [0; 64]).is_ok_and(|read| read > 0) {}
-    }
-}
-
-impl Wake for Signals {
-    fn wake(&self) {
-        // Release: pairs with the Acquire in `is_roused`.
-        self.roused.store(true, Release);
-        self.ring();
     }
 }
