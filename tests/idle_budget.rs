@@ -96,6 +96,21 @@ fn a_collector_keeps_to_it() {
     });
 }
 
+/// Also if it sleeps already when there is a budget at last.
+#[test]
+fn a_collector_hears_of_a_budget_that_comes_later() {
+    in_child("a_collector_hears_of_a_budget_that_comes_later", || {
+        let census = Census::new();
+        let pool = weighing(&census, 1_000);
+        let builder = Collector::builder().every(Duration::MAX);
+        let _collector = builder.on_memory_pressure(false).spawn().unwrap();
+        thread::sleep(Duration::from_millis(50));
+        set_idle_budget(10_000);
+        hold(&pool, 500);
+        assert!(patiently(|| pool.idle() == 10));
+    });
+}
+
 #[test]
 #[cfg_attr(not(panic = "unwind"), ignore = "needs panics that unwind")]
 fn a_panic_of_a_destructor_comes_out_once_all_is_dropped() {

@@ -4,6 +4,7 @@
 //! counted in between, so that the pools share no counter; what a burst leaves behind may be over the
 //! budget until the next look.
 
+use crate::collector::background;
 use crate::collector::roster::{self, Member};
 use crate::pool::taken::{Payload, first_of, go_on};
 use std::mem;
@@ -43,6 +44,8 @@ static BUDGET: AtomicUsize = AtomicUsize::new(usize::MAX);
 pub fn set_idle_budget(bytes: usize) {
     // Relaxed: a setting.
     BUDGET.store(bytes, Relaxed);
+    // One that sleeps until its next cycle is to look once a second from now on.
+    background::wake();
     let mut first = Ok(());
     enforce(|_, payload| {
         first = first_of(mem::replace(&mut first, Ok(())), Err(payload));
