@@ -36,7 +36,21 @@ impl<T> Shared<T> {
     }
 
     /// Takes a chain of one side, from the stack of `whose` on.
+    #[inline]
     pub(crate) fn steal(&self, side: Side, whose: usize) -> Option<Chain<T>> {
+        if self.is_empty(side) {
+            return None;
+        }
+        self.search(side, whose)
+    }
+
+    /// Whether a side has nothing just now.
+    #[inline]
+    pub(crate) fn is_empty(&self, side: Side) -> bool {
+        self.stacks.is_empty(side as usize, self.shards)
+    }
+
+    fn search(&self, side: Side, whose: usize) -> Option<Chain<T>> {
         let mut shards = (0..self.shards).map(|turn| whose.wrapping_add(turn) % self.shards);
         shards.find_map(|shard| self.stacks.pop(side as usize, shard))
     }

@@ -40,6 +40,12 @@ impl<V> Shelf<V> {
             .push(&self.full[side].0[shard], &self.free.0[shard], value)
     }
 
+    /// Whether the first so many stacks of a side are empty just now.
+    #[inline]
+    pub(crate) fn is_empty(&self, side: usize, shards: usize) -> bool {
+        self.full[side].0.iter().take(shards).all(Top::is_empty)
+    }
+
     /// Takes the newest value of a stack.
     pub(crate) fn pop(&self, side: usize, shard: usize) -> Option<V> {
         self.nodes
@@ -65,6 +71,10 @@ impl<V> Shelf<V> {
             .expect("no user code")
             .push_back(value);
         Ok(())
+    }
+
+    pub(crate) fn is_empty(&self, _side: usize, _shards: usize) -> bool {
+        false
     }
 
     pub(crate) fn pop(&self, side: usize, shard: usize) -> Option<V> {

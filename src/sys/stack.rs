@@ -53,6 +53,13 @@ impl Top {
         }
     }
 
+    /// Whether there is no node just now.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        // Relaxed: who sees a node takes it by an exchange.
+        self.0.load(Relaxed) & NUMBER == 0
+    }
+
     /// Takes the newest node out.
     pub(crate) fn pop<'a>(&self, below: impl Fn(usize) -> Option<&'a Below>) -> Option<usize> {
         // Acquire: pairs with the Release in `push`, here and below.
