@@ -203,28 +203,30 @@ where
         pool.share(shared.budget.clone(), Arc::new(relief));
         let entry = Arc::new(Entry::new(pool, used));
         shared.look();
-        let mut forgotten = None;
+        let mut forgotten = [None, None];
         let (pool, _before) = shared.replace(|map| {
-            forgotten = None;
+            forgotten = [None, None];
             if let Some(theirs) = map.get(&key) {
                 return (None, Arc::clone(&theirs.pool));
             }
             let mut more = map.clone();
+            let mut oldest = None;
             if more.len() >= shared.most {
-                let oldest = more.values().min_by_key(|entry| entry.used());
-                forgotten = oldest.cloned();
+                oldest = more.values().min_by_key(|entry| entry.used()).cloned();
             }
-            if let Some(forgotten) = &forgotten {
+            if let Some(oldest) = &oldest {
                 // Not by its key, which need not be equal even to itself.
-                more.retain(|_, entry| !Arc::ptr_eq(entry, forgotten));
+                more.retain(|_, entry| !Arc::ptr_eq(entry, oldest));
             }
-            more.insert(key.clone(), Arc::clone(&entry));
+            // A key may be equal now to one that it was not equal to just now.
+            let replaced = more.insert(key.clone(), Arc::clone(&entry));
+            forgotten = [oldest, replaced];
             (Some(more), Arc::clone(&entry.pool))
         });
-        if let Some(forgotten) = forgotten {
-            // Before the map that it was in goes, whose keys may panic when they are dropped.
-            forgotten.pool.retire().map_or_else(go_on, drop);
-        }
+        // Before the map that they were in goes, whose keys may panic when they are dropped.
+        let retired = forgotten.iter().flatten().map(|entry| entry.pool.retire());
+        let end = retired.fold(Ok(()), |first, end| first_of(first, end.map(drop)));
+        end.unwrap_or_else(go_on);
         pool
     }
 

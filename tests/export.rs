@@ -2,14 +2,22 @@
 //!
 //! Run with `cargo test --all-features --test export`.
 
+#[cfg(any(feature = "metrics", feature = "tracing"))]
+mod common;
+
 #[cfg(feature = "metrics")]
 mod metrics_feature {
+    use crate::common::{Census, in_child, patiently};
     use metrics::{
         Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
     };
     use std::collections::BTreeMap;
+    use std::panic::{catch_unwind, panic_any, resume_unwind, set_hook};
+    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
     use std::sync::{Arc, Mutex};
-    use stealpool::{Builder, Guard, Pool};
+    use std::time::Duration;
+    use stealpool::{Builder, Collector, Guard, Pool};
 
     /// Keeps the last figure of each metric by its name and labels.
     #[derive(Default)]
@@ -102,16 +110,134 @@ mod metrics_feature {
                 .all(|key| named.iter().any(|name| key.contains(name)))
         );
     }
+
+    /// Panics wherever it is called, if it is told to.
+    #[derive(Clone, Default)]
+    struct Fragile {
+        /// At which of its calls: to register a metric, to note a count, or to note a gauge.
+        at: Arc<AtomicUsize>,
+        panics: Arc<AtomicUsize>,
+    }
+
+    const NOWHERE: usize = 0;
+    const REGISTER: usize = 1;
+    const COUNT: usize = 2;
+    const GAUGE: usize = 3;
+
+    impl Fragile {
+        fn called(&self, at: usize) {
+            if self.at.load(Acquire) == at {
+                self.panics.fetch_add(1, AcqRel);
+                panic_any(Spiteful);
+            }
+        }
+    }
+
+    /// A payload whose destructor panics in its turn.
+    struct Spiteful;
+
+    impl Drop for Spiteful {
+        fn drop(&mut self) {
+            resume_unwind(Box::new("the payload's own"));
+        }
+    }
+
+    impl metrics::CounterFn for Fragile {
+        fn increment(&self, _: u64) {}
+        fn absolute(&self, _: u64) {
+            self.called(COUNT);
+        }
+    }
+
+    impl metrics::GaugeFn for Fragile {
+        fn increment(&self, _: f64) {}
+        fn decrement(&self, _: f64) {}
+        fn set(&self, _: f64) {
+            self.called(GAUGE);
+        }
+    }
+
+    impl Recorder for Fragile {
+        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+            self.called(REGISTER);
+            Counter::from_arc(Arc::new(self.clone()))
+        }
+        fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+            Gauge::from_arc(Arc::new(self.clone()))
+        }
+        fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+            Histogram::noop()
+        }
+    }
+
+    /// In the collector's own thread.
+    #[test]
+    #[cfg_attr(not(panic = "unwind"), ignore = "needs panics that unwind")]
+    fn a_recorder_that_panics_does_not_stop_the_collector() {
+        in_child("a_recorder_that_panics_does_not_stop_the_collector", || {
+            set_hook(Box::new(|_| {}));
+            let recorder = Fragile::default();
+            metrics::set_global_recorder(recorder.clone()).expect("the first");
+            let census = Census::new();
+            let names = ["one", "two"];
+            let pools = names.map(|name| census.pool_with(Builder::new().name(name)));
+            let fill = || {
+                for pool in &pools {
+                    drop((0..50).map(|_| pool.get()).collect::<Vec<_>>());
+                }
+            };
+            let cycles = Arc::new(AtomicUsize::new(0));
+            let counted = Arc::clone(&cycles);
+            let collector = Collector::builder()
+                .every(Duration::from_millis(1))
+                .on_memory_pressure(false)
+                .on_cycle(move |_| _ = counted.fetch_add(1, AcqRel))
+                .spawn()
+                .expect("none runs yet");
+            for at in [REGISTER, COUNT, GAUGE, NOWHERE] {
+                let (panics, before) = (recorder.panics.load(Acquire), cycles.load(Acquire));
+                recorder.at.store(at, Release);
+                fill();
+                let goes_on = || cycles.load(Acquire) > before + 3 && census.alive() == 0;
+                assert!(patiently(goes_on), "{at}");
+                let since = recorder.panics.load(Acquire) - panics;
+                assert_eq!(since > 2, at != NOWHERE, "{since} panics");
+                fill();
+                // Nor does one come out of a cycle by hand.
+                (0..2).for_each(|_| _ = collector.pulse());
+                assert!(patiently(|| census.alive() == 0));
+            }
+            for pool in &pools {
+                let stats = pool.stats();
+                assert_eq!((stats.live, stats.idle), (0, 0), "{stats}");
+                assert_eq!((stats.creates, stats.gets), (stats.aged_out, stats.puts));
+            }
+            // Who asks for figures has the panic.
+            recorder.at.store(COUNT, Release);
+            let end = catch_unwind(stealpool::record_metrics);
+            std::mem::forget(end.expect_err("the recorder's"));
+            drop(collector);
+            drop(Collector::builder().spawn().expect("none runs any more"));
+        });
+    }
 }
 
 #[cfg(feature = "tracing")]
 mod tracing_feature {
+    use crate::common::{Census, in_child, patiently};
     use std::fmt::Debug;
+    use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
+    use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
+    use std::sync::atomic::{AtomicBool, AtomicUsize};
     use std::sync::{Arc, Mutex};
     use std::time::Duration;
-    use stealpool::{Builder, Pool};
+    use stealpool::{Builder, Collector, Pool};
     use tracing::field::{Field, Visit};
     use tracing::span::{Attributes, Id, Record};
+    use tracing::subscriber::Interest;
     use tracing::{Event, Metadata, Subscriber};
 
     /// Keeps events as text, and uses the pool while it is told one.
@@ -172,5 +298,119 @@ mod tracing_feature {
         let heard = heard.lock().unwrap();
         assert_eq!(heard.len() as u64, pool.stats().cycles);
         assert!(heard.len() > 2);
+    }
+
+    /// Panics at each event, or earlier: when it is asked whether it wants any.
+    #[derive(Clone, Default)]
+    struct Fragile {
+        is_armed: Arc<AtomicBool>,
+        is_early: Arc<AtomicBool>,
+        panics: Arc<AtomicUsize>,
+    }
+
+    impl Fragile {
+        fn called(&self, is_early: bool) {
+            if self.is_armed.load(Acquire) && self.is_early.load(Acquire) == is_early {
+                self.panics.fetch_add(1, AcqRel);
+                panic!("a panic of the test");
+            }
+        }
+    }
+
+    impl Subscriber for Fragile {
+        fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
+            Interest::sometimes()
+        }
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            self.called(true);
+            true
+        }
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+        fn event(&self, _: &Event<'_>) {
+            self.called(false);
+        }
+        fn enter(&self, _: &Id) {}
+        fn exit(&self, _: &Id) {}
+    }
+
+    /// Wherever a cycle ends: in a call of the user's it is the user's, and the collector's thread goes on.
+    #[test]
+    #[cfg_attr(not(panic = "unwind"), ignore = "needs panics that unwind")]
+    fn a_subscriber_that_panics_costs_no_object_and_no_count() {
+        in_child(
+            "a_subscriber_that_panics_costs_no_object_and_no_count",
+            || {
+                set_hook(Box::new(|_| {}));
+                let subscriber = Fragile::default();
+                tracing::subscriber::set_global_default(subscriber.clone()).expect("the first");
+                subscriber.is_armed.store(true, Release);
+                for is_early in [false, true] {
+                    subscriber.is_early.store(is_early, Release);
+                    in_a_cycle_by_hand();
+                    in_a_cycle_on_use();
+                    in_the_collector_s_thread(&subscriber);
+                }
+            },
+        );
+    }
+
+    fn in_a_cycle_by_hand() {
+        let census = Census::new();
+        let pool = census.pool();
+        drop((0..50).map(|_| pool.get()).collect::<Vec<_>>());
+        for alive in [50, 0] {
+            catch_unwind(AssertUnwindSafe(|| pool.collect())).expect_err("the subscriber's");
+            assert_eq!((pool.idle(), census.alive()), (alive, alive));
+        }
+        let stats = pool.stats();
+        assert_eq!((stats.cycles, stats.aged_out, stats.live), (2, 50, 0));
+    }
+
+    fn in_a_cycle_on_use() {
+        let census = Census::new();
+        let pool = census.pool_with(Builder::new().collect_every(Duration::ZERO));
+        let (mut gets, mut panics) = (0, 0);
+        for round in 0..20_000 {
+            let many = if round % 1_000 == 0 { 50 } else { 2 };
+            let mut held = Vec::new();
+            for _ in 0..many {
+                match catch_unwind(AssertUnwindSafe(|| pool.get())) {
+                    Ok(guard) => held.push(guard),
+                    Err(_) => panics += 1,
+                }
+            }
+            gets += held.len() as u64;
+            for guard in held {
+                panics += u64::from(catch_unwind(AssertUnwindSafe(|| drop(guard))).is_err());
+            }
+            assert_eq!(pool.idle(), census.alive());
+        }
+        let stats = pool.stats();
+        assert!(stats.aged_out > 0, "{stats}");
+        assert_eq!((stats.gets, stats.cycles), (gets, panics), "{stats}");
+        assert_eq!(stats.live, stats.idle, "{stats}");
+    }
+
+    fn in_the_collector_s_thread(subscriber: &Fragile) {
+        let census = Census::new();
+        let pool = census.pool();
+        let before = subscriber.panics.load(Acquire);
+        let collector = Collector::builder()
+            .every(Duration::from_millis(1))
+            .on_memory_pressure(false)
+            .spawn()
+            .expect("none runs yet");
+        for _ in 0..3 {
+            drop((0..50).map(|_| pool.get()).collect::<Vec<_>>());
+            assert!(patiently(|| census.alive() == 0));
+        }
+        collector.pulse();
+        let stats = pool.stats();
+        assert_eq!((stats.live, stats.puts), (0, stats.gets), "{stats}");
+        assert!(subscriber.panics.load(Acquire) >= before + 3);
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-const ROWS: usize = 39;
+const ROWS: usize = 40;
 
 fn file(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)

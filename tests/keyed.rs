@@ -247,6 +247,42 @@ fn the_most_keys_hold_whatever_keys_say() {
     assert_eq!(pool.keys().len(), 4);
 }
 
+/// The pool whose place another key takes has no place of the bound any more, whoever keeps it.
+#[test]
+fn a_key_may_be_equal_to_another_when_it_is_entered() {
+    /// Equal to another each third time that it is asked.
+    #[derive(Clone)]
+    struct Fickle(Arc<AtomicU64>);
+    impl Hash for Fickle {
+        fn hash<H: Hasher>(&self, state: &mut H) {
+            state.write_u64(0);
+        }
+    }
+    impl PartialEq for Fickle {
+        fn eq(&self, _: &Self) -> bool {
+            self.0.fetch_add(1, Relaxed) % 3 == 2
+        }
+    }
+    impl Eq for Fickle {}
+
+    let census = Census::new();
+    let makes = census.clone();
+    let settings = Builder::new().collect_manually().max_idle(4);
+    let pool = KeyedPool::with_settings(settings, move |_: &Fickle| makes.maker());
+    let key = Fickle(Arc::default());
+    let first = pool.pool(&key);
+    let held: Vec<_> = (0..4).map(|_| first.get_owned()).collect();
+    drop((0..4).map(|_| first.get_owned()).collect::<Vec<_>>());
+    // It is looked for twice, and then entered.
+    let second = pool.pool(&key);
+    assert!(!Arc::ptr_eq(&first, &second));
+    assert_eq!((pool.keys().len(), first.idle()), (1, 0));
+    drop(held);
+    assert_eq!((first.idle(), census.alive()), (0, 0));
+    drop((0..8).map(|_| second.get_owned()).collect::<Vec<_>>());
+    assert_eq!((second.idle(), census.alive()), (4, 4));
+}
+
 /// Also while another library's reader keeps the map that they were in.
 #[test]
 fn objects_of_a_forgotten_key_leave_the_bound() {

@@ -498,3 +498,99 @@ fn destructors_that_put_do_not_drop_each_other_in_turn() {
     assert!(most_at_once <= most, "{most_at_once} for one get");
     assert_eq!(deepest, 1, "one within the other");
 }
+
+/// Holds another object of its pool, which its destructor gives back.
+#[derive(Default)]
+struct Parent {
+    child: Option<Guard<'static, Parent, Family>>,
+}
+
+struct Family;
+
+impl Policy<Parent> for Family {
+    fn create(&self) -> Parent {
+        Parent::default()
+    }
+    fn recycle(&self, _: &mut Parent) -> bool {
+        true
+    }
+}
+
+impl Drop for Parent {
+    fn drop(&mut self) {
+        let (now, most, all) = NESTED.get();
+        NESTED.set((now + 1, most.max(now + 1), all + 1));
+        drop(self.child.take());
+        let (now, most, all) = NESTED.get();
+        NESTED.set((now - 1, most, all));
+    }
+}
+
+/// Each of many idle objects holds a guard of the same pool: whatever drops them, on a thread with a stack of 2 MiB,
+/// none is dropped within the destructor of another.
+#[test]
+fn destructors_that_give_back_a_guard_do_not_drop_each_other_in_turn() {
+    const MANY: usize = 50_000;
+    type Way = fn(&'static Pool<Parent, Family>);
+    const SETTINGS: Builder = Builder::new().collect_every(Duration::from_millis(50));
+    static POOLS: [Pool<Parent, Family>; 5] = [
+        SETTINGS.build(Family),
+        MANUAL.build(Family),
+        MANUAL.build(Family),
+        MANUAL.build(Family),
+        MANUAL.max_idle(MANY).build(Family),
+    ];
+    let on_use: Way = |pool| {
+        let begun = Instant::now();
+        while pool.stats().aged_out == 0 {
+            drop([pool.get(), pool.get()]);
+            assert!(
+                begun.elapsed() < Duration::from_secs(60),
+                "{}",
+                pool.stats()
+            );
+        }
+        // Bursts, so that objects go down in the pool.
+        while NESTED.get().2 < MANY / 2 {
+            drop((0..40).map(|_| pool.get()).collect::<Vec<_>>());
+            assert!(
+                begun.elapsed() < Duration::from_secs(60),
+                "{}",
+                pool.stats()
+            );
+        }
+    };
+    // A child that finds no room either goes with its parent.
+    let over_the_bound: Way = |pool| {
+        let one = |_| {
+            let mut parent = pool.wrap(Parent::default());
+            parent.child = Some(pool.wrap(Parent::default()));
+            parent
+        };
+        drop((0..1_000).map(one).collect::<Vec<_>>());
+        assert!(pool.stats().overflowed >= 1_000);
+        pool.clear();
+    };
+    let ways: [(Way, usize); 5] = [
+        (on_use, 1),
+        (|pool| _ = (pool.collect(), pool.collect()), 1),
+        (|pool| _ = pool.clear(), 1),
+        (|pool| drop(pool.drain()), 1),
+        (over_the_bound, 2),
+    ];
+    for (pool, (way, most)) in POOLS.iter().zip(ways) {
+        let thread = std::thread::Builder::new().stack_size(2 << 20);
+        let job = move || {
+            let mut parents: Vec<_> = (0..MANY).map(|_| pool.get()).collect();
+            for parent in &mut parents {
+                parent.child = Some(pool.get());
+            }
+            drop(parents);
+            way(pool);
+            NESTED.get()
+        };
+        let (_, deepest, all) = thread.spawn(job).unwrap().join().unwrap();
+        assert!(all >= MANY / 2, "{all}");
+        assert_eq!(deepest, most, "one within the other");
+    }
+}
