@@ -137,3 +137,36 @@ fn batches_that_wait() {
         },
     );
 }
+
+/// *Threads*: two that take a batch; one that takes one and adds another, over three batches.
+/// *Proves*: a node that comes back to the top while a thread is about to take it is not taken for the one that was
+/// there (1).
+/// *Fails if*: a pop counts no tag up.
+#[test]
+fn a_node_that_comes_back_is_noticed() {
+    explore(
+        "background: take || take || take, add",
+        Some(3),
+        1_000,
+        || {
+            let pile = Arc::new(Pile::new());
+            (0..3).for_each(|id| pile.add(Item::new(id)));
+            let taker = || {
+                let pile = Arc::clone(&pile);
+                thread::spawn(move || pile.take())
+            };
+            let (one, two) = (taker(), taker());
+            let mut dead = vec![pile.take()];
+            pile.add(Item::new(3));
+            dead.push(one.join().unwrap());
+            dead.push(two.join().unwrap());
+            dead.push(pile.take());
+            let mut ids: Vec<_> = dead
+                .iter()
+                .map(|dead| touch(dead.as_ref().expect("one each")))
+                .collect();
+            ids.sort_unstable();
+            assert_eq!(ids, [0, 1, 2, 3]);
+        },
+    );
+}
