@@ -21,7 +21,7 @@ MUTANTS = [
     ("no claim", "src/engine/worker.rs", "        won.ok()?;\n        point(\"worker: claimed\");", "        point(\"worker: claimed\");"),
     ("gate not looked at again", "src/engine/worker.rs", "if self.worker.magazine.gate.load(Acquire) != STOPPED {", "if false {"),
     ("claim given back by nobody", "src/engine/held.rs", "        if self.state & CLAIMED != 0 {\n", "        if false {\n"),
-    ("no barrier", "src/engine/cycle.rs", "|| membarrier::restart();", "|| true;"),
+    ("no barrier", "src/engine/cycle.rs", "idle || membarrier::restart()", "true"),
     ("arrivals ignored", "src/engine/cycle.rs", "if still.is_some_and(|still| still != held.worker().arrivals() as u32) {", "if false {"),
     ("refills are no arrivals", "src/engine/worker.rs", "counted.wrapping_add(self.refills.get())", "counted"),
     ("later cycle's note ignored", "src/engine/cycle.rs", "if (stands.cycle.wrapping_sub(seen.cycle) as i32) <= 0 {", "if false {"),
