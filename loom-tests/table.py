@@ -10,8 +10,8 @@ import sys
 
 LINE = re.compile(r"([a-z]+: .+?)\s{2,}([\d-]+)\s+([\d-]+)\s+(\d+) executions\s+([\d.]+) s$")
 BEGIN, END = "<!-- models -->\n", "<!-- /models -->"
-ORDER = ["deque", "rows", "magazine", "sequences", "weak", "steal", "cycle", "workers", "budget", "background", "lifetime", "panic", "whole", "scripts"]
-FILES = {"weak": "weak_sequences"}
+ORDER = ["deque", "rows", "slot", "magazine", "sequences", "weak", "steal", "cycle", "workers", "budget", "background", "lifetime", "panic", "whole", "scripts"]
+FILES = {"slot": "ref_slot", "weak": "weak_sequences"}
 
 
 def main():

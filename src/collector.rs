@@ -14,6 +14,7 @@ pub(crate) mod listing;
 )]
 pub(crate) mod pressure;
 mod report;
+#[expect(unsafe_code, reason = "who settles in a slot, and leaves it once")]
 pub(crate) mod roster;
 pub(crate) mod signals;
 mod thread;

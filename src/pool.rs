@@ -32,7 +32,8 @@ use taken::go_on;
 /// every processor can steal from. [`fast_path`](crate::fast_path) tells how a magazine is entered here.
 ///
 /// Untouched, a pool is one cache line (64 bytes) and `P`, and owns no memory, so thousands of them
-/// are cheap. Dropping it drops every idle object.
+/// are cheap. Dropping it drops every idle object; those that a collector has in hand at that moment, the collector
+/// drops.
 ///
 /// # Happens-before
 ///

@@ -225,3 +225,21 @@ fn all_at_once_threads_make_no_more_than_users_and_magazines_hold() {
         });
     }
 }
+
+/// However long it goes on: an object that one thread gives away is there for the next.
+#[test]
+fn what_is_heavy_does_not_pile_up() {
+    const THREADS: usize = 8;
+    let gets = common::scaled(400_000);
+    mostly("8 threads with heavy objects", |who| {
+        let weighs = stealpool::policy(Vec::<u8>::new).footprint_with(|_| MIB);
+        let pool = Builder::new().collect_manually().build(weighs);
+        let work = || (0..gets).for_each(|_| drop(pool.get()));
+        thread::scope(|scope| (0..THREADS).for_each(|_| drop(scope.spawn(work))));
+        let most = Allowed {
+            always: 4 * THREADS,
+            mostly: THREADS + processors(),
+        };
+        most.keeps(who, &pool)
+    });
+}

@@ -13,7 +13,8 @@ use crate::engine::object::{Chain, Object};
 use crate::engine::workers::Entry;
 use crate::engine::{Engine, Plan};
 use crate::sys::buckets::Buckets;
-use crate::sys::stack::Stack;
+use crate::sys::ref_slot::RefSlot;
+use crate::sys::stack::{Nodes, Top};
 use crate::sys::{deque, rseq};
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
@@ -321,25 +322,33 @@ impl<T> Line<T> {
 
 /// Batches that wait to be dropped.
 #[derive(Debug)]
-pub struct Pile<T>(Stack<Batch<T>>);
+pub struct Pile<T> {
+    nodes: Nodes<Batch<T>>,
+    full: Top,
+    free: Top,
+}
 
 impl<T> Pile<T> {
     /// An empty one.
     #[expect(clippy::new_without_default, reason = "as the real one")]
     pub fn new() -> Self {
-        Pile(Stack::new())
+        Pile {
+            nodes: Nodes::new(),
+            full: Top::new(),
+            free: Top::new(),
+        }
     }
 
     /// Adds a batch of one.
     pub fn add(&self, held: Held<T>) {
         let mut batch = Batch::new();
         batch.add(Chain::of(held.0));
-        self.0.add(batch);
+        self.nodes.push(&self.full, &self.free, batch).expect("few");
     }
 
-    /// Takes everything.
-    pub fn take_all(&self) -> Vec<Held<T>> {
-        self.0.take_all().into_iter().flat_map(Core::held).collect()
+    /// Takes the newest.
+    pub fn take(&self) -> Option<Held<T>> {
+        Core::held(self.nodes.pop(&self.full, &self.free)?).pop()
     }
 }
 
@@ -362,6 +371,35 @@ impl<T> Rows<T> {
     /// The entry at `i`; made if need be.
     pub fn get_or_grow(&self, i: usize, make: impl Fn() -> T) -> &T {
         self.0.get_or_grow(i, make).expect("a small number")
+    }
+}
+
+/// A place that is looked at while its content leaves.
+#[derive(Debug)]
+pub struct Place<T>(RefSlot<T>);
+
+impl<T> Place<T> {
+    /// A vacant one.
+    #[expect(clippy::new_without_default, reason = "as the real one")]
+    pub fn new() -> Self {
+        Place(RefSlot::new())
+    }
+
+    /// Puts the content in, which must be out again before the next.
+    pub fn settle(&self, content: T) {
+        // SAFETY: a model settles it when it has the last content in hand, and one thread at a time.
+        unsafe { self.0.settle(content) }
+    }
+
+    /// Looks; also gives the content, if it left meanwhile and nobody else looks.
+    pub fn look<R>(&self, f: impl FnOnce(&T) -> R) -> (Option<R>, Option<T>) {
+        self.0.look(f)
+    }
+
+    /// Lets nobody new look; gives the content, if nobody looks.
+    pub fn leave(&self) -> Option<T> {
+        // SAFETY: a model calls it once for each time that it settles it.
+        unsafe { self.0.leave() }
     }
 }
 

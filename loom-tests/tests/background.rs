@@ -104,37 +104,69 @@ fn a_budget_against_an_owner() {
     );
 }
 
-/// *Threads*: two that add a batch and take one; one that takes.
-/// *Proves*: each batch is taken once, and what is in it happens-after what was done before (1, 2).
-/// *Fails if*: the stack is published without Release, or its top can be two threads'.
+/// *Threads*: three that add a batch each and take one.
+/// *Proves*: each batch is taken once, by one who has added his before he takes, so that nobody finds nothing; and
+/// what is in it happens-after what was done before (1, 2).
+/// *Fails if*: a stack is published without Release, its top can be two threads', or a node that came back is taken
+/// for the one that was there.
 #[test]
 fn batches_that_wait() {
     explore(
-        "background: bury, dig || bury, dig || dig",
-        Some(3),
-        100,
+        "background: add, take || add, take || add, take",
+        Some(2),
+        1_000,
         || {
             let pile = Arc::new(Pile::new());
-            let bury = |id: usize| {
+            let user = |id: usize| {
                 let pile = Arc::clone(&pile);
-                thread::spawn(move || {
+                move || {
                     let item = Item::new(id);
                     touch(&item);
                     pile.add(item);
-                    touched(pile.take_all())
-                })
+                    touched(pile.take().into_iter().collect())
+                }
             };
-            let (one, two) = (bury(0), bury(1));
-            let mut dead = touched(pile.take_all());
+            let (one, two) = (thread::spawn(user(0)), thread::spawn(user(1)));
+            let mut dead = user(2)();
+            assert_eq!(dead.len(), 1);
             dead.extend(one.join().unwrap());
             dead.extend(two.join().unwrap());
-            while let Some(held) = pile.take_all().pop() {
-                touch(&held);
-                dead.push(held);
-            }
             let mut ids: Vec<_> = dead.iter().map(touch).collect();
             ids.sort_unstable();
-            assert_eq!(ids, [0, 1]);
+            assert_eq!(ids, [0, 1, 2]);
+        },
+    );
+}
+
+/// *Threads*: two that take a batch; one that takes one and adds another, over three batches.
+/// *Proves*: a node that comes back to the top while a thread is about to take it is not taken for the one that was
+/// there (1).
+/// *Fails if*: a pop counts no tag up.
+#[test]
+fn a_node_that_comes_back_is_noticed() {
+    explore(
+        "background: take || take || take, add",
+        Some(3),
+        1_000,
+        || {
+            let pile = Arc::new(Pile::new());
+            (0..3).for_each(|id| pile.add(Item::new(id)));
+            let taker = || {
+                let pile = Arc::clone(&pile);
+                thread::spawn(move || pile.take())
+            };
+            let (one, two) = (taker(), taker());
+            let mut dead = vec![pile.take()];
+            pile.add(Item::new(3));
+            dead.push(one.join().unwrap());
+            dead.push(two.join().unwrap());
+            dead.push(pile.take());
+            let mut ids: Vec<_> = dead
+                .iter()
+                .map(|dead| touch(dead.as_ref().expect("one each")))
+                .collect();
+            ids.sort_unstable();
+            assert_eq!(ids, [0, 1, 2, 3]);
         },
     );
 }

@@ -1,19 +1,21 @@
 //! Every live pool of the process, for `collect_all` and the collector.
 //!
-//! A pool may leave while others turn its entry into a strong reference; nobody waits.
+//! An entry is a [`RefSlot`]'s content: a pool may leave while others turn its entry into a strong reference;
+//! nobody waits. No epoch is pinned: a thread's first pin makes it a member of crossbeam-epoch's collector,
+//! which for a thread that lives for twenty gets costs more than all of them.
 //!
-//! Places are used again, through a free list: a Treiber stack over places that are never freed. Its head
-//! carries a tag that counts up, so a place that comes and goes between a load and an exchange is noticed.
+//! Places are never freed, and used again: those without a pool are in a stack.
 
 use super::idle_budget;
 use crate::pool::taken::{Payload, first_of, go_on};
 use crate::stats::{Collected, Stats};
 use crate::sys::buckets::Buckets;
 use crate::sys::chaos::point;
-use arc_swap::ArcSwapOption;
+use crate::sys::ref_slot::RefSlot;
+use crate::sys::stack::{Below, Top};
 use std::mem;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::sync::{Arc, Weak};
 
 /// What the process may ask of a pool whose type it does not know.
@@ -33,20 +35,20 @@ pub(crate) trait Member: Send + Sync {
 }
 
 /// Where a pool stands in the roster.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Place(usize);
 
 struct Entry {
-    member: ArcSwapOption<Weak<dyn Member>>,
-    /// In the free list: the place below, plus one.
-    below: AtomicU32,
+    slot: RefSlot<Weak<dyn Member>>,
+    /// While there is no pool.
+    below: Below,
 }
 
 impl Entry {
     fn new() -> Self {
         Entry {
-            member: ArcSwapOption::empty(),
-            below: AtomicU32::new(0),
+            slot: RefSlot::new(),
+            below: Below::new(0),
         }
     }
 }
@@ -54,29 +56,38 @@ impl Entry {
 struct Roster {
     entries: Buckets<Entry>,
     used: AtomicUsize,
-    /// Upper half: the tag. Lower half: the top place plus one, or 0.
-    free: AtomicU64,
+    /// Places without a pool.
+    free: Top,
 }
 
 static ROSTER: Roster = Roster {
     entries: Buckets::new(),
     used: AtomicUsize::new(0),
-    free: AtomicU64::new(0),
+    free: Top::new(),
 };
 
-/// Enters a pool. `None` when 2^23 pools are alive.
+/// Enters a pool. `None` when 2^30 pools are alive.
 pub(crate) fn enter(member: Weak<dyn Member>) -> Option<Place> {
     let index = ROSTER.free_place()?;
     let entry = ROSTER.entries.get_or_grow(index, Entry::new)?;
     point("roster: entered");
-    entry.member.store(Some(Arc::new(member)));
+    // SAFETY: the place is ours alone since it came off the free list, or was never used; it went there
+    // after its last content had been taken out.
+    unsafe { entry.slot.settle(member) };
     Some(Place(index))
 }
 
-/// Removes a pool. To be called once for a place.
-pub(crate) fn exit(&Place(index): &Place) {
-    if let Some(entry) = ROSTER.entries.get(index) {
-        entry.member.store(None);
+/// Removes a pool.
+///
+/// # Safety
+///
+/// [`enter`] gave this place, and this is the one call for it.
+pub(crate) unsafe fn exit(Place(index): Place) {
+    let Some(entry) = ROSTER.entries.get(index) else {
+        return;
+    };
+    // SAFETY: `enter` has settled it, and this is the one call of `exit` since.
+    if unsafe { entry.slot.leave() }.is_some() {
         ROSTER.release_place(index);
     }
 }
@@ -130,26 +141,18 @@ pub(crate) fn members() -> impl Iterator<Item = Arc<dyn Member>> {
 
 impl Roster {
     fn member_at(&self, index: usize) -> Option<Arc<dyn Member>> {
-        let member = self.entries.get(index)?.member.load();
-        member.as_ref()?.upgrade()
+        let entry = self.entries.get(index)?;
+        let (member, left) = entry.slot.look(Weak::upgrade);
+        if left.is_some() {
+            self.release_place(index);
+        }
+        member.flatten()
     }
 
     fn free_place(&self) -> Option<usize> {
-        // Acquire: pairs with the Release in `release_place`; `below` is written.
-        let mut head = self.free.load(Acquire);
-        while let Some(index) = (head as u32).checked_sub(1) {
-            let place = self.entries.get(index as usize)?;
-            // Relaxed: a stale value loses the exchange, by the tag.
-            let below = place.below.load(Relaxed);
-            let next = next_tag(head) | u64::from(below);
-            // Acquire: the next round reads `below` of a new top.
-            match self
-                .free
-                .compare_exchange_weak(head, next, Acquire, Acquire)
-            {
-                Ok(_) => return Some(index as usize),
-                Err(now) => head = now,
-            }
+        let below = |index| Some(&self.entries.get(index)?.below);
+        if let Some(index) = self.free.pop(below) {
+            return Some(index);
         }
         // AcqRel: pairs with the Acquire in `members`.
         let index = self.used.fetch_add(1, AcqRel);
@@ -162,28 +165,8 @@ impl Roster {
     }
 
     fn release_place(&self, index: usize) {
-        let Some(place) = self.entries.get(index) else {
-            return;
-        };
-        // Relaxed: the exchange decides.
-        let mut head = self.free.load(Relaxed);
-        loop {
-            // Relaxed: published by the exchange.
-            place.below.store(head as u32, Relaxed);
-            let next = next_tag(head) | (index as u64 + 1);
-            // Release: publishes `below`.
-            match self
-                .free
-                .compare_exchange_weak(head, next, Release, Relaxed)
-            {
-                Ok(_) => return,
-                Err(now) => head = now,
-            }
+        if let Some(entry) = self.entries.get(index) {
+            self.free.push(index, &entry.below);
         }
     }
-}
-
-/// The upper half of a free-list head, one up.
-fn next_tag(head: u64) -> u64 {
-    ((head >> 32) as u32).wrapping_add(1) as u64 * (1 << 32)
 }

@@ -138,8 +138,6 @@ pub(crate) struct Ledger {
     pub(crate) refused_by_workers: Count,
     /// Objects that cycles took and dropped.
     pub(crate) aged_out: Count,
-    /// Barriers that the system refused to collectors.
-    pub(crate) barrier_failures: Count,
 }
 
 /// The lower half of a weight has so many bits.

@@ -200,15 +200,11 @@ impl<T> Engine<T> {
         }
     }
 
-    /// Sees to it that no sequence is under way that began before this. `false`: refused, and counted.
+    /// Sees to it that no sequence is under way that began before this. `false`: refused.
     fn barrier(&self) -> bool {
         // Acquire: pairs with the Release in `close`; the last user's last sequence is over.
         let idle = self.workers.entry() == Entry::Exchange || self.closed.load(Acquire);
-        let restarted = idle || membarrier::restart();
-        if !restarted {
-            self.ledger.barrier_failures.add(1);
-        }
-        restarted
+        idle || membarrier::restart()
     }
 
     /// Takes what a magazine holds, if nothing has come since there were so many arrivals.

@@ -54,11 +54,17 @@ impl Hints {
         random: u64,
         look: impl FnMut(usize) -> Look<R, E>,
     ) -> Option<R> {
-        // Relaxed: what is raised just now may be missed as well.
-        if self.words.iter().all(|word| word.load(Relaxed) == 0) {
+        if self.is_empty() {
             return None;
         }
         self.search(random, look)
+    }
+
+    /// Whether no bit is set just now.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        // Relaxed: what is raised just now may be missed as well.
+        self.words.iter().all(|word| word.load(Relaxed) == 0)
     }
 
     #[inline(never)]

@@ -6,62 +6,52 @@
 
 use super::generation::Side;
 use super::object::Chain;
-use crate::sys::atomic::AtomicUsize;
-use crate::sys::atomic::Ordering::{Acquire, Relaxed, Release};
 use crate::sys::chaos::point;
-use crate::sys::shelf::Shelf;
-
-/// The most stacks a side may have.
-const MOST: usize = 8;
+use crate::sys::shelf::{SHARDS, Shelf};
+use std::mem;
 
 /// Stacks that any thread may use.
 #[derive(Debug)]
 pub(crate) struct Shared<T> {
-    sides: [Stacks<T>; 2],
+    stacks: Shelf<Chain<T>>,
     shards: usize,
-}
-
-#[derive(Debug)]
-struct Stacks<T> {
-    /// Chains in the stacks; counted after a push and after a steal, so it may lag (and wrap below
-    /// zero for a moment), but is exact when nobody is at it.
-    chains: AtomicUsize,
-    stacks: [Shelf<Chain<T>>; MOST],
 }
 
 impl<T> Shared<T> {
     /// An empty store for a machine with so many processors. Allocates nothing.
     pub(crate) fn new(processors: usize) -> Self {
-        let side = || Stacks {
-            chains: AtomicUsize::new(0),
-            stacks: std::array::from_fn(|_| Shelf::new()),
-        };
         Shared {
-            sides: [side(), side()],
-            shards: processors.clamp(1, MOST),
+            stacks: Shelf::new(),
+            shards: processors.clamp(1, SHARDS),
         }
     }
 
     /// Adds a chain. `whose` spreads the callers over the stacks.
     pub(crate) fn push(&self, side: Side, whose: usize, chain: Chain<T>) {
-        let side = &self.sides[side as usize];
-        side.stacks[whose % self.shards].add(chain);
+        if let Err(chain) = self.stacks.push(side as usize, whose % self.shards, chain) {
+            // A billion chains. No user's destructor may run here.
+            mem::forget(chain);
+        }
         point("shared: pushed");
-        // Release: pairs with the Acquire in `steal`; who sees the count finds the chain.
-        side.chains.fetch_add(1, Release);
     }
 
     /// Takes a chain of one side, from the stack of `whose` on.
+    #[inline]
     pub(crate) fn steal(&self, side: Side, whose: usize) -> Option<Chain<T>> {
-        let side = &self.sides[side as usize];
-        // Acquire: pairs with the Release in `push`.
-        if side.chains.load(Acquire) == 0 {
+        if self.is_empty(side) {
             return None;
         }
+        self.search(side, whose)
+    }
+
+    /// Whether a side has nothing just now.
+    #[inline]
+    pub(crate) fn is_empty(&self, side: Side) -> bool {
+        self.stacks.is_empty(side as usize, self.shards)
+    }
+
+    fn search(&self, side: Side, whose: usize) -> Option<Chain<T>> {
         let mut shards = (0..self.shards).map(|turn| whose.wrapping_add(turn) % self.shards);
-        let chain = shards.find_map(|shard| side.stacks[shard].take())?;
-        // Relaxed: a count that publishes nothing when it falls.
-        side.chains.fetch_sub(1, Relaxed);
-        Some(chain)
+        shards.find_map(|shard| self.stacks.pop(side as usize, shard))
     }
 }

@@ -11,17 +11,25 @@ impl<T> Engine<T> {
     /// Takes an object for a get that the fast path could not serve, and counts what it finds. The error is the
     /// worker's count of puts and misses.
     pub(crate) fn take(&self) -> Result<Object<T>, u64> {
-        match self.workers.enter() {
-            Some(mut me) => {
-                let found = self.take_as(&mut me);
-                let found = found.or_else(|| self.take_from_siblings(&me));
-                found.ok_or_else(|| me.count_miss())
-            }
-            None => {
-                let found = self.take_shared();
-                found.ok_or_else(|| self.ledger.shared_misses.add(1))
-            }
+        let Some(mut me) = self.workers.enter() else {
+            let found = self.take_shared().or_else(|| self.look_again());
+            return found.ok_or_else(|| self.ledger.shared_misses.add(1));
+        };
+        let found = self.take_as(&mut me);
+        let found = found.or_else(|| self.take_from_siblings(&me));
+        let found = found.or_else(|| self.look_again());
+        found.ok_or_else(|| me.count_miss())
+    }
+
+    /// Takes what was on its way at the first look, from a place that was still to be looked at to one that had been.
+    #[inline]
+    fn look_again(&self) -> Option<Object<T>> {
+        let sides = [Side::Even, Side::Odd];
+        let nothing = |side| self.workers.is_empty(side) && self.shared.is_empty(side);
+        if sides.into_iter().all(nothing) {
+            return None;
         }
+        self.take_shared()
     }
 
     /// Takes from the magazine of this thread's shard, where there are no sequences: a compare-exchange and a

@@ -246,6 +246,12 @@ impl<T> Workers<T> {
         self.hints[side as usize].raise(worker.index());
     }
 
+    /// Whether nothing is known to be in any deque of one side just now.
+    #[inline]
+    pub(crate) fn is_empty(&self, side: Side) -> bool {
+        self.hints[side as usize].is_empty()
+    }
+
     /// The oldest chain of some worker's deque, from a random one on.
     pub(crate) fn steal(&self, side: Side, random: u64) -> Option<Chain<T>> {
         self.hints[side as usize].find(random, |index| {

@@ -170,7 +170,7 @@ impl<T> Interior<T> {
         self.clear()
     }
 
-    /// To be called by whoever has had a worker or a stack in hand: drops what `retire` has missed for that reason.
+    /// To be called by whoever has had a worker or a chain in hand: drops what `retire` has missed for that reason.
     #[inline]
     pub(crate) fn stay_retired(&self) -> Result<(), Payload> {
         if self.relief.is_none() {

@@ -5,7 +5,7 @@
 
 /// Every point, so that a test can visit each of them.
 #[cfg(stealpool_chaos)]
-pub const POINTS: [&str; 20] = [
+pub const POINTS: [&str; 23] = [
     "worker: held",
     "worker: claimed",
     "worker: stopped",
@@ -25,7 +25,10 @@ pub const POINTS: [&str; 20] = [
     "deque: popping",
     "deque: stealing",
     "shared: pushed",
+    "stack: node in hand",
     "roster: entered",
+    "slot: looking",
+    "slot: leaving",
 ];
 
 #[cfg(stealpool_chaos)]

@@ -16,6 +16,7 @@ pub(crate) mod membarrier;
 #[cfg(not(loom))]
 pub(crate) mod nesting;
 pub(crate) mod once_box;
+pub(crate) mod ref_slot;
 pub(crate) mod rseq;
 pub(crate) mod shelf;
 pub(crate) mod stack;

@@ -1,159 +1,181 @@
-//! A stack that any thread may use, and that nobody ever waits for.
+//! Stacks that any thread may use, and that nobody ever waits for.
 //!
-//! Who takes takes all by one exchange, keeps the first, and puts the rest back: no pointer is followed that
-//! another thread might free, which leaves no room for ABA. Meanwhile the stack looks empty to others. What a
-//! thread has in hand when its process is forked is lost in the child, and nothing is left half done there.
+//! Treiber's, over nodes that are never freed before the whole. A node is named by its number, so that a top is one
+//! word: the number, and a tag that each pop counts up. A node that comes and goes between a load of the top and the
+//! exchange is noticed by the tag. Nodes that hold nothing are in stacks of their own.
+//!
+//! **Invariant.** A node is in one stack, or with the one thread that has popped it or made it; its value is that
+//! thread's. A process that is forked in the middle of a push or a pop has lost one node in the child.
 
-use super::atomic::AtomicPtr;
+use super::Witness;
 use super::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::marker::PhantomData;
-use std::ptr::{self, NonNull};
+use super::atomic::{AtomicU32, AtomicU64, AtomicUsize};
+use super::buckets::Buckets;
+use super::chaos::point;
+use std::cell::UnsafeCell;
 
-/// One thing and what lies below it.
+/// The part of a top that is a node's number, plus one; 0: no node.
+const NUMBER: u64 = (1 << 30) - 1;
+
+/// The number of the node below, plus one.
+pub(crate) type Below = AtomicU32;
+
+/// The top of a stack of nodes that somebody else has.
 #[derive(Debug)]
-struct Node<V> {
-    value: V,
-    below: *mut Node<V>,
-}
+pub(crate) struct Top(AtomicU64);
 
-/// The stack.
-#[derive(Debug)]
-pub(crate) struct Stack<V> {
-    top: AtomicPtr<Node<V>>,
-    /// Neither `Send` nor `Sync` by itself, as the pointer is for any `V`.
-    owns: PhantomData<*mut V>,
-}
+impl Top {
+    /// Of an empty stack.
+    #[cfg(not(loom))]
+    pub(crate) const fn new() -> Self {
+        Top(AtomicU64::new(0))
+    }
 
-// SAFETY: what lies there goes with the whole, as a `Vec`'s entries.
-unsafe impl<V: Send> Send for Stack<V> {}
-// SAFETY: who shares it may put a `V` in and take another's out; no `&V` is ever given out.
-unsafe impl<V: Send> Sync for Stack<V> {}
-
-impl<V> Stack<V> {
+    /// The same (loom's atomics have no `const` constructor).
+    #[cfg(loom)]
     pub(crate) fn new() -> Self {
-        Stack {
-            top: AtomicPtr::new(ptr::null_mut()),
-            owns: PhantomData,
-        }
+        Top(AtomicU64::new(0))
     }
 
-    /// Adds one. Allocates a link.
-    pub(crate) fn add(&self, value: V) {
+    /// Adds a node, which is in no stack.
+    pub(crate) fn push(&self, number: usize, below: &Below) {
         // Relaxed: the exchange decides.
-        let mut below = self.top.load(Relaxed);
-        let node = Box::into_raw(Box::new(Node { value, below }));
-        // Release: pairs with the Acquire in `swap_out`; the node is built.
-        while let Err(now) = self
-            .top
-            .compare_exchange_weak(below, node, Release, Relaxed)
-        {
-            below = now;
-            // SAFETY: nobody else knows of `node` until the exchange succeeds.
-            unsafe { (*node).below = below };
-        }
-    }
-
-    /// Takes the newest out.
-    pub(crate) fn take(&self) -> Option<V> {
-        let (first, rest) = pop_node(self.swap_out())?;
-        if !rest.is_null() {
-            self.put_back(rest);
-        }
-        Some(first)
-    }
-
-    /// Puts back a list that was taken out, below what has come since.
-    fn put_back(&self, list: *mut Node<V>) {
-        // Release: as in `add`. Relaxed: the walk below, if something has come.
-        if self
-            .top
-            .compare_exchange(ptr::null_mut(), list, Release, Relaxed)
-            .is_ok()
-        {
-            return;
-        }
-        let mut last = list;
-        // SAFETY: the list is this thread's alone since it was taken out by an exchange.
-        while let Some(below) = NonNull::new(unsafe { (*last).below }) {
-            last = below.as_ptr();
-        }
-        // Relaxed: the exchange decides.
-        let mut top = self.top.load(Relaxed);
+        let mut top = self.0.load(Relaxed);
         loop {
-            // SAFETY: as above.
-            unsafe { (*last).below = top };
-            // Release: as in `add`.
-            match self.top.compare_exchange_weak(top, list, Release, Relaxed) {
+            // Relaxed: published by the exchange.
+            below.store((top & NUMBER) as u32, Relaxed);
+            let next = top & !NUMBER | (number as u64 + 1);
+            // Release: publishes the node. All changes of a top are exchanges, so this holds for later tops, too.
+            match self.0.compare_exchange_weak(top, next, Release, Relaxed) {
                 Ok(_) => return,
                 Err(now) => top = now,
             }
         }
     }
 
-    /// Everything, linked as it was; nobody else has it from now on.
-    fn swap_out(&self) -> *mut Node<V> {
-        // Acquire: pairs with the Release in `add`.
-        self.top.swap(ptr::null_mut(), Acquire)
+    /// Whether there is no node just now.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        // Relaxed: who sees a node takes it by an exchange.
+        self.0.load(Relaxed) & NUMBER == 0
     }
 
-    /// Takes all out, the last one first.
-    pub(crate) fn take_all(&self) -> Vec<V> {
-        let mut top = self.swap_out();
-        let next = || {
-            let (found, below) = pop_node(top)?;
-            top = below;
-            Some(found)
+    /// Takes the newest node out.
+    pub(crate) fn pop<'a>(&self, below: impl Fn(usize) -> Option<&'a Below>) -> Option<usize> {
+        // Acquire: pairs with the Release in `push`, here and below.
+        let mut top = self.0.load(Acquire);
+        loop {
+            let number = (top & NUMBER).checked_sub(1)? as usize;
+            // Relaxed: if the node has moved since, the exchange fails by the tag.
+            let below = below(number)?.load(Relaxed);
+            let tag = (top & !NUMBER).wrapping_add(NUMBER + 1);
+            match self
+                .0
+                .compare_exchange_weak(top, tag | u64::from(below), Acquire, Acquire)
+            {
+                Ok(_) => return Some(number),
+                Err(now) => top = now,
+            }
+        }
+    }
+}
+
+/// A place for one value.
+#[derive(Debug)]
+struct Node<V> {
+    value: UnsafeCell<Option<V>>,
+    below: Below,
+    witness: Witness,
+}
+
+// SAFETY: a value is touched by the thread alone that has the node in hand.
+unsafe impl<V: Send> Sync for Node<V> {}
+
+/// The nodes of several stacks.
+#[derive(Debug)]
+pub(crate) struct Nodes<V> {
+    nodes: Buckets<Node<V>>,
+    /// Nodes that were made have lower numbers.
+    made: AtomicUsize,
+}
+
+impl<V> Nodes<V> {
+    /// None yet; allocates nothing.
+    pub(crate) fn new() -> Self {
+        Nodes {
+            nodes: Buckets::new(),
+            made: AtomicUsize::new(0),
+        }
+    }
+
+    fn below(&self, number: usize) -> Option<&Below> {
+        Some(&self.nodes.get(number)?.below)
+    }
+
+    /// Adds a value to the stack `full`, in a node of the stack `free` or a new one. Gives it back if there may be
+    /// no more nodes.
+    pub(crate) fn push(&self, full: &Top, free: &Top, value: V) -> Result<(), V> {
+        let free = free.pop(|number| self.below(number));
+        // Relaxed: each number is given out once.
+        let number = free.unwrap_or_else(|| self.made.fetch_add(1, Relaxed));
+        let make = || Node {
+            value: UnsafeCell::new(None),
+            below: Below::new(0),
+            witness: Witness::default(),
         };
-        std::iter::from_fn(next).collect()
+        let Some(node) = self.nodes.get_or_grow(number, make) else {
+            return Err(value);
+        };
+        point("stack: node in hand");
+        // SAFETY: the node is this thread's, by the module's invariant.
+        let old = node
+            .witness
+            .exclusive(|| unsafe { (*node.value.get()).replace(value) });
+        debug_assert!(old.is_none());
+        full.push(number, &node.below);
+        Ok(())
     }
-}
 
-/// The top of a stack that was taken out, and what lies below.
-fn pop_node<V>(top: *mut Node<V>) -> Option<(V, *mut Node<V>)> {
-    if top.is_null() {
-        return None;
-    }
-    // SAFETY: `top` came from `Box::into_raw` in `add` and was taken out of the stack by an exchange,
-    // so it is this thread's alone.
-    let node = unsafe { Box::from_raw(top) };
-    Some((node.value, node.below))
-}
-
-impl<V> Drop for Stack<V> {
-    fn drop(&mut self) {
-        self.take_all().into_iter().for_each(drop);
+    /// Takes the newest value of the stack `full`; its node goes to the stack `free`.
+    pub(crate) fn pop(&self, full: &Top, free: &Top) -> Option<V> {
+        let number = full.pop(|number| self.below(number))?;
+        let node = self.nodes.get(number)?;
+        point("stack: node in hand");
+        // SAFETY: as in `push`.
+        let value = node
+            .witness
+            .exclusive(|| unsafe { (*node.value.get()).take() });
+        free.push(number, &node.below);
+        value
     }
 }
 
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use std::sync::Arc;
     use std::thread;
 
+    /// Who has added something before it takes finds something, whatever others do at the same time.
     #[test]
-    fn each_value_is_taken_once() {
-        let stack: Arc<Stack<usize>> = Arc::new(Stack::new());
+    fn each_value_is_taken_once_and_nobody_misses_one() {
+        const EACH: usize = 20_000;
+        let (nodes, full, free) = (Nodes::new(), Top::new(), Top::new());
         let user = |base: usize| {
-            let stack = Arc::clone(&stack);
-            thread::spawn(move || {
-                let mut taken = Vec::new();
-                for i in 0..2_000 {
-                    stack.add(base + i);
-                    if i % 3 != 0 {
-                        taken.extend(stack.take());
-                    }
-                }
-                taken
-            })
+            let user = |i| {
+                nodes.push(&full, &free, base + i).expect("few nodes");
+                nodes.pop(&full, &free).expect("there is at least one")
+            };
+            (0..EACH).map(user).collect::<Vec<_>>()
         };
-        let users = [user(0), user(2_000), user(4_000)];
-        let mut all: Vec<_> = users
-            .into_iter()
-            .flat_map(|user| user.join().expect("no panic"))
-            .collect();
-        all.extend(std::iter::from_fn(|| stack.take()));
+        let mut all: Vec<_> = thread::scope(|scope| {
+            let users = [0, 1, 2, 3].map(|who| scope.spawn(move || user(who * EACH)));
+            users
+                .into_iter()
+                .flat_map(|user| user.join().expect("no panic"))
+                .collect()
+        });
         all.sort_unstable();
-        assert!(all.into_iter().eq(0..6_000));
+        assert!(all.into_iter().eq(0..4 * EACH));
+        assert!(nodes.made.load(Relaxed) <= 4, "nodes are used again");
     }
 }
