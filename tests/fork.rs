@@ -2,36 +2,17 @@
 #![cfg(unix)]
 
 mod common;
+mod forked;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod seccomp;
 
 use common::{Census, CountedPool, MAGAZINE, in_child, processors};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use forked::fork_and;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::thread;
 use stealpool::{Builder, Collector, Guard, KeyedPool, PressureSwitch};
-
-/// Seconds after which a child that waits for something is killed.
-const PATIENCE: u32 = 30;
-
-/// Forks; runs `child` in the child, without ever returning there. Returns how it ended: 0 is well.
-fn fork_and(child: impl FnOnce()) -> i32 {
-    // SAFETY: the child calls only `child`, which waits for no thread of the parent's, and `_exit`.
-    let id = unsafe { libc::fork() };
-    assert!(id >= 0, "fork failed");
-    if id == 0 {
-        // SAFETY: arms a timer of this process.
-        unsafe { libc::alarm(PATIENCE) };
-        let well = catch_unwind(AssertUnwindSafe(child)).is_ok();
-        // SAFETY: ends the process without running what belongs to the parent.
-        unsafe { libc::_exit(i32::from(!well)) };
-    }
-    let mut status = 0;
-    // SAFETY: `id` is our child, and `status` a place for its status.
-    let waited = unsafe { libc::waitpid(id, &raw mut status, 0) };
-    assert_eq!(waited, id);
-    status
-}
 
 /// What a child does with a pool that other threads were in the middle of using.
 fn use_it(pool: &CountedPool) {
@@ -193,4 +174,117 @@ fn a_child_has_no_collector() {
         assert_eq!(pool.stats().cycles, 0, "the parent's runs still");
         drop(collector);
     });
+}
+
+/// What a collector has stopped when the process forks is lost to the child, and no other object. It keeps its share
+/// of the bound, for the collector's thread has the pool in hand for ever. In the parent the cycle goes on.
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn a_magazine_that_was_stopped_stays_closed_in_the_child() {
+    let name = "a_magazine_that_was_stopped_stays_closed_in_the_child";
+    in_child(name, || {
+        if !common::hides() {
+            return println!("SKIP: without sequences, no collector waits for a barrier");
+        }
+        let census = Census::new();
+        let makes = census.clone();
+        let bound = 16 * processors();
+        let settings = Builder::new().collect_manually().max_idle(bound);
+        let keyed = KeyedPool::with_settings(settings, move |_: &u32| makes.maker());
+        let keyed = Arc::new(keyed);
+        let fill = |keyed: &KeyedPool<_, _, _>| drop([keyed.get(&1), keyed.get(&1), keyed.get(&1)]);
+        // The bound is shared out among the processors that are there before a thread is kept on one.
+        drop(keyed.get(&0));
+        keyed.clear();
+        // On two processors, for the child's may be another one.
+        if let Some(other) = common::apart() {
+            let same = Arc::clone(&keyed);
+            other.run(move || fill(&same));
+            other.end();
+        }
+        fill(&keyed);
+        let stopped = census.alive();
+        let same = Arc::clone(&keyed);
+        let cycle = in_the_middle::begin(move || same.collect());
+        let status = fork_and(|| {
+            assert!(keyed.try_get(&1).is_none(), "nobody opens them");
+            for _ in 0..100 {
+                drop((0..5).map(|_| keyed.get(&1)).collect::<Vec<_>>());
+                assert!(keyed.try_get(&1).is_some(), "below them");
+            }
+            let figures = (keyed.stats().idle, census.alive());
+            assert_eq!(figures, (stopped + 5, stopped + 5));
+            (0..2).for_each(|_| _ = keyed.collect());
+            assert_eq!((keyed.stats().idle, census.alive()), (stopped, stopped));
+            keyed.clear();
+            drop((0..2 * bound).map(|_| keyed.get(&2)).collect::<Vec<_>>());
+            let idle = keyed.stats().idle;
+            assert_eq!(census.alive(), stopped + idle);
+            assert!(idle >= bound / 2 && idle <= bound, "{idle} of {bound}");
+        });
+        let collected = cycle.end();
+        assert_eq!(status, 0);
+        assert_eq!((collected.aged, collected.dropped), (stopped, 0));
+        assert_eq!((keyed.stats().idle, census.alive()), (stopped, stopped));
+        (0..2).for_each(|_| _ = keyed.collect());
+        assert_eq!((keyed.stats().idle, census.alive()), (0, 0));
+    });
+}
+
+/// A cycle that stands between its stop of a magazine and the barrier after it: there its thread gets a signal, whose
+/// handler waits.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod in_the_middle {
+    use super::common::patiently;
+    use super::seccomp::trap_barriers;
+    use std::ffi::c_void;
+    use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::Ordering::{Acquire, Release};
+    use std::thread::{self, JoinHandle};
+    use std::{mem, ptr};
+
+    static IS_THERE: AtomicBool = AtomicBool::new(false);
+    static MAY_GO_ON: AtomicBool = AtomicBool::new(false);
+
+    extern "C" fn wait(_: i32, _: *mut libc::siginfo_t, context: *mut c_void) {
+        IS_THERE.store(true, Release);
+        while !MAY_GO_ON.load(Acquire) {
+            // SAFETY: waits for a millisecond, for no file.
+            unsafe { libc::poll(ptr::null_mut(), 0, 1) };
+        }
+        let context = context.cast::<libc::ucontext_t>();
+        // SAFETY: the kernel's, valid until the handler is over. What the call answers: it is done.
+        unsafe { (*context).uc_mcontext.gregs[libc::REG_RAX as usize] = 0 };
+    }
+
+    pub(super) struct Cycle<R>(JoinHandle<R>);
+
+    /// Runs a cycle in a thread of its own, up to the middle.
+    pub(super) fn begin<R: Send + 'static>(cycle: impl FnOnce() -> R + Send + 'static) -> Cycle<R> {
+        // SAFETY: plain data; all zeros mean no flags and an empty mask.
+        let mut action: libc::sigaction = unsafe { mem::zeroed() };
+        let handler = wait as extern "C" fn(i32, *mut libc::siginfo_t, *mut c_void);
+        action.sa_sigaction = handler as libc::sighandler_t;
+        action.sa_flags = libc::SA_SIGINFO;
+        // SAFETY: the handler touches atomics and its own context only, and waits by a call that a handler may use.
+        let set = unsafe { libc::sigaction(libc::SIGSYS, &raw const action, ptr::null_mut()) };
+        assert_eq!(set, 0);
+        let thread = thread::spawn(move || {
+            trap_barriers();
+            cycle()
+        });
+        assert!(patiently(|| IS_THERE.load(Acquire)), "no barrier");
+        Cycle(thread)
+    }
+
+    impl<R> Cycle<R> {
+        pub(super) fn end(self) -> R {
+            let command = libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ;
+            // SAFETY: takes integers only. In place of the call that was trapped.
+            let done = unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) };
+            assert_eq!(done, 0);
+            MAY_GO_ON.store(true, Release);
+            self.0.join().expect("it has ended")
+        }
+    }
 }

@@ -169,3 +169,51 @@ fn a_bound_of_many_keys_is_free_after_a_refusal() {
         assert_eq!((pool.stats().idle, census.alive()), (16, 16));
     });
 }
+
+/// What comes back to a pool that outlives its key by a handle stays where no collector can call it in, within the
+/// shares that its magazines had, and leaves the bound with the handle.
+#[test]
+fn a_handle_that_is_kept_gives_its_part_of_a_bound_back_after_a_refusal() {
+    const NAME: &str = "a_handle_that_is_kept_gives_its_part_of_a_bound_back_after_a_refusal";
+    in_child(NAME, || {
+        for refused_before_it_is_forgotten in [false, true] {
+            let census = Census::new();
+            let makes = census.clone();
+            let settings = Builder::new().collect_manually().max_idle(16);
+            let pool = KeyedPool::with_settings(settings, move |_: &u32| makes.maker());
+            let handles: Vec<_> = (0..4).map(|key| pool.pool(&key)).collect();
+            let held: Vec<_> = handles
+                .iter()
+                .flat_map(|handle| (0..6).map(|_| handle.get_owned()))
+                .collect();
+            handles.iter().for_each(|handle| drop(handle.get_owned()));
+            if refused_before_it_is_forgotten {
+                refuse_membarrier();
+            }
+            pool.clear();
+            drop(held);
+            let kept = || handles.iter().map(|handle| handle.idle()).sum::<usize>();
+            let check = || {
+                let idle = kept() + pool.stats().idle;
+                assert_eq!(idle, census.alive());
+                assert!(idle <= 16, "{idle}");
+            };
+            check();
+            for _ in 0..500 {
+                for handle in &handles {
+                    drop([handle.get_owned(), handle.get_owned()]);
+                    handle.put(census.object());
+                    check();
+                }
+            }
+            let many = || drop((0..40).map(|_| pool.get(&99)).collect::<Vec<_>>());
+            many();
+            check();
+            // Half of a bound is in no share.
+            assert!(pool.stats().idle >= 8, "{}", pool.stats());
+            drop(handles);
+            many();
+            assert_eq!((pool.stats().idle, census.alive()), (16, 16));
+        }
+    });
+}

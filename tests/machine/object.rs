@@ -11,7 +11,7 @@ use stealpool::Policy;
 pub(crate) struct WentOff;
 
 /// Panics without a word on stderr.
-fn go_off() -> ! {
+pub(crate) fn go_off() -> ! {
     resume_unwind(Box::new(WentOff))
 }
 

@@ -1,9 +1,12 @@
 //! A seccomp filter that makes the kernel refuse `membarrier`, `rseq`, or threads.
 
+/// What the kernel does instead of the call.
+const REFUSE: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
+
 /// Makes every `membarrier` of this thread, and of those it starts from now on, fail.
 #[allow(dead_code, reason = "each test file uses its part")]
 pub(crate) fn refuse_membarrier() {
-    refuse(libc::SYS_membarrier, None);
+    instead_of(libc::SYS_membarrier, None, REFUSE);
     // SAFETY: asks which commands there are; takes integers only.
     let refused = unsafe { libc::syscall(libc::SYS_membarrier, 0, 0, 0) };
     assert_eq!(refused, -1);
@@ -13,25 +16,34 @@ pub(crate) fn refuse_membarrier() {
 #[allow(dead_code, reason = "each test file uses its part")]
 pub(crate) fn refuse_to_register() {
     let command = libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ;
-    refuse(libc::SYS_membarrier, Some(command as u32));
+    instead_of(libc::SYS_membarrier, Some(command as u32), REFUSE);
+}
+
+/// Sends this thread, and those it starts from now on, a `SIGSYS` in place of each barrier that restarts
+/// sequences.
+#[allow(dead_code, reason = "each test file uses its part")]
+pub(crate) fn trap_barriers() {
+    let command = libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ;
+    let trap = libc::SECCOMP_RET_TRAP;
+    instead_of(libc::SYS_membarrier, Some(command as u32), trap);
 }
 
 /// Makes every `rseq` of this thread, of those it starts and of programs it executes from now on, fail.
 #[allow(dead_code, reason = "each test file uses its part")]
 pub(crate) fn refuse_rseq() {
-    refuse(libc::SYS_rseq, None);
+    instead_of(libc::SYS_rseq, None, REFUSE);
 }
 
 /// Makes every start of a thread fail, from now on.
 #[allow(dead_code, reason = "each test file uses its part")]
 pub(crate) fn refuse_threads() {
-    refuse(libc::SYS_clone, None);
-    refuse(libc::SYS_clone3, None);
+    instead_of(libc::SYS_clone, None, REFUSE);
+    instead_of(libc::SYS_clone3, None, REFUSE);
 }
 
-fn refuse(call: libc::c_long, command: Option<u32>) {
+fn instead_of(call: libc::c_long, command: Option<u32>, action: u32) {
     // The filter of seccomp(2): load the number of the system call; if it is this one, with this command
-    // if one is given (the lower half of the first argument), answer EPERM, else allow.
+    // if one is given (the lower half of the first argument), act, else allow.
     const NUMBER: u32 = 0;
     const FIRST_ARGUMENT: u32 = 16;
     const AT_LEAST: u16 = 0x35;
@@ -47,7 +59,7 @@ fn refuse(call: libc::c_long, command: Option<u32>) {
             Some(command) => step(JUMP_IF_EQUAL, 0, 1, command),
             None => step(AT_LEAST, 0, 1, 0),
         },
-        step(RETURN, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+        step(RETURN, 0, 0, action),
         step(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
     ];
     let program = libc::sock_fprog {

@@ -1,0 +1,494 @@
+//! Random scripts in which everything that may panic does, beside a collector: callbacks and destructors, sources of
+//! memory pressure and hooks, and what other libraries have deferred through crossbeam-epoch.
+//!
+//! After each step, no object is lost and no count is wrong. As long as there is a collector, it works; as soon as
+//! there is none, pools age on use, and another may begin.
+//!
+//! One test only: a collector is one for the process.
+#![cfg(panic = "unwind")]
+
+mod common;
+#[path = "machine/object.rs"]
+mod object;
+
+use common::Puppet;
+use crossbeam_epoch as epoch;
+use object::{Callback, Judge, Ledger, NEW, Object, WentOff, caught, go_off};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::{AcqRel, Acquire};
+use std::thread;
+use std::time::{Duration, Instant};
+use stealpool::{
+    Builder, Collector, OwnedGuard, Pool, PressureSource, PressureStatus, PressureSwitch, Sleep,
+};
+
+type JudgedPool = Pool<Object, Judge>;
+
+/// Where a source of memory pressure panics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SourceFault {
+    Nowhere,
+    Name,
+    /// After so many waits.
+    Wait(usize),
+    /// The text of the error that it fails with.
+    Text,
+    Drop,
+}
+
+struct Source {
+    switch: PressureSwitch,
+    fault: SourceFault,
+}
+
+/// An error whose text cannot be had.
+#[derive(Debug)]
+struct Unspeakable;
+
+impl fmt::Display for Unspeakable {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        go_off()
+    }
+}
+
+impl std::error::Error for Unspeakable {}
+
+impl PressureSource for Source {
+    fn name(&self) -> String {
+        if self.fault == SourceFault::Name {
+            go_off();
+        }
+        String::from("of the test")
+    }
+
+    fn wait(&mut self, sleep: &Sleep) -> io::Result<bool> {
+        match &mut self.fault {
+            SourceFault::Wait(0) => go_off(),
+            SourceFault::Wait(left) => *left -= 1,
+            SourceFault::Text => return Err(io::Error::other(Unspeakable)),
+            _ => {}
+        }
+        self.switch.wait(sleep)
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        if self.fault == SourceFault::Drop && !thread::panicking() {
+            go_off();
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Get,
+    Return(usize),
+    /// The destructor of a lent object panics.
+    Arm(usize),
+    Discard(usize),
+    TakeOut(usize),
+    Put(usize),
+    Wrap,
+    Reserve(usize),
+    Collect,
+    Clear,
+    Drain,
+    Budget(usize),
+    /// Past a look at the clock.
+    Many,
+    /// Another library defers so many closures that panic.
+    Defer(usize),
+    /// Somebody else pins, and runs what is deferred.
+    Pin(usize),
+    /// A collector begins, whose hooks panic if this says so.
+    Spawn(SourceFault, bool),
+    Stop,
+    Pulse,
+    /// Memory is short.
+    Raise,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let fault = prop_oneof![
+        Just(SourceFault::Nowhere),
+        Just(SourceFault::Name),
+        (0usize..3).prop_map(SourceFault::Wait),
+        Just(SourceFault::Text),
+        Just(SourceFault::Drop),
+    ];
+    prop_oneof![
+        20 => Just(Step::Get),
+        16 => (0usize..8).prop_map(Step::Return),
+        4 => (0usize..8).prop_map(Step::Arm),
+        2 => (0usize..8).prop_map(Step::Discard),
+        2 => (0usize..8).prop_map(Step::TakeOut),
+        4 => (0usize..60).prop_map(Step::Put),
+        2 => Just(Step::Wrap),
+        2 => (0usize..8).prop_map(Step::Reserve),
+        3 => Just(Step::Collect),
+        2 => Just(Step::Clear),
+        2 => Just(Step::Drain),
+        2 => (0usize..100).prop_map(Step::Budget),
+        2 => Just(Step::Many),
+        8 => (1usize..4).prop_map(Step::Defer),
+        4 => (1usize..200).prop_map(Step::Pin),
+        6 => (fault, any::<bool>()).prop_map(|(fault, hooks)| Step::Spawn(fault, hooks)),
+        2 => Just(Step::Stop),
+        3 => Just(Step::Pulse),
+        1 => Just(Step::Raise),
+    ]
+}
+
+/// Which callback panics in a step.
+fn fuse() -> impl Strategy<Value = Option<Callback>> {
+    let callback = prop_oneof![
+        Just(Callback::Create),
+        Just(Callback::Recycle),
+        Just(Callback::Footprint),
+    ];
+    prop_oneof![6 => Just(None), 1 => callback.prop_map(Some)]
+}
+
+fn settings() -> impl Strategy<Value = Builder> {
+    let bound = prop_oneof![2 => Just(None), 1 => (1usize..20).prop_map(Some)];
+    let depth = prop_oneof![2 => Just(1usize), 1 => Just(64)];
+    (bound, depth).prop_map(|(bound, depth)| {
+        let settings = Builder::new().collect_every(Duration::ZERO);
+        let settings = settings.private_depth(depth);
+        bound.map_or(settings, |most| settings.max_idle(most))
+    })
+}
+
+struct World {
+    pool: Arc<JudgedPool>,
+    ledger: Arc<Ledger>,
+    other: Puppet,
+    lent: Vec<OwnedGuard<Object, Judge>>,
+    collector: Option<Collector>,
+    switch: PressureSwitch,
+    /// How often a hook has been called, and panicked.
+    hooks: Arc<AtomicUsize>,
+    /// Objects that were dropped, and how many of them outside of the pool.
+    dropped: usize,
+    outside: usize,
+}
+
+/// Whether `done` comes true.
+fn settles(mut done: impl FnMut() -> bool) -> bool {
+    let begun = Instant::now();
+    while !done() {
+        if begun.elapsed() > Duration::from_secs(10) {
+            return false;
+        }
+        thread::sleep(Duration::from_micros(100));
+    }
+    true
+}
+
+/// Runs all that is deferred. At the end of a thread, a panic of it would abort the process, in crossbeam-epoch.
+fn run_deferred() {
+    let mut quiet = 0;
+    while quiet < 16 {
+        match caught(|| epoch::pin().flush()) {
+            Ok(()) => quiet += 1,
+            Err(WentOff) => quiet = 0,
+        }
+    }
+}
+
+impl World {
+    fn new(settings: Builder) -> Self {
+        #[cfg(target_os = "linux")]
+        common::run_on(0);
+        // All that was deferred before is gone.
+        run_deferred();
+        let ledger = Arc::new(Ledger::default());
+        World {
+            pool: Arc::new(settings.build(Judge(Arc::clone(&ledger)))),
+            ledger,
+            other: Puppet::on(1),
+            lent: Vec::new(),
+            collector: None,
+            switch: PressureSwitch::new(),
+            hooks: Arc::default(),
+            dropped: 0,
+            outside: 0,
+        }
+    }
+
+    /// Runs a job on this thread or the other.
+    fn by<R: Send + 'static>(
+        &self,
+        here: bool,
+        job: impl FnOnce(&Arc<JudgedPool>) -> R + Send + 'static,
+    ) -> Result<R, WentOff> {
+        let pool = Arc::clone(&self.pool);
+        let job = move || caught(|| job(&pool));
+        if here { job() } else { self.other.run(job) }
+    }
+
+    fn step(&mut self, here: bool, step: &Step, fuse: Option<Callback>) {
+        self.ledger.set(fuse.map(|callback| (callback, 0)));
+        let lent = self.lent.len();
+        match *step {
+            Step::Get => {
+                let got = self.by(here, |pool| pool.get_owned());
+                self.lent.extend(got);
+            }
+            Step::Return(at) if at < lent => {
+                let guard = self.lent.swap_remove(at);
+                _ = self.by(here, move |_| drop(guard));
+            }
+            Step::Arm(at) if at < lent => self.lent[at].is_bomb = true,
+            Step::Discard(at) if at < lent => {
+                let guard = self.lent.swap_remove(at);
+                _ = self.by(here, move |_| OwnedGuard::discard(guard));
+            }
+            Step::TakeOut(at) if at < lent => {
+                let guard = self.lent.swap_remove(at);
+                _ = self.by(here, move |_| drop(OwnedGuard::into_inner(guard)));
+                self.outside += 1;
+            }
+            Step::Put(weight) => {
+                let object = self.ledger.object(weight);
+                _ = self.by(here, move |pool| pool.put(object));
+            }
+            Step::Wrap => {
+                let object = self.ledger.object(NEW);
+                let guard = self.by(here, move |pool| pool.wrap_owned(object));
+                self.lent.extend(guard);
+            }
+            Step::Reserve(count) => _ = self.by(here, move |pool| pool.reserve(count)),
+            Step::Collect => _ = self.by(here, |pool| pool.collect()),
+            Step::Clear => _ = self.by(here, |pool| pool.clear()),
+            Step::Drain => {
+                _ = self.by(here, |pool| drop(pool.drain()));
+                // What was drained is the caller's.
+                assert!(
+                    self.settles(
+                        |world| world.gone() + world.pool.stats().live == world.ledger.made()
+                    )
+                );
+                self.outside = self.dropped - self.pool.stats().drops.total() as usize;
+            }
+            Step::Budget(bytes) => {
+                _ = self.by(here, move |_| stealpool::set_idle_budget(bytes));
+                _ = self.by(here, |_| stealpool::set_idle_budget(usize::MAX));
+            }
+            Step::Many => self.use_much(here),
+            Step::Defer(count) => {
+                let defer = move |_: &Arc<JudgedPool>| {
+                    let guard = epoch::pin();
+                    (0..count).for_each(|_| guard.defer(|| -> () { go_off() }));
+                    guard.flush();
+                };
+                _ = self.by(here, defer);
+            }
+            Step::Pin(times) => {
+                let pins = move |_: &Arc<JudgedPool>| {
+                    (0..times).for_each(|_| _ = caught(|| drop(epoch::pin())));
+                };
+                _ = self.by(here, pins);
+            }
+            Step::Spawn(fault, hooks) => self.spawn(fault, hooks),
+            Step::Stop => self.stop(),
+            Step::Pulse => self.pulse(),
+            Step::Raise => self.raise(),
+            _ => {}
+        }
+        self.ledger.set(None);
+        self.ledger.blew();
+        if self.ledger.fired() == Some(Callback::Footprint) && matches!(step, Step::Reserve(_)) {
+            // That one was never the pool's.
+            self.outside += 1;
+        }
+        self.check();
+    }
+
+    fn use_much(&self, here: bool) {
+        let uses = |pool: &Arc<JudgedPool>| {
+            for _ in 0..1_100 {
+                _ = caught(|| drop([pool.get(), pool.get()]));
+            }
+        };
+        _ = self.by(here, uses);
+    }
+
+    fn builder(&self, fault: SourceFault, hooks: bool) -> stealpool::CollectorBuilder {
+        let switch = self.switch.clone();
+        let builder = Collector::builder()
+            .every(Duration::from_secs(3600))
+            .pressure(Source { switch, fault });
+        if !hooks {
+            return builder;
+        }
+        let [first, second] = [(), ()].map(|()| Arc::clone(&self.hooks));
+        let called = |calls: &AtomicUsize| {
+            calls.fetch_add(1, AcqRel);
+            go_off()
+        };
+        let builder = builder.on_cycle(move |_| called(&first));
+        builder.on_panic(move |_| called(&second))
+    }
+
+    fn spawn(&mut self, fault: SourceFault, hooks: bool) {
+        let builder = self.builder(fault, hooks);
+        let spawned = caught(|| builder.spawn());
+        match spawned {
+            Ok(Ok(collector)) => {
+                assert!(self.collector.is_none(), "two at once");
+                self.collector = Some(collector);
+            }
+            Ok(Err(error)) => {
+                assert!(self.collector.is_some(), "{error}");
+                assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+            }
+            Err(WentOff) => self.ages_on_use(),
+        }
+    }
+
+    fn stop(&mut self) {
+        run_deferred();
+        if let Some(collector) = self.collector.take() {
+            caught(|| drop(collector)).expect("it has caught all panics");
+        }
+        self.ages_on_use();
+        // Another may begin.
+        let switch = self.switch.clone();
+        let source = Source {
+            switch,
+            fault: SourceFault::Nowhere,
+        };
+        let again = Collector::builder().pressure(source).spawn();
+        drop(again.expect("none runs any more"));
+        self.ages_on_use();
+    }
+
+    /// Unless there is a collector.
+    fn ages_on_use(&self) {
+        let before = self.pool.stats().cycles;
+        let ages = || {
+            self.use_much(true);
+            self.pool.stats().cycles > before
+        };
+        assert!(self.collector.is_some() || settles(ages), "never");
+    }
+
+    /// The collector empties the pool within two cycles, or a few more where what is deferred cuts one short.
+    fn pulse(&self) {
+        let Some(collector) = &self.collector else {
+            return;
+        };
+        let empties = || {
+            let end = caught(|| _ = collector.pulse());
+            end.expect("panics go to the hook");
+            self.pool.idle() == 0
+        };
+        assert!(settles(empties), "{}", self.pool.stats());
+    }
+
+    /// The collector empties the pool, if it still has a source.
+    fn raise(&self) {
+        let Some(collector) = &self.collector else {
+            return;
+        };
+        let (before, mut watches) = (self.hooks.load(Acquire), true);
+        let relieves = || {
+            self.switch.raise();
+            watches = matches!(collector.pressure_source(), PressureStatus::Watching(_));
+            !watches || self.pool.idle() == 0
+        };
+        assert!(settles(relieves), "{}", self.pool.stats());
+        assert!(
+            self.hooks.load(Acquire) <= before + 2,
+            "a broken hook is called once"
+        );
+    }
+
+    /// Objects that were dropped by now.
+    fn gone(&mut self) -> usize {
+        self.dropped += self.ledger.dropped().len();
+        self.dropped
+    }
+
+    /// Whether this is so, at once or when a collector has dropped what it has in hand.
+    fn settles(&mut self, mut done: impl FnMut(&mut Self) -> bool) -> bool {
+        done(self) || self.collector.is_some() && settles(|| done(self))
+    }
+
+    fn check(&mut self) {
+        let settled = self.settles(|world| {
+            let (stats, gone) = (world.pool.stats(), world.gone());
+            let alive = world.ledger.made() - gone;
+            stats.live == alive
+                && stats.live == stats.idle + world.lent.len()
+                && stats.drops.total() as usize == gone - world.outside
+        });
+        assert!(
+            settled,
+            "{} lent, {} made, {} dropped, {} of them outside: {}",
+            self.lent.len(),
+            self.ledger.made(),
+            self.dropped,
+            self.outside,
+            self.pool.stats()
+        );
+        if self.collector.is_some() {
+            let second = self.builder(SourceFault::Nowhere, false).spawn();
+            let error = second.expect_err("the first one runs");
+            assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+        }
+    }
+
+    fn end(mut self) {
+        self.pulse();
+        self.step(true, &Step::Stop, None);
+        while !self.lent.is_empty() {
+            self.step(true, &Step::Return(0), None);
+        }
+        // So that the end of the pool runs it, if that pins often enough.
+        self.step(true, &Step::Defer(2), None);
+        let World {
+            pool,
+            ledger,
+            other,
+            ..
+        } = self;
+        _ = caught(|| drop(pool));
+        run_deferred();
+        other.end();
+        assert_eq!(Arc::strong_count(&ledger), 1, "each object is dropped");
+    }
+}
+
+/// So many cases, unless `PROPTEST_CASES` says otherwise.
+fn cases(cases: u32) -> ProptestConfig {
+    let environment = std::env::var_os("PROPTEST_CASES").is_some();
+    let default = ProptestConfig::default();
+    ProptestConfig {
+        cases: if environment { default.cases } else { cases },
+        failure_persistence: None,
+        max_shrink_iters: 20,
+        ..default
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(60))]
+
+    #[test]
+    fn whatever_panics_nothing_is_lost_and_a_collector_works(
+        settings in settings(),
+        script in vec((any::<bool>(), step(), fuse()), 0..=100),
+    ) {
+        let mut world = World::new(settings);
+        script.iter().for_each(|(here, step, fuse)| world.step(*here, step, *fuse));
+        world.end();
+    }
+}
