@@ -1,5 +1,6 @@
 //! Random scripts in which everything that may panic does, beside a collector: callbacks and destructors, sources of
-//! memory pressure and hooks, and what other libraries have deferred through crossbeam-epoch.
+//! memory pressure and hooks, what other libraries have deferred through crossbeam-epoch, and with the features
+//! `metrics` and `tracing` also recorders and subscribers.
 //!
 //! After each step, no object is lost and no count is wrong. As long as there is a collector, it works; as soon as
 //! there is none, pools age on use, and another may begin.
@@ -12,6 +13,8 @@ mod common;
 mod object;
 #[path = "machine/panics.rs"]
 mod panics;
+#[path = "machine/watchers.rs"]
+mod watchers;
 
 use common::Puppet;
 use crossbeam_epoch as epoch;
@@ -70,6 +73,7 @@ impl World {
     fn new(settings: Builder) -> Self {
         #[cfg(target_os = "linux")]
         common::run_on(0);
+        watchers::install();
         // All that was deferred before is gone.
         run_deferred();
         let ledger = Arc::new(Ledger::default());
@@ -164,6 +168,8 @@ impl World {
             Step::Stop => self.stop(),
             Step::Pulse => self.pulse(),
             Step::Raise => self.raise(),
+            Step::Watch(armed) => watchers::arm(armed),
+            Step::Record => _ = self.by(here, |_| watchers::record()),
             _ => {}
         }
         self.ledger.set(None);

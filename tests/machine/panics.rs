@@ -89,6 +89,10 @@ pub(crate) enum Step {
     Pulse,
     /// Memory is short.
     Raise,
+    /// Whether recorders and subscribers panic from now on.
+    Watch(bool),
+    /// Figures for the recorder.
+    Record,
 }
 
 pub(crate) fn step() -> impl Strategy<Value = Step> {
@@ -119,6 +123,8 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Stop),
         3 => Just(Step::Pulse),
         1 => Just(Step::Raise),
+        3 => any::<bool>().prop_map(Step::Watch),
+        1 => Just(Step::Record),
     ]
 }
 
@@ -136,7 +142,7 @@ pub(crate) fn settings() -> impl Strategy<Value = Builder> {
     let bound = prop_oneof![2 => Just(None), 1 => (1usize..20).prop_map(Some)];
     let depth = prop_oneof![2 => Just(1usize), 1 => Just(64)];
     (bound, depth).prop_map(|(bound, depth)| {
-        let settings = Builder::new().collect_every(Duration::ZERO);
+        let settings = Builder::new().collect_every(Duration::ZERO).name("panics");
         let settings = settings.private_depth(depth);
         bound.map_or(settings, |most| settings.max_idle(most))
     })
