@@ -5,8 +5,10 @@
 #![cfg(stealpool_chaos)]
 
 mod common;
+mod forked;
 
 use common::{Census, Counted, CountedPool, MAGAZINE, apart, in_child, patiently};
+use forked::fork_and;
 use std::cell::Cell;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{Acquire, Release, SeqCst};
@@ -51,6 +53,9 @@ fn unpark() {
     GO_ON.notify_all();
 }
 
+/// Objects that a magazine may hold in these tests.
+const DEPTH: usize = 8;
+
 /// A pool whose objects take a while to make.
 fn slow(census: &Census) -> Arc<CountedPool> {
     let census = census.clone();
@@ -61,7 +66,7 @@ fn slow(census: &Census) -> Arc<CountedPool> {
     let settings = Builder::new()
         .collect_manually()
         .max_idle(1000)
-        .private_depth(8);
+        .private_depth(DEPTH);
     Arc::new(settings.build(create))
 }
 
@@ -94,60 +99,94 @@ fn a_life(pool: &Arc<CountedPool>, census: &Census, round: usize) {
     (round..round + 8).for_each(|round| everything(pool, census, round));
 }
 
+/// With a thread parked at each of the points in turn: what `body` does with its pool. Afterwards nothing is stuck.
+fn at_any_point(body: impl Fn(&Arc<CountedPool>, &Census, &'static str)) {
+    assert!(chaos::set(hook));
+    for (number, name) in chaos::POINTS.into_iter().enumerate() {
+        let census = Census::new();
+        let pool = slow(&census);
+        WHERE.store(number, SeqCst);
+        let stop = Arc::new(AtomicUsize::new(0));
+        let victim = {
+            let (pool, census, stop) = (Arc::clone(&pool), census.clone(), Arc::clone(&stop));
+            thread::spawn(move || {
+                let mut round = 0;
+                while stop.load(Acquire) == 0 {
+                    let (pool, census) = (Arc::clone(&pool), census.clone());
+                    let life = thread::spawn(move || a_life(&pool, &census, round));
+                    life.join().unwrap();
+                    round += 1;
+                }
+            })
+        };
+        let came_by = patiently(|| {
+            others(&pool, &census);
+            is_parked()
+        });
+        assert!(came_by, "nobody came by {name:?}");
+        body(&pool, &census, name);
+        assert!(is_parked(), "{name:?}");
+        stop.store(1, Release);
+        unpark();
+        victim.join().unwrap();
+        pool.collect();
+        pool.collect();
+        assert_eq!(pool.idle(), 0, "{name:?}: nothing is stuck afterwards");
+        assert_eq!(census.alive(), 0, "{name:?}");
+    }
+}
+
+/// Thieves and givers, so that the victim meets full deques and empty ones.
+fn others(pool: &Arc<CountedPool>, census: &Census) {
+    let lives: Vec<_> = (0..2)
+        .map(|_| {
+            let (pool, census) = (Arc::clone(pool), census.clone());
+            thread::spawn(move || (0..40).for_each(|round| everything(&pool, &census, round)))
+        })
+        .collect();
+    lives.into_iter().for_each(|life| life.join().unwrap());
+}
+
 #[test]
 fn a_thread_parked_at_any_point_holds_up_nobody() {
     in_child("a_thread_parked_at_any_point_holds_up_nobody", || {
-        assert!(chaos::set(hook));
-        for (number, name) in chaos::POINTS.into_iter().enumerate() {
-            let census = Census::new();
-            let pool = slow(&census);
-            WHERE.store(number, SeqCst);
-            let stop = Arc::new(AtomicUsize::new(0));
-            let victim = {
-                let (pool, census, stop) = (Arc::clone(&pool), census.clone(), Arc::clone(&stop));
-                thread::spawn(move || {
-                    let mut round = 0;
-                    while stop.load(Acquire) == 0 {
-                        let (pool, census) = (Arc::clone(&pool), census.clone());
-                        let life = thread::spawn(move || a_life(&pool, &census, round));
-                        life.join().unwrap();
-                        round += 1;
-                    }
-                })
-            };
-            // Thieves and givers, so that the victim meets full deques and empty ones.
-            let others = |pool: &Arc<CountedPool>| {
-                let lives: Vec<_> = (0..2)
-                    .map(|_| {
-                        let (pool, census) = (Arc::clone(pool), census.clone());
-                        thread::spawn(move || {
-                            (0..40).for_each(|round| everything(&pool, &census, round));
-                        })
-                    })
-                    .collect();
-                lives.into_iter().for_each(|life| life.join().unwrap());
-            };
-            let came_by = patiently(|| {
-                others(&pool);
-                is_parked()
-            });
-            assert!(came_by, "nobody came by {name:?}");
+        at_any_point(|pool, census, _| {
             // The victim stands still. All others go on, for as long as they like.
             for _ in 0..5 {
-                others(&pool);
+                others(pool, census);
                 pool.collect();
                 pool.drain().for_each(drop);
                 stealpool::collect_all();
             }
-            assert!(is_parked(), "{name:?}");
-            stop.store(1, Release);
-            unpark();
-            victim.join().unwrap();
-            pool.collect();
-            pool.collect();
-            assert_eq!(pool.idle(), 0, "{name:?}: nothing is stuck afterwards");
-            assert_eq!(census.alive(), 0, "{name:?}");
-        }
+        });
+    });
+}
+
+/// The child has no such thread: what that one had in hand stays where it is, and what it had claimed for a cycle
+/// ages no more.
+#[test]
+fn a_child_that_is_forked_while_a_thread_is_at_any_point_goes_on() {
+    let name = "a_child_that_is_forked_while_a_thread_is_at_any_point_goes_on";
+    in_child(name, || {
+        at_any_point(|pool, census, name| {
+            let status = fork_and(|| {
+                let before = census.alive();
+                others(pool, census);
+                common::stay_here();
+                drop(pool.get());
+                drop(pool.try_get().expect("what was given back"));
+                stealpool::collect_all();
+                pool.collect();
+                let (idle, alive, most) = (pool.idle(), census.alive(), before + DEPTH);
+                assert!(idle <= alive && alive <= most, "{idle}, {alive}, {most}");
+                // New pools are as ever.
+                let fresh = slow(census);
+                others(&fresh, census);
+                (0..2).for_each(|_| _ = fresh.collect());
+                assert_eq!((fresh.idle(), census.alive()), (0, alive));
+            });
+            assert_eq!(status, 0, "{name:?}");
+        });
     });
 }
 

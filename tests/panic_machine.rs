@@ -1,5 +1,6 @@
 //! Random scripts in which everything that may panic does, beside a collector: callbacks and destructors, sources of
-//! memory pressure and hooks, and what other libraries have deferred through crossbeam-epoch.
+//! memory pressure and hooks, what other libraries have deferred through crossbeam-epoch, and with the features
+//! `metrics` and `tracing` also recorders and subscribers.
 //!
 //! After each step, no object is lost and no count is wrong. As long as there is a collector, it works; as soon as
 //! there is none, pools age on use, and another may begin.
@@ -10,160 +11,26 @@
 mod common;
 #[path = "machine/object.rs"]
 mod object;
+#[path = "machine/panics.rs"]
+mod panics;
+#[path = "machine/watchers.rs"]
+mod watchers;
 
 use common::Puppet;
 use crossbeam_epoch as epoch;
 use object::{Callback, Judge, Ledger, NEW, Object, WentOff, caught, go_off};
+use panics::{Source, SourceFault, Step, fuse, settings, step};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use std::fmt;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 use std::thread;
 use std::time::{Duration, Instant};
-use stealpool::{
-    Builder, Collector, OwnedGuard, Pool, PressureSource, PressureStatus, PressureSwitch, Sleep,
-};
+use stealpool::{Builder, Collector, OwnedGuard, Pool, PressureStatus, PressureSwitch};
 
 type JudgedPool = Pool<Object, Judge>;
-
-/// Where a source of memory pressure panics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum SourceFault {
-    Nowhere,
-    Name,
-    /// After so many waits.
-    Wait(usize),
-    /// The text of the error that it fails with.
-    Text,
-    Drop,
-}
-
-struct Source {
-    switch: PressureSwitch,
-    fault: SourceFault,
-}
-
-/// An error whose text cannot be had.
-#[derive(Debug)]
-struct Unspeakable;
-
-impl fmt::Display for Unspeakable {
-    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-        go_off()
-    }
-}
-
-impl std::error::Error for Unspeakable {}
-
-impl PressureSource for Source {
-    fn name(&self) -> String {
-        if self.fault == SourceFault::Name {
-            go_off();
-        }
-        String::from("of the test")
-    }
-
-    fn wait(&mut self, sleep: &Sleep) -> io::Result<bool> {
-        match &mut self.fault {
-            SourceFault::Wait(0) => go_off(),
-            SourceFault::Wait(left) => *left -= 1,
-            SourceFault::Text => return Err(io::Error::other(Unspeakable)),
-            _ => {}
-        }
-        self.switch.wait(sleep)
-    }
-}
-
-impl Drop for Source {
-    fn drop(&mut self) {
-        if self.fault == SourceFault::Drop && !thread::panicking() {
-            go_off();
-        }
-    }
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    Get,
-    Return(usize),
-    /// The destructor of a lent object panics.
-    Arm(usize),
-    Discard(usize),
-    TakeOut(usize),
-    Put(usize),
-    Wrap,
-    Reserve(usize),
-    Collect,
-    Clear,
-    Drain,
-    Budget(usize),
-    /// Past a look at the clock.
-    Many,
-    /// Another library defers so many closures that panic.
-    Defer(usize),
-    /// Somebody else pins, and runs what is deferred.
-    Pin(usize),
-    /// A collector begins, whose hooks panic if this says so.
-    Spawn(SourceFault, bool),
-    Stop,
-    Pulse,
-    /// Memory is short.
-    Raise,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let fault = prop_oneof![
-        Just(SourceFault::Nowhere),
-        Just(SourceFault::Name),
-        (0usize..3).prop_map(SourceFault::Wait),
-        Just(SourceFault::Text),
-        Just(SourceFault::Drop),
-    ];
-    prop_oneof![
-        20 => Just(Step::Get),
-        16 => (0usize..8).prop_map(Step::Return),
-        4 => (0usize..8).prop_map(Step::Arm),
-        2 => (0usize..8).prop_map(Step::Discard),
-        2 => (0usize..8).prop_map(Step::TakeOut),
-        4 => (0usize..60).prop_map(Step::Put),
-        2 => Just(Step::Wrap),
-        2 => (0usize..8).prop_map(Step::Reserve),
-        3 => Just(Step::Collect),
-        2 => Just(Step::Clear),
-        2 => Just(Step::Drain),
-        2 => (0usize..100).prop_map(Step::Budget),
-        2 => Just(Step::Many),
-        8 => (1usize..4).prop_map(Step::Defer),
-        4 => (1usize..200).prop_map(Step::Pin),
-        6 => (fault, any::<bool>()).prop_map(|(fault, hooks)| Step::Spawn(fault, hooks)),
-        2 => Just(Step::Stop),
-        3 => Just(Step::Pulse),
-        1 => Just(Step::Raise),
-    ]
-}
-
-/// Which callback panics in a step.
-fn fuse() -> impl Strategy<Value = Option<Callback>> {
-    let callback = prop_oneof![
-        Just(Callback::Create),
-        Just(Callback::Recycle),
-        Just(Callback::Footprint),
-    ];
-    prop_oneof![6 => Just(None), 1 => callback.prop_map(Some)]
-}
-
-fn settings() -> impl Strategy<Value = Builder> {
-    let bound = prop_oneof![2 => Just(None), 1 => (1usize..20).prop_map(Some)];
-    let depth = prop_oneof![2 => Just(1usize), 1 => Just(64)];
-    (bound, depth).prop_map(|(bound, depth)| {
-        let settings = Builder::new().collect_every(Duration::ZERO);
-        let settings = settings.private_depth(depth);
-        bound.map_or(settings, |most| settings.max_idle(most))
-    })
-}
 
 struct World {
     pool: Arc<JudgedPool>,
@@ -206,6 +73,7 @@ impl World {
     fn new(settings: Builder) -> Self {
         #[cfg(target_os = "linux")]
         common::run_on(0);
+        watchers::install();
         // All that was deferred before is gone.
         run_deferred();
         let ledger = Arc::new(Ledger::default());
@@ -300,6 +168,8 @@ impl World {
             Step::Stop => self.stop(),
             Step::Pulse => self.pulse(),
             Step::Raise => self.raise(),
+            Step::Watch(armed) => watchers::arm(armed),
+            Step::Record => _ = self.by(here, |_| watchers::record()),
             _ => {}
         }
         self.ledger.set(None);

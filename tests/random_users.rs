@@ -1,19 +1,15 @@
-//! Random scripts of users that the pool cannot trust: keys that lie, and objects whose destructors use the pool
-//! that drops them.
+//! Random scripts with objects whose destructors use the pool that drops them, or another one.
 
 mod common;
 
-use common::{Census, Counted, Maker, Random};
+use common::{Census, Counted};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use std::cell::Cell;
-use std::hash::{Hash, Hasher};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
-use stealpool::{Builder, KeyedPool, OwnedGuard, Policy, Pool};
+use stealpool::{Builder, Guard, Policy, Pool};
 
 /// So many cases, unless `PROPTEST_CASES` says otherwise.
 fn cases(cases: u32) -> ProptestConfig {
@@ -32,206 +28,8 @@ fn stay() {
     common::run_on(0);
 }
 
-/// What a key says of itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lie {
-    Nothing,
-    /// It is equal to none, not even to itself.
-    NeverEqual,
-    AlwaysEqual,
-    RandomlyEqual,
-    ChangingHash,
-    /// Its hash changes, and it is equal at random.
-    Both,
-    /// It panics when it is compared, one time in three.
-    Panicking,
-}
-
-thread_local! {
-    static LIES: Cell<u64> = const { Cell::new(0) };
-}
-
-/// One in so many times.
-fn at_random(times: usize) -> bool {
-    LIES.set(LIES.get() + 1);
-    Random::new(LIES.get()).below(times) == 0
-}
-
-#[derive(Clone, Debug)]
-struct Key {
-    number: u32,
-    lie: Lie,
-}
-
-impl Hash for Key {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        match self.lie {
-            Lie::ChangingHash | Lie::Both => {
-                LIES.set(LIES.get() + 1);
-                state.write_u64(LIES.get());
-            }
-            // All meet each other.
-            Lie::AlwaysEqual | Lie::RandomlyEqual | Lie::Panicking => state.write_u64(7),
-            Lie::Nothing | Lie::NeverEqual => state.write_u64(self.number.into()),
-        }
-    }
-}
-
-impl PartialEq for Key {
-    fn eq(&self, other: &Self) -> bool {
-        match self.lie {
-            Lie::NeverEqual => false,
-            Lie::AlwaysEqual => true,
-            Lie::RandomlyEqual | Lie::Both => at_random(2),
-            Lie::Panicking if at_random(3) => resume_unwind(Box::new("a panic of the test")),
-            _ => self.number == other.number && self.lie == other.lie,
-        }
-    }
-}
-
-impl Eq for Key {}
-
-#[derive(Clone, Debug)]
-enum KeyStep {
-    Get(Key),
-    TryGet(Key),
-    /// Keeps a key's pool.
-    Handle(Key),
-    GetBy(usize),
-    LetHandleGo(usize),
-    Return(usize),
-    Discard(usize),
-    TakeOut(usize),
-    Collect,
-    Clear,
-}
-
-fn key() -> impl Strategy<Value = Key> {
-    let lie = prop_oneof![
-        2 => Just(Lie::Nothing),
-        1 => Just(Lie::NeverEqual),
-        1 => Just(Lie::AlwaysEqual),
-        1 => Just(Lie::RandomlyEqual),
-        1 => Just(Lie::ChangingHash),
-        1 => Just(Lie::Both),
-        1 => Just(Lie::Panicking),
-    ];
-    (0u32..6, lie).prop_map(|(number, lie)| Key { number, lie })
-}
-
-fn key_step() -> impl Strategy<Value = KeyStep> {
-    prop_oneof![
-        20 => key().prop_map(KeyStep::Get),
-        5 => key().prop_map(KeyStep::TryGet),
-        4 => key().prop_map(KeyStep::Handle),
-        8 => (0usize..4).prop_map(KeyStep::GetBy),
-        2 => (0usize..4).prop_map(KeyStep::LetHandleGo),
-        20 => (0usize..8).prop_map(KeyStep::Return),
-        2 => (0usize..8).prop_map(KeyStep::Discard),
-        2 => (0usize..8).prop_map(KeyStep::TakeOut),
-        2 => Just(KeyStep::Collect),
-        1 => Just(KeyStep::Clear),
-    ]
-}
-
 /// What each object weighs.
 const WEIGHT: usize = 10;
-
-struct Keys {
-    census: Census,
-    pool: KeyedPool<Key, Counted, Maker>,
-    most_keys: usize,
-    most_idle: usize,
-    handles: Vec<Arc<Pool<Counted, Maker>>>,
-    lent: Vec<OwnedGuard<Counted, Maker>>,
-}
-
-impl Keys {
-    fn new(most_keys: usize, most_idle: usize, by_weight: bool, depth: usize) -> Self {
-        let census = Census::new();
-        let settings = Builder::new().collect_manually().private_depth(depth);
-        let settings = if by_weight {
-            settings.idle_bytes(most_idle * WEIGHT)
-        } else {
-            settings.max_idle(most_idle)
-        };
-        let makes = census.clone();
-        let policy = move |_: &Key| {
-            let census = makes.clone();
-            Box::new(move || census.weighing(WEIGHT)) as Maker
-        };
-        Keys {
-            pool: KeyedPool::with_settings(settings, policy).max_keys(most_keys),
-            census,
-            most_keys,
-            most_idle,
-            handles: Vec::new(),
-            lent: Vec::new(),
-        }
-    }
-
-    fn step(&mut self, step: &KeyStep) {
-        let (pool, lent) = (&self.pool, self.lent.len());
-        match *step {
-            KeyStep::Get(ref key) => {
-                // A key's panic.
-                let got = catch_unwind(AssertUnwindSafe(|| pool.get(key)));
-                self.lent.extend(got);
-            }
-            KeyStep::TryGet(ref key) => {
-                let got = catch_unwind(AssertUnwindSafe(|| pool.try_get(key)));
-                self.lent.extend(got.ok().flatten());
-            }
-            KeyStep::Handle(ref key) => {
-                let handle = catch_unwind(AssertUnwindSafe(|| pool.pool(key)));
-                self.handles.extend(handle);
-            }
-            KeyStep::GetBy(at) => {
-                let handle = self.handles.get(at);
-                self.lent.extend(handle.map(|handle| handle.get_owned()));
-            }
-            KeyStep::LetHandleGo(at) if at < self.handles.len() => {
-                drop(self.handles.swap_remove(at));
-            }
-            KeyStep::Return(at) if at < lent => drop(self.lent.swap_remove(at)),
-            KeyStep::Discard(at) if at < lent => OwnedGuard::discard(self.lent.swap_remove(at)),
-            KeyStep::TakeOut(at) if at < lent => {
-                drop(OwnedGuard::into_inner(self.lent.swap_remove(at)));
-            }
-            KeyStep::Collect => _ = pool.collect(),
-            KeyStep::Clear => _ = pool.clear(),
-            _ => {}
-        }
-        self.check();
-    }
-
-    fn check(&self) {
-        assert!(self.pool.keys().len() <= self.most_keys);
-        let stats = self.pool.stats();
-        assert!(stats.idle <= self.most_idle, "{stats}");
-        assert_eq!(stats.idle_bytes, stats.idle * WEIGHT, "{stats}");
-        // What is not lent is idle under a key that is known: a forgotten one has nothing.
-        let idle = self.census.alive() - self.lent.len();
-        assert_eq!(stats.idle, idle, "{stats}");
-    }
-
-    fn end(mut self) {
-        while !self.lent.is_empty() {
-            self.step(&KeyStep::Return(0));
-        }
-        // Each place of the bound is there for a key that is honest, also while handles are kept.
-        self.step(&KeyStep::Clear);
-        assert_eq!(self.census.alive(), 0);
-        let (number, lie) = (9, Lie::Nothing);
-        let honest = self.pool.pool(&Key { number, lie });
-        let many = self.most_idle + 5;
-        drop((0..many).map(|_| honest.get_owned()).collect::<Vec<_>>());
-        assert_eq!(honest.idle(), self.most_idle, "{}", honest.stats());
-        let Keys { census, pool, .. } = self;
-        drop((pool, honest));
-        assert_eq!(census.alive(), 0);
-    }
-}
 
 /// What an object's destructor does with its pool.
 #[derive(Clone, Copy, Debug)]
@@ -251,31 +49,53 @@ enum Deed {
 
 type UserPool = Pool<User, Makes>;
 
-/// Does a deed when it is dropped, and counts what it takes and gives.
+/// What is done, and where: in the other pool, or in one's own.
+#[derive(Clone, Copy, Debug)]
+struct Act {
+    deed: Deed,
+    elsewhere: bool,
+}
+
+/// Acts when it is dropped.
 struct User {
-    deed: Option<Deed>,
+    act: Option<Act>,
     home: Home,
     _counted: Counted,
 }
 
-#[derive(Clone)]
-struct Home {
-    pool: Weak<UserPool>,
+/// Two pools, and what has happened to each.
+#[derive(Default)]
+struct World([Place; 2]);
+
+#[derive(Default)]
+struct Place {
+    pool: OnceLock<Weak<UserPool>>,
     census: Census,
     /// Objects that were handed out, that were given without having been, and that were taken for good.
-    figures: Arc<[AtomicU64; 3]>,
+    figures: [AtomicU64; 3],
+}
+
+/// One of the two pools.
+#[derive(Clone)]
+struct Home {
+    world: Arc<World>,
+    number: usize,
 }
 
 impl Home {
+    fn place(&self) -> &Place {
+        &self.world.0[self.number]
+    }
+
     fn count(&self, what: usize, objects: u64) {
-        self.figures[what].fetch_add(objects, AcqRel);
+        self.place().figures[what].fetch_add(objects, AcqRel);
     }
 
     fn object(&self) -> User {
         User {
-            deed: None,
+            act: None,
             home: self.clone(),
-            _counted: self.census.object(),
+            _counted: self.place().census.object(),
         }
     }
 
@@ -290,8 +110,15 @@ impl Home {
         self.object()
     }
 
+    fn acts(&self, act: Act) {
+        let number = self.number ^ usize::from(act.elsewhere);
+        let world = Arc::clone(&self.world);
+        Home { world, number }.does(act.deed);
+    }
+
     fn does(&self, deed: Deed) {
-        let Some(pool) = self.pool.upgrade() else {
+        // Not once it ends.
+        let Some(pool) = self.place().pool.get().and_then(Weak::upgrade) else {
             return;
         };
         match deed {
@@ -301,11 +128,11 @@ impl Home {
             Deed::TakeOut => {
                 let guard = self.got(pool.get());
                 self.count(2, 1);
-                drop(stealpool::Guard::into_inner(guard));
+                drop(Guard::into_inner(guard));
             }
             Deed::Put => pool.put(self.adopted()),
             Deed::Wrap => drop(pool.wrap(self.adopted())),
-            Deed::Discard => stealpool::Guard::discard(self.got(pool.get())),
+            Deed::Discard => Guard::discard(self.got(pool.get())),
             Deed::Collect => _ = pool.collect(),
             Deed::Clear => _ = pool.clear(),
             Deed::Drain => {
@@ -316,12 +143,37 @@ impl Home {
             Deed::Reserve => pool.reserve(2),
         }
     }
+
+    /// That nothing is lost, while so many objects are lent.
+    fn check(&self, pool: &UserPool, lent: usize) {
+        let stats = pool.stats();
+        assert_eq!(stats.live, stats.idle + lent, "{stats}");
+        assert_eq!(stats.live, self.place().census.alive(), "{stats}");
+        assert_eq!(stats.idle_bytes, stats.idle * WEIGHT, "{stats}");
+    }
+
+    /// The books when nothing is lent any more.
+    fn balance(&self, pool: &UserPool) {
+        let (
+            stats,
+            Place {
+                census, figures, ..
+            },
+        ) = (pool.stats(), self.place());
+        let [gets, adopted, taken] = figures.each_ref().map(|figure| figure.load(Acquire));
+        assert_eq!(stats.gets, gets, "{stats}");
+        let came = stats.creates + adopted;
+        assert_eq!(came, census.made() as u64, "{stats}");
+        let went = stats.drops.total() + taken;
+        assert_eq!(came, stats.idle as u64 + went, "{stats}");
+        assert_eq!(went, census.dropped() as u64, "{stats}");
+    }
 }
 
 impl Drop for User {
     fn drop(&mut self) {
-        if let Some(deed) = self.deed {
-            self.home.does(deed);
+        if let Some(act) = self.act {
+            self.home.acts(act);
         }
     }
 }
@@ -344,7 +196,7 @@ impl Policy<User> for Makes {
 enum UserStep {
     Get,
     /// An object whose destructor does this.
-    GetArmed(Deed),
+    GetArmed(Act),
     Return(usize),
     ReturnAll,
     /// A call from outside of any destructor.
@@ -369,15 +221,22 @@ fn deed() -> impl Strategy<Value = Deed> {
     ]
 }
 
-fn user_step() -> impl Strategy<Value = UserStep> {
-    prop_oneof![
+fn act() -> impl Strategy<Value = Act> {
+    let elsewhere = prop_oneof![2 => Just(false), 1 => Just(true)];
+    (deed(), elsewhere).prop_map(|(deed, elsewhere)| Act { deed, elsewhere })
+}
+
+/// In one of the pools.
+fn user_step() -> impl Strategy<Value = (usize, UserStep)> {
+    let step = prop_oneof![
         10 => Just(UserStep::Get),
-        20 => deed().prop_map(UserStep::GetArmed),
+        20 => act().prop_map(UserStep::GetArmed),
         10 => (0usize..16).prop_map(UserStep::Return),
         2 => Just(UserStep::ReturnAll),
         6 => deed().prop_map(UserStep::Do),
         1 => Just(UserStep::Many),
-    ]
+    ];
+    (prop_oneof![3 => Just(0usize), 1 => Just(1)], step)
 }
 
 fn user_settings() -> impl Strategy<Value = Builder> {
@@ -398,31 +257,32 @@ fn user_settings() -> impl Strategy<Value = Builder> {
     })
 }
 
-fn users(settings: Builder, script: &[UserStep]) {
-    let census = Census::new();
-    let mut home = None;
-    let pool: Arc<UserPool> = Arc::new_cyclic(|pool| {
-        let here = Home {
-            pool: Weak::clone(pool),
-            census: census.clone(),
-            figures: Arc::default(),
-        };
-        home = Some(here.clone());
-        settings.build(Makes(here))
+fn users(settings: [Builder; 2], script: &[(usize, UserStep)]) {
+    let world = Arc::new(World::default());
+    let homes = [0, 1].map(|number| {
+        let world = Arc::clone(&world);
+        Home { world, number }
     });
-    let home = home.expect("made above");
-    let mut lent = Vec::new();
-    for step in script {
+    let pools = [0, 1].map(|number| {
+        let pool = settings[number].build(Makes(homes[number].clone()));
+        let pool: Arc<UserPool> = Arc::new(pool);
+        let known = world.0[number].pool.set(Arc::downgrade(&pool));
+        known.expect("set once");
+        pool
+    });
+    let mut lent = [vec![], vec![]];
+    for (number, step) in script {
+        let (home, pool, lent_here) = (&homes[*number], &pools[*number], &mut lent[*number]);
         match *step {
-            UserStep::Get => lent.push(home.got(pool.get())),
-            UserStep::GetArmed(deed) => {
+            UserStep::Get => lent_here.push(home.got(pool.get())),
+            UserStep::GetArmed(act) => {
                 let mut guard = home.got(pool.get());
-                guard.deed = Some(deed);
-                lent.push(guard);
+                guard.act = Some(act);
+                lent_here.push(guard);
             }
-            UserStep::Return(at) if at < lent.len() => drop(lent.swap_remove(at)),
+            UserStep::Return(at) if at < lent_here.len() => drop(lent_here.swap_remove(at)),
             UserStep::Return(_) => {}
-            UserStep::ReturnAll => lent.clear(),
+            UserStep::ReturnAll => lent_here.clear(),
             UserStep::Do(deed) => home.does(deed),
             UserStep::Many => {
                 for _ in 0..1_100 {
@@ -430,44 +290,27 @@ fn users(settings: Builder, script: &[UserStep]) {
                 }
             }
         }
-        let stats = pool.stats();
-        assert_eq!(stats.live, stats.idle + lent.len(), "{step:?}: {stats}");
-        assert_eq!(stats.live, census.alive(), "{step:?}: {stats}");
-        assert_eq!(stats.idle_bytes, stats.idle * WEIGHT, "{step:?}: {stats}");
+        for number in [0, 1] {
+            homes[number].check(&pools[number], lent[number].len());
+        }
     }
     drop(lent);
-    let stats = pool.stats();
-    let [gets, adopted, taken] = [0, 1, 2].map(|what| home.figures[what].load(Acquire));
-    assert_eq!(stats.gets, gets, "{stats}");
-    let came = stats.creates + adopted;
-    assert_eq!(came, census.made() as u64, "{stats}");
-    let went = stats.drops.total() + taken;
-    assert_eq!(came, stats.idle as u64 + went, "{stats}");
-    assert_eq!(went, census.dropped() as u64, "{stats}");
-    drop(pool);
-    assert_eq!(census.alive(), 0);
+    for number in [0, 1] {
+        homes[number].balance(&pools[number]);
+    }
+    drop(pools);
+    for Place { census, .. } in &world.0 {
+        assert_eq!(census.alive(), 0);
+    }
 }
 
 proptest! {
     #![proptest_config(cases(300))]
 
-    /// `max_keys` and the bound hold at each step, whatever keys say, and nothing is lost.
-    #[test]
-    fn keys_may_lie(
-        (most_keys, most_idle) in (1usize..5, 1usize..20),
-        (by_weight, depth) in (any::<bool>(), prop_oneof![Just(1usize), Just(4), Just(64)]),
-        script in vec(key_step(), 0..150),
-    ) {
-        stay();
-        let mut keys = Keys::new(most_keys, most_idle, by_weight, depth);
-        script.iter().for_each(|step| keys.step(step));
-        keys.end();
-    }
-
     /// Each object is counted once, also those that destructors take and give while a call drops others.
     #[test]
     fn destructors_may_use_their_pool(
-        settings in user_settings(),
+        settings in [user_settings(), user_settings()],
         script in vec(user_step(), 0..100),
     ) {
         stay();
