@@ -74,7 +74,7 @@ MUTANTS = [
     ("a full deque drops", "src/engine/give.rs", "Err(chain) => self.shared.push(side, me.worker().index(), chain),", "Err(chain) => drop(chain),"),
     ("refund of the shared store's left out", "src/engine/take.rs", "        self.ledger.subtract_deep(object.weight());\n        self.budget.refund(1, object.weight());\n", "        self.ledger.subtract_deep(object.weight());\n"),
     ("the rest of a victim is young again", "src/engine/take.rs", "(Outcome::Victim, Some(rest)) => self.push_below(me, victim, rest),", "(Outcome::Victim, Some(rest)) => self.push_below(me, primary, rest),"),
-    ("the rest of a stolen chain is lost", "src/engine/take.rs", "            self.shared.push(side, random as usize, rest);\n", "            drop(rest);\n"),
+    ("the rest of a stolen chain is lost", "src/engine/take.rs", "            self.shared.push(side, here, rest);\n", "            drop(rest);\n"),
     ("a pop keeps the weight", "src/engine/held.rs", "self.set_header(header - share);\n            Some(object)", "self.set_header(header - magazine::ONE);\n            Some(object)"),
     ("a count is noted nowhere", "src/engine/held.rs", "            self.worker.old_count.add(counted);\n", ""),
     ("a magazine over its capacity", "src/engine/held.rs", "if weight > magazine::MOST_BYTES || magazine::length(header) >= self.capacity() as usize {", "if weight > magazine::MOST_BYTES || magazine::length(header) >= magazine::CAPACITY {"),

@@ -192,7 +192,7 @@ impl<T> Engine<T> {
             self.ledger.add_deep(weight);
             let side = self.generation.primary();
             self.shared
-                .push(side, given.count as usize, Chain::of(object));
+                .push(side, self.workers.here(), Chain::of(object));
         } else {
             refused.add(Chain::of(object));
         }

@@ -111,14 +111,16 @@ impl<T> Engine<T> {
     pub(crate) fn take_shared(&self) -> Option<Object<T>> {
         let random = self.ledger.shared_hits.get();
         let random = random.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        // What this processor has put there last is warm.
+        let here = self.workers.here();
         let mut side = self.generation.primary();
-        let found = self.steal(side, random, random as usize).or_else(|| {
+        let found = self.steal(side, random, here).or_else(|| {
             side = side.other();
-            self.steal(side, random, random as usize)
+            self.steal(side, random, here)
         });
         let (object, rest) = found?.split();
         if let Some(rest) = rest {
-            self.shared.push(side, random as usize, rest);
+            self.shared.push(side, here, rest);
         }
         self.ledger.shared_hits.add(1);
         self.ledger.subtract_deep(object.weight());
