@@ -224,8 +224,10 @@ where
             (Some(more), Arc::clone(&entry.pool))
         });
         // Before the map that they were in goes, whose keys may panic when they are dropped.
-        let retired = forgotten.iter().flatten().map(|entry| entry.pool.retire());
-        let end = retired.fold(Ok(()), |first, end| first_of(first, end.map(drop)));
+        let mut end = Ok(());
+        for entry in forgotten.iter().flatten() {
+            end = first_of(end, entry.pool.retire().map(drop));
+        }
         end.unwrap_or_else(go_on);
         pool
     }
