@@ -321,7 +321,7 @@ impl World {
         );
         if self.collector.is_some() {
             let second = self.builder(SourceFault::Nowhere, false, false).spawn();
-            let error = second.err().expect("the first one runs");
+            let error = second.expect_err("the first one runs");
             assert_eq!(error.kind(), ErrorKind::AlreadyExists);
         }
     }
