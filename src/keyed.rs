@@ -224,11 +224,11 @@ where
             (Some(more), Arc::clone(&entry.pool))
         });
         // Before the map that they were in goes, whose keys may panic when they are dropped.
-        let mut end = Ok(());
+        let mut first = Ok(());
         for entry in forgotten.iter().flatten() {
-            end = first_of(end, entry.pool.retire().map(drop));
+            first = first_of(first, entry.pool.retire().map(drop));
         }
-        end.unwrap_or_else(go_on);
+        first.unwrap_or_else(go_on);
         pool
     }
 

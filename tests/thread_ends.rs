@@ -129,22 +129,6 @@ fn a_get_works_at_any_end() {
     });
 }
 
-/// Memory of this process in RAM, in bytes.
-#[cfg(target_os = "linux")]
-fn resident() -> usize {
-    let status = std::fs::read_to_string("/proc/self/statm").expect("procfs");
-    let pages = status
-        .split(' ')
-        .nth(1)
-        .and_then(|n| n.parse::<usize>().ok());
-    pages.expect("a number") * 4096
-}
-
-#[cfg(not(target_os = "linux"))]
-fn resident() -> usize {
-    0
-}
-
 /// Threads that use the pool, `peak` of them at a time, and end.
 fn wave(
     pool: &Arc<Pool<Vec<u8>, impl stealpool::Policy<Vec<u8>> + Send + Sync + 'static>>,
@@ -193,9 +177,9 @@ fn a_hundred_thousand_threads_leave_no_trace() {
             }
         };
         some(threads / 10);
-        let before = resident();
+        let before = common::resident();
         some(threads);
-        let grown = resident().saturating_sub(before);
+        let grown = common::resident().saturating_sub(before);
         let stats = pool.stats();
         assert!(stats.workers <= common::most_workers(), "{stats}");
         assert!(

@@ -15,13 +15,13 @@ export LSAN_OPTIONS=suppressions=$PWD/verify/lsan.supp:print_suppressions=0
 # compiler. Not tidy: it reads the source. Not json_service, streaming_json: examples over other crates, whose own lanes
 # are their tests. Not alloc_failure, exit, panic_abort, refused and signal: an allocator, processes and a
 # filter of their own, or the same tests once more. Not history, properties: they leak on
-# purpose. Not thread_ends: it counts resident memory.
+# purpose. Not thread_ends, memory_back: they count resident memory.
 # Without restartable sequences: at this pace a thread is moved between two steps of a test now and then, and what is
 # exact on one processor is not then. The soak below has the sequences.
 # shellcheck disable=SC2046
 GLIBC_TUNABLES=glibc.pthread.rseq=0 cargo test -p stealpool --target "$target" --features "$features" --lib \
   $(tests_but magazine_protocol send_sync tidy json_service streaming_json \
-    alloc_failure exit panic_abort refused signal history properties faults thread_ends)
+    alloc_failure exit panic_abort refused signal history properties faults thread_ends memory_back)
 
 seconds=${SECONDS_OF_SOAK:-60}
 minutes=$(awk "BEGIN { print $seconds / 60 }")

@@ -203,11 +203,28 @@ impl<T> Object<T> {
     }
 }
 
+/// A value of at most so many bytes leaves its box before it is dropped.
+const MOVED: usize = 1024;
+
 impl<T> Drop for Object<T> {
     fn drop(&mut self) {
         // SAFETY: the node came from `Box::leak` in `new`, and nothing else points to it.
-        drop(unsafe { Box::from_raw(self.node.as_ptr()) });
+        let node = unsafe { Box::from_raw(self.node.as_ptr()) };
+        if size_of::<T>() <= MOVED {
+            drop_after_box(node);
+        }
     }
+}
+
+/// Frees the box, then drops the value. glibc gives back the end of an arena when something large is freed there; a
+/// small box that is freed after it, right at the end, would keep all that is free below it.
+// A function of its own, for the stack that the value takes.
+fn drop_after_box<T>(node: Box<Node<T>>) {
+    let value = {
+        let freed = node;
+        freed.value
+    };
+    drop(value);
 }
 
 impl<T> fmt::Debug for Object<T> {

@@ -372,3 +372,19 @@ impl Random {
         (self.0 >> 11) as usize % n
     }
 }
+
+/// Memory of this process in RAM, in bytes.
+#[cfg(target_os = "linux")]
+pub(crate) fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/statm").expect("procfs");
+    let pages = status
+        .split(' ')
+        .nth(1)
+        .and_then(|n| n.parse::<usize>().ok());
+    pages.expect("a number") * 4096
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn resident() -> usize {
+    0
+}
