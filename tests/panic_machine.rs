@@ -164,7 +164,7 @@ impl World {
                 };
                 _ = self.by(here, pins);
             }
-            Step::Spawn(fault, hooks) => self.spawn(fault, hooks),
+            Step::Spawn(fault, is_bomb, hooks) => self.spawn(fault, is_bomb, hooks),
             Step::Stop => self.stop(),
             Step::Pulse => self.pulse(),
             Step::Raise => self.raise(),
@@ -190,11 +190,20 @@ impl World {
         _ = self.by(here, uses);
     }
 
-    fn builder(&self, fault: SourceFault, hooks: bool) -> stealpool::CollectorBuilder {
+    fn builder(
+        &self,
+        fault: SourceFault,
+        is_bomb: bool,
+        hooks: bool,
+    ) -> stealpool::CollectorBuilder {
         let switch = self.switch.clone();
         let builder = Collector::builder()
             .every(Duration::from_secs(3600))
-            .pressure(Source { switch, fault });
+            .pressure(Source {
+                switch,
+                fault,
+                is_bomb,
+            });
         if !hooks {
             return builder;
         }
@@ -207,8 +216,8 @@ impl World {
         builder.on_panic(move |_| called(&second))
     }
 
-    fn spawn(&mut self, fault: SourceFault, hooks: bool) {
-        let builder = self.builder(fault, hooks);
+    fn spawn(&mut self, fault: SourceFault, is_bomb: bool, hooks: bool) {
+        let builder = self.builder(fault, is_bomb, hooks);
         let spawned = caught(|| builder.spawn());
         match spawned {
             Ok(Ok(collector)) => {
@@ -234,6 +243,7 @@ impl World {
         let source = Source {
             switch,
             fault: SourceFault::Nowhere,
+            is_bomb: false,
         };
         let again = Collector::builder().pressure(source).spawn();
         drop(again.expect("none runs any more"));
@@ -310,7 +320,7 @@ impl World {
             self.pool.stats()
         );
         if self.collector.is_some() {
-            let second = self.builder(SourceFault::Nowhere, false).spawn();
+            let second = self.builder(SourceFault::Nowhere, false, false).spawn();
             let error = second.expect_err("the first one runs");
             assert_eq!(error.kind(), ErrorKind::AlreadyExists);
         }

@@ -15,12 +15,13 @@ pub(crate) enum SourceFault {
     Wait(usize),
     /// The text of the error that it fails with.
     Text,
-    Drop,
 }
 
 pub(crate) struct Source {
     pub(crate) switch: PressureSwitch,
     pub(crate) fault: SourceFault,
+    /// Whether its destructor panics, too.
+    pub(crate) is_bomb: bool,
 }
 
 /// An error whose text cannot be had.
@@ -56,7 +57,7 @@ impl PressureSource for Source {
 
 impl Drop for Source {
     fn drop(&mut self) {
-        if self.fault == SourceFault::Drop && !thread::panicking() {
+        if self.is_bomb && !thread::panicking() {
             go_off();
         }
     }
@@ -83,8 +84,8 @@ pub(crate) enum Step {
     Defer(usize),
     /// Somebody else pins, and runs what is deferred.
     Pin(usize),
-    /// A collector begins, whose hooks panic if this says so.
-    Spawn(SourceFault, bool),
+    /// A collector begins, whose source's destructor and whose hooks panic if this says so.
+    Spawn(SourceFault, bool, bool),
     Stop,
     Pulse,
     /// Memory is short.
@@ -101,7 +102,6 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
         Just(SourceFault::Name),
         (0usize..3).prop_map(SourceFault::Wait),
         Just(SourceFault::Text),
-        Just(SourceFault::Drop),
     ];
     prop_oneof![
         20 => Just(Step::Get),
@@ -119,7 +119,8 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Many),
         8 => (1usize..4).prop_map(Step::Defer),
         4 => (1usize..200).prop_map(Step::Pin),
-        6 => (fault, any::<bool>()).prop_map(|(fault, hooks)| Step::Spawn(fault, hooks)),
+        6 => (fault, any::<bool>(), any::<bool>())
+            .prop_map(|(fault, is_bomb, hooks)| Step::Spawn(fault, is_bomb, hooks)),
         2 => Just(Step::Stop),
         3 => Just(Step::Pulse),
         1 => Just(Step::Raise),
