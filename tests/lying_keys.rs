@@ -1,8 +1,10 @@
 //! Random scripts with keys of a `KeyedPool` that lie: about what they are equal to, and about their hash.
 #![cfg(panic = "unwind")]
 
+mod cases;
 mod common;
 
+use cases::cases;
 use common::{Census, Counted, Maker, Random};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -11,17 +13,6 @@ use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use stealpool::{Builder, KeyedPool, OwnedGuard, Pool};
-
-/// So many cases, unless `PROPTEST_CASES` says otherwise.
-fn cases(cases: u32) -> ProptestConfig {
-    let environment = std::env::var_os("PROPTEST_CASES").is_some();
-    let default = ProptestConfig::default();
-    ProptestConfig {
-        cases: if environment { default.cases } else { cases },
-        failure_persistence: None,
-        ..default
-    }
-}
 
 /// Keeps the test's thread on one processor, so that nothing idle is out of its reach.
 fn stay() {

@@ -8,6 +8,7 @@
 //! One test only: a collector is one for the process.
 #![cfg(panic = "unwind")]
 
+mod cases;
 mod common;
 #[path = "machine/object.rs"]
 mod object;
@@ -347,20 +348,16 @@ impl World {
     }
 }
 
-/// So many cases, unless `PROPTEST_CASES` says otherwise.
-fn cases(cases: u32) -> ProptestConfig {
-    let environment = std::env::var_os("PROPTEST_CASES").is_some();
-    let default = ProptestConfig::default();
+/// Few tries to make a script shorter, for each takes long.
+fn few_cases(cases: u32) -> ProptestConfig {
     ProptestConfig {
-        cases: if environment { default.cases } else { cases },
-        failure_persistence: None,
         max_shrink_iters: 20,
-        ..default
+        ..cases::cases(cases)
     }
 }
 
 proptest! {
-    #![proptest_config(cases(60))]
+    #![proptest_config(few_cases(60))]
 
     #[test]
     fn whatever_panics_nothing_is_lost_and_a_collector_works(

@@ -16,10 +16,12 @@
 //! The threads of a script are real, and take turns: each step is over before the next begins. So
 //! steals and victims happen in a known order.
 
+mod cases;
 mod common;
 #[path = "machine/mod.rs"]
 mod machine;
 
+use cases::cases;
 use machine::object::{Callback, UNLOVED};
 use machine::{Settings, Step, World};
 use proptest::collection::vec;
@@ -104,17 +106,6 @@ fn fuse() -> impl Strategy<Value = Option<(Callback, usize)>> {
     ];
     let fuse = (callback, prop_oneof![3 => Just(0), 1 => 1usize..4]);
     prop_oneof![9 => Just(None), 1 => fuse.prop_map(Some)]
-}
-
-/// So many cases, unless `PROPTEST_CASES` says otherwise.
-fn cases(cases: u32) -> ProptestConfig {
-    let environment = std::env::var_os("PROPTEST_CASES").is_some();
-    let default = ProptestConfig::default();
-    ProptestConfig {
-        cases: if environment { default.cases } else { cases },
-        failure_persistence: None,
-        ..default
-    }
 }
 
 proptest! {

@@ -1,7 +1,9 @@
 //! Random scripts with objects whose destructors use the pool that drops them, or another one.
 
+mod cases;
 mod common;
 
+use cases::cases;
 use common::{Census, Counted};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -10,17 +12,6 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 use stealpool::{Builder, Guard, Policy, Pool};
-
-/// So many cases, unless `PROPTEST_CASES` says otherwise.
-fn cases(cases: u32) -> ProptestConfig {
-    let environment = std::env::var_os("PROPTEST_CASES").is_some();
-    let default = ProptestConfig::default();
-    ProptestConfig {
-        cases: if environment { default.cases } else { cases },
-        failure_persistence: None,
-        ..default
-    }
-}
 
 /// Keeps the test's thread on one processor, so that nothing idle is out of its reach.
 fn stay() {

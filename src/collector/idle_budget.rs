@@ -42,7 +42,7 @@ static BUDGET: AtomicUsize = AtomicUsize::new(usize::MAX);
 /// # stealpool::set_idle_budget(usize::MAX);
 /// ```
 pub fn set_idle_budget(bytes: usize) {
-    // Relaxed: a setting.
+    // Relaxed: a setting; published to the collector by the wake.
     BUDGET.store(bytes, Relaxed);
     // One that sleeps until its next cycle is to look once a second from now on.
     background::wake();

@@ -121,7 +121,7 @@ pub(crate) struct Ledger {
     deep_bytes: Count,
     /// The upper halves, of the workers' too.
     deep_units: Count,
-    /// What threads without a worker found, gave and made.
+    /// What threads without a worker found, gave and made; and what gets found at their second look.
     pub(crate) shared_hits: Count,
     pub(crate) shared_puts: Count,
     pub(crate) shared_created: Count,

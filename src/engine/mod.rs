@@ -7,7 +7,8 @@
 //!    3 siblings' primaries    oldest first      2 its primary deque
 //!      and the shared store                     3 the shared store, when that is full
 //!    4 victims: own, siblings', shared          4 refused: over budget
-//!    5 nothing: the pool creates
+//!    5 once more 3 and 4, if anything is seen there
+//!    6 nothing: the pool creates
 //! ```
 //!
 //! Where there are no sequences, a get looks into its siblings' magazines before the pool creates.

@@ -29,7 +29,7 @@ impl<T> Shared<T> {
     /// Adds a chain. `whose` spreads the callers over the stacks.
     pub(crate) fn push(&self, side: Side, whose: usize, chain: Chain<T>) {
         if let Err(chain) = self.stacks.push(side as usize, whose % self.shards, chain) {
-            // A billion chains. No user's destructor may run here.
+            // As many chains as there are numbers, 2^30: leaked, for no user's destructor may run here.
             mem::forget(chain);
         }
         point("shared: pushed");

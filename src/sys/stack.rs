@@ -17,6 +17,9 @@ use std::cell::UnsafeCell;
 /// The part of a top that is a node's number, plus one; 0: no node.
 const NUMBER: u64 = (1 << 30) - 1;
 
+// Every number, plus one, fits.
+const _: () = assert!(<Buckets<u8>>::CAPACITY as u64 <= NUMBER);
+
 /// The number of the node below, plus one.
 pub(crate) type Below = AtomicU32;
 
