@@ -256,9 +256,12 @@ pub struct Seat<'c, T> {
 }
 
 impl<T> Seat<'_, T> {
-    /// A get: by the worker, or past it if it is in other hands.
+    /// A get: by a slot, by the worker, or past it if it is in other hands.
     pub fn get(&self) -> Option<Held<T>> {
         let engine = &self.core.engine;
+        if let Some(found) = engine.take_past(self.index) {
+            return Some(Held(found));
+        }
         let found = match engine.workers.enter_at(self.index) {
             Some(mut me) => engine.take_as(&mut me),
             None => engine.take_shared(),
@@ -278,6 +281,10 @@ impl<T> Seat<'_, T> {
         let engine = &self.core.engine;
         let weight = held.0.weight();
         let mut refused = Batch::new();
+        if !engine.is_private(weight) && engine.budget.charge(1, weight) {
+            engine.give_past(self.index, held.0, weight);
+            return Vec::new();
+        }
         match engine.workers.enter_at(self.index) {
             Some(mut me) => engine.give_as(&mut me, held.0, weight, &mut refused),
             None => engine.give_shared(held.0, &mut refused),

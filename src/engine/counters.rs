@@ -35,6 +35,13 @@ impl Tally {
         self.0.load(Relaxed)
     }
 
+    /// Says what it is from now on; for the holder only.
+    #[inline]
+    pub(crate) fn set(&self, n: u64) {
+        // Relaxed: as in `add`.
+        self.0.store(n, Relaxed);
+    }
+
     /// Adds to the count; wraps, so that a difference of tallies stays right. For the
     /// holder only: what two threads add at once is lost in part.
     #[inline]
@@ -217,31 +224,35 @@ impl<T> Engine<T> {
             held_bytes += bytes;
             workers += 1;
         }
+        let slots = self.slots.census();
         // Signed, and never below zero: read while others work, the parts may not fit together.
         let difference = |plus: u64, minus: u64| (plus.wrapping_sub(minus) as i64).max(0) as u64;
         let descended = sum.descended.wrapping_add(ledger.sunk.get());
         let left = descended.wrapping_add(held + ledger.called_in.get());
         let private_hits = difference(sum.puts, left);
+        let local_hits =
+            sum.local_hits + difference(slots.puts, slots.objects.wrapping_add(slots.left));
         let steals = sum.stolen + ledger.shared_hits.get();
         let misses = sum.created + ledger.shared_created.get();
         let creates = misses + ledger.reserved.get();
         let drops = self.drops();
         let gone = drops.total() + self.fate(Fate::Released) + ledger.drained.get();
-        let went_below = descended.wrapping_add(ledger.shared_puts.get());
+        let went_below = descended.wrapping_add(ledger.shared_puts.get() + slots.left);
         let left_below = sum.local_hits + steals + sum.victim_hits + ledger.taken_below.get();
         let lower = sum.deep_bytes.wrapping_add(ledger.deep_bytes.get()) as i64;
         let upper = ledger.deep_units.get() as i64;
         let below_bytes = (i128::from(upper) << HALF) + i128::from(lower);
-        let idle_bytes = below_bytes.max(0) as u128 + u128::from(held_bytes);
+        let idle_bytes =
+            below_bytes.max(0) as u128 + u128::from(held_bytes) + u128::from(slots.bytes);
         Stats {
-            gets: private_hits + sum.local_hits + steals + sum.victim_hits + misses,
+            gets: private_hits + local_hits + steals + sum.victim_hits + misses,
             private_hits,
-            local_hits: sum.local_hits,
+            local_hits,
             steals,
             victim_hits: sum.victim_hits,
             creates,
             puts: difference(
-                sum.puts + ledger.shared_puts.get(),
+                sum.puts + ledger.shared_puts.get() + slots.puts,
                 ledger.refused_by_workers.get(),
             ),
             discarded: drops.refused
@@ -254,7 +265,9 @@ impl<T> Engine<T> {
             cleared: drops.cleared,
             drops,
             live: difference(creates + self.fate(Fate::Adopted), gone) as usize,
-            idle: (held + difference(went_below, left_below + ledger.refused_by_workers.get()))
+            idle: (held
+                + slots.objects
+                + difference(went_below, left_below + ledger.refused_by_workers.get()))
                 as usize,
             idle_bytes: usize::try_from(idle_bytes).unwrap_or(usize::MAX),
             workers,

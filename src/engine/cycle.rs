@@ -143,7 +143,7 @@ impl<T> Engine<T> {
         let deques = self.workers.iter().filter_map(|worker| worker.deque(side));
         let mut stolen = deques.flat_map(|deque| std::iter::from_fn(|| deque.steal()));
         while quota.is_left() && during.is_none_or(|cycle| self.generation.cycle() == cycle) {
-            let found = stolen.next().or_else(|| self.shared.steal(side, 0));
+            let found = stolen.next().or_else(|| self.steal_open(side, 0));
             let Some(chain) = found else { return true };
             point("cycle: emptying");
             let mut rest = Some(chain);

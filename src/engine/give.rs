@@ -8,24 +8,51 @@ use super::object::{Chain, Object};
 use super::worker::Worker;
 use crate::sys::chaos::point;
 use crate::sys::magazine::NOTED;
+use crate::sys::scale::TICK;
 
 /// What became of a put, but for what it refused. Two words, so that it is passed in registers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Given {
     /// Objects that went below the magazine.
     pub(crate) down: usize,
-    /// How many puts and misses there were on the worker, so that one in so many looks at the clock.
-    pub(crate) count: u64,
+    /// Whether it is time to look at the clock.
+    pub(crate) ticks: bool,
 }
 
 impl<T> Engine<T> {
     /// Keeps an object that the fast path could not. What finds no room goes to `refused`; the caller counts what
     /// it drops.
+    #[inline]
     pub(crate) fn give(&self, object: Object<T>, weight: u64, refused: &mut Batch<T>) -> Given {
+        if !self.is_private(weight) && self.budget.charge(1, weight) {
+            return self.give_past(self.workers.here(), object, weight);
+        }
+        self.give_to_worker(object, weight, refused)
+    }
+
+    #[inline(never)]
+    fn give_to_worker(&self, object: Object<T>, weight: u64, refused: &mut Batch<T>) -> Given {
         match self.workers.enter() {
             Some(mut me) => self.give_as(&mut me, object, weight, refused),
             None => self.give_shared(object.weighing(weight), refused),
         }
+    }
+
+    /// Whether an object of this weight may be in a magazine at all.
+    #[inline]
+    pub(crate) fn is_private(&self, weight: u64) -> bool {
+        weight <= self.share.bytes && self.share.objects > 0 && !self.cost.is_dear()
+    }
+
+    /// Keeps an object that was charged in a slot of that processor, or in the shared store when they are full.
+    #[inline]
+    pub(crate) fn give_past(&self, index: usize, object: Object<T>, weight: u64) -> Given {
+        let side = self.generation.primary();
+        let ticks = match self.slots.put(side, index, object, weight) {
+            Ok(ticks) => ticks,
+            Err(object) => self.push_shared(side, index, object.weighing(weight)),
+        };
+        Given { down: 1, ticks }
     }
 
     /// Puts into the magazine of this thread's shard, where there are no sequences, and counts it: a
@@ -48,7 +75,7 @@ impl<T> Engine<T> {
     ) -> Given {
         let mut given = Given {
             down: 0,
-            count: me.count_put(),
+            ticks: me.count_put() & (TICK - 1) == 0,
         };
         let mut object = object;
         while self.opens(me, weight) {
@@ -182,20 +209,24 @@ impl<T> Engine<T> {
 
     /// Keeps an object of a thread that has no worker just now.
     pub(crate) fn give_shared(&self, object: Object<T>, refused: &mut Batch<T>) -> Given {
-        let given = Given {
+        let mut given = Given {
             down: 1,
-            count: self.ledger.shared_puts.get() + 1,
+            ticks: false,
         };
-        let weight = object.weight();
-        if self.budget.charge(1, weight) {
-            self.ledger.shared_puts.add(1);
-            self.ledger.add_deep(weight);
+        if self.budget.charge(1, object.weight()) {
             let side = self.generation.primary();
-            self.shared
-                .push(side, self.workers.here(), Chain::of(object));
+            given.ticks = self.push_shared(side, self.workers.here(), object);
         } else {
             refused.add(Chain::of(object));
         }
         given
+    }
+
+    /// Puts an object that was charged into the shared store; whether it is time to look at the clock.
+    fn push_shared(&self, side: Side, index: usize, object: Object<T>) -> bool {
+        let puts = self.ledger.shared_puts.add(1);
+        self.ledger.add_deep(object.weight());
+        self.shared.push(side, index, Chain::of(object));
+        puts & (TICK - 1) == 0
     }
 }

@@ -33,11 +33,12 @@ pub(crate) mod cost;
 pub(crate) mod counters;
 mod cycle;
 pub(crate) mod generation;
-mod give;
+pub(crate) mod give;
 mod held;
 mod hints;
 pub(crate) mod object;
 mod shared;
+mod slots;
 mod take;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
@@ -52,6 +53,7 @@ use cost::Cost;
 use counters::{Count, Fate, Fates, Ledger};
 use generation::Generation;
 use shared::Shared;
+use slots::Slots;
 use workers::{Entry, Workers};
 
 /// What an engine must know when it is made.
@@ -71,6 +73,7 @@ pub(crate) struct Plan {
 pub(crate) struct Engine<T> {
     pub(crate) workers: Workers<T>,
     pub(crate) generation: Generation,
+    pub(crate) slots: Slots<T>,
     pub(crate) shared: Shared<T>,
     /// Its own, or one that several engines share.
     pub(crate) budget: Budget,
@@ -91,8 +94,10 @@ impl<T> Engine<T> {
         } else {
             0
         };
+        let workers = Workers::new(plan.entry, plan.workers, capacity, share.bytes);
         Engine {
-            workers: Workers::new(plan.entry, plan.workers, capacity, share.bytes),
+            slots: Slots::new(workers.places()),
+            workers,
             generation: Generation::new(),
             shared: Shared::new(plan.processors),
             budget,

@@ -10,7 +10,16 @@ use crate::sys::chaos::point;
 impl<T> Engine<T> {
     /// Takes an object for a get that the fast path could not serve, and counts what it finds. The error is the
     /// worker's count of puts and misses.
+    #[inline]
     pub(crate) fn take(&self) -> Result<Object<T>, u64> {
+        if let Some(object) = self.take_past(self.workers.here()) {
+            return Ok(object);
+        }
+        self.take_from_workers()
+    }
+
+    #[inline(never)]
+    fn take_from_workers(&self) -> Result<Object<T>, u64> {
         let Some(mut me) = self.workers.enter() else {
             let found = self.take_shared().or_else(|| self.look_again());
             return found.ok_or_else(|| self.ledger.shared_misses.add(1));
@@ -21,11 +30,21 @@ impl<T> Engine<T> {
         found.ok_or_else(|| me.count_miss())
     }
 
+    /// Takes an object out of a slot of that processor.
+    #[inline]
+    pub(crate) fn take_past(&self, index: usize) -> Option<Object<T>> {
+        let object = self.slots.take(self.generation.primary(), index)?;
+        self.budget.refund(1, object.weight());
+        Some(object)
+    }
+
     /// Takes what was on its way at the first look, from a place that was still to be looked at to one that had been.
     #[inline]
     fn look_again(&self) -> Option<Object<T>> {
         let sides = [Side::Even, Side::Odd];
-        let nothing = |side| self.workers.is_empty(side) && self.shared.is_empty(side);
+        let nothing = |side| {
+            self.workers.is_empty(side) && self.slots.is_empty(side) && self.shared.is_empty(side)
+        };
         if sides.into_iter().all(nothing) {
             return None;
         }
@@ -128,11 +147,22 @@ impl<T> Engine<T> {
         Some(object)
     }
 
-    /// The oldest chain of some worker's deque, or one of the shared store.
+    /// The oldest chain of some worker's deque, or one of the slots or of the shared store.
     fn steal(&self, side: Side, random: u64, whose: usize) -> Option<Chain<T>> {
         // No pin of ours: each steal pins for itself, and most misses find no deque to ask.
         self.workers
             .steal(side, random)
-            .or_else(|| self.shared.steal(side, whose))
+            .or_else(|| self.steal_open(side, whose))
+    }
+
+    /// An object of a slot, booked as if it had been in the shared store; or a chain that is there.
+    pub(super) fn steal_open(&self, side: Side, whose: usize) -> Option<Chain<T>> {
+        match self.slots.steal(side, whose) {
+            Some(object) => {
+                self.ledger.add_deep(object.weight());
+                Some(Chain::of(object))
+            }
+            None => self.shared.steal(side, whose),
+        }
     }
 }

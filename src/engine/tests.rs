@@ -190,10 +190,9 @@ fn a_step_ends_within_a_chain() {
 fn what_is_heavy_goes_past_the_magazine() {
     let engine = unbounded();
     put(&engine, 0, 1);
-    let mut me = engine.workers.enter_at(0).expect("nobody else");
-    let heavy = Object::new(2).weighing(MOST_BYTES + 1);
-    engine.give_as(&mut me, heavy, MOST_BYTES + 1, &mut Batch::new());
-    drop(me);
+    let held_worker = engine.workers.enter_at(0);
+    engine.give(Object::new(2), MOST_BYTES + 1, &mut Batch::new());
+    drop(held_worker);
     assert_eq!((held(&engine, 0), get(&engine, 1)), (Some(1), Some(2)));
 }
 
@@ -205,9 +204,7 @@ fn a_worker_gives_up_its_own_share_before_it_refuses() {
     assert_eq!(engine.budget.charged().0, 8, "a share");
     let mut refused = Batch::new();
     for value in 1..40 {
-        let mut me = engine.workers.enter_at(0).expect("nobody else");
-        let heavy = Object::new(value).weighing(MOST_BYTES + 1);
-        engine.give_as(&mut me, heavy, MOST_BYTES + 1, &mut refused);
+        engine.give(Object::new(value), MOST_BYTES + 1, &mut refused);
     }
     assert_eq!((engine.stats().idle, refused.len()), (32, 8));
 }
@@ -226,13 +223,12 @@ fn one_heavy_object_serves_all_workers_in_turn() {
     let mut made = 0;
     for turn in 0..1_000 {
         let index = turn * 37 % 64;
-        let object = get(&engine, index).unwrap_or_else(|| {
+        let at_hand = engine.take_past(index).map(Object::into_value);
+        let object = at_hand.or_else(|| get(&engine, index)).unwrap_or_else(|| {
             made += 1;
             made
         });
-        let mut me = engine.workers.enter_at(index).expect("nobody else");
-        let object = Object::new(object).weighing(MEGABYTE);
-        engine.give_as(&mut me, object, MEGABYTE, &mut Batch::new());
+        engine.give_past(index, Object::new(object), MEGABYTE);
     }
     assert_eq!(made, 1);
 }

@@ -93,27 +93,32 @@ impl<T> Workers<T> {
     }
 
     /// One for each processor.
-    fn places(&self) -> &[magazine::Entry] {
+    fn entries(&self) -> &[magazine::Entry] {
         &self.table[HEAD..]
+    }
+
+    /// How many there may be.
+    pub(crate) fn places(&self) -> usize {
+        self.entries().len()
     }
 
     /// The worker of this index, if it was made.
     pub(crate) fn get(&self, index: usize) -> Option<&Worker<T>> {
         // Acquire: pairs with the exchange in `make`; the worker is built.
-        let magazine = self.places().get(index)?.load(Acquire);
+        let magazine = self.entries().get(index)?.load(Acquire);
         // SAFETY: it came from `make`, or is the stand-in for none, which `worker_of` knows.
         unsafe { worker_of(magazine) }
     }
 
     /// Every worker that was made.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Worker<T>> {
-        (0..self.places().len()).filter_map(|index| self.get(index))
+        (0..self.places()).filter_map(|index| self.get(index))
     }
 
     /// Makes the worker of this index, whose gate the caller holds. `None`: it is there.
     #[cold]
     fn make(&self, index: usize) -> Option<Held<'_, T>> {
-        let place = self.places().get(index)?;
+        let place = self.entries().get(index)?;
         let made = Box::into_raw(Box::new(Worker::<T>::new(index, self.bytes)));
         point("workers: making");
         // Release: publishes the worker. Acquire: who loses uses the winner's.
@@ -158,7 +163,7 @@ impl<T> Workers<T> {
     /// Another worker of the same processor than that one, which is in other hands.
     #[cold]
     fn enter_another(&self, start: usize) -> Option<Held<'_, T>> {
-        let same = (start % self.stride..self.places().len()).step_by(self.stride);
+        let same = (start % self.stride..self.places()).step_by(self.stride);
         let mut others = same.filter(|&other| other != start);
         let held = others.find_map(|other| self.enter_at(other))?;
         move_to_shard(held.worker().index());
@@ -191,7 +196,7 @@ impl<T> Workers<T> {
             if let Some(held) = self.make(index) {
                 return Some(held);
             }
-            if index >= self.places().len() {
+            if index >= self.places() {
                 return None;
             }
             if let Some(held) = self.close_here() {
@@ -237,7 +242,7 @@ impl<T> Workers<T> {
             Entry::Exchange => shard(),
         };
         // A division costs more than all the rest.
-        let most = self.places().len();
+        let most = self.places();
         if number < most { number } else { number % most }
     }
 
@@ -279,7 +284,7 @@ unsafe fn worker_of<'w, T>(magazine: *mut Magazine) -> Option<&'w Worker<T>> {
 
 impl<T> Drop for Workers<T> {
     fn drop(&mut self) {
-        for place in self.places() {
+        for place in self.entries() {
             // Acquire: pairs with the exchange in `make`.
             let magazine = place.load(Acquire);
             if magazine != magazine::none() {

@@ -11,6 +11,7 @@
 use super::taken::{Payload, bury, first_of, go_on};
 use crate::engine::batch::Batch;
 use crate::engine::counters::Fate;
+use crate::engine::give::Given;
 use crate::engine::object::Object;
 use crate::policy::Policy;
 use crate::pool::Pool;
@@ -139,6 +140,17 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         let interior = self.interior();
         let mut refused = Batch::new();
         let given = interior.engine.give(object, weight, &mut refused);
+        if refused.len() == 0 && !given.ticks && interior.is_quiet() {
+            return true;
+        }
+        self.keep_and_age(given, refused)
+    }
+
+    /// The rest of that: finds room for what was refused, and ages the pool if it is time.
+    #[cold]
+    #[inline(never)]
+    fn keep_and_age(&self, given: Given, refused: Batch<T>) -> bool {
+        let interior = self.interior();
         let (kept, mut end) = match refused.len() {
             0 => (true, Ok(())),
             _ => self.overflow(refused),
@@ -146,7 +158,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         if given.down > 0 {
             end = first_of(end, interior.advance(2 * given.down));
         }
-        if given.count & (TICK - 1) == 0 {
+        if given.ticks {
             end = first_of(end, interior.tick());
         }
         end = first_of(end, interior.stay_retired());

@@ -116,11 +116,22 @@ impl<T> Interior<T> {
     #[inline]
     pub(crate) fn advance(&self, objects: usize) -> Result<(), Payload> {
         let cycle = self.engine.generation.cycle();
-        // Relaxed: a wish.
-        if self.due.load(Relaxed) != cycle + 1 {
-            return Ok(());
+        if self.is_due(cycle) {
+            return self.work_at(cycle, objects);
         }
-        self.work_at(cycle, objects)
+        Ok(())
+    }
+
+    /// Whether a put that found room has nothing else to do: no cycle is due, and the pool is one that no one retires.
+    #[inline]
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.relief.is_none() && !self.is_due(self.engine.generation.cycle())
+    }
+
+    #[inline]
+    fn is_due(&self, cycle: u64) -> bool {
+        // Relaxed: a wish.
+        self.due.load(Relaxed) == cycle + 1
     }
 
     #[cold]

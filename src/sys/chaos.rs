@@ -5,7 +5,7 @@
 
 /// Every point, so that a test can visit each of them.
 #[cfg(stealpool_chaos)]
-pub const POINTS: [&str; 23] = [
+pub const POINTS: [&str; 25] = [
     "worker: held",
     "worker: claimed",
     "worker: stopped",
@@ -24,6 +24,8 @@ pub const POINTS: [&str; 23] = [
     "deque: pushing",
     "deque: popping",
     "deque: stealing",
+    "slots: claimed",
+    "slots: taking",
     "shared: pushed",
     "stack: node in hand",
     "roster: entered",

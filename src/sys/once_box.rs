@@ -40,17 +40,20 @@ impl<V> OnceBox<V> {
     /// What is there, if it was made.
     #[inline]
     pub(crate) fn get(&self) -> Option<&V> {
-        // Acquire: pairs with the Release in `get_or_make`; it is built.
+        // Acquire: pairs with the Release in `make`; it is built.
         let pointer = self.pointer.load(Acquire);
         // SAFETY: a non-null pointer came from `Box::into_raw`, and is freed in `drop` only.
         unsafe { pointer.as_ref() }
     }
 
     /// What is there; made first if need be. Of several that are made at once, one stays.
+    #[inline]
     pub(crate) fn get_or_make(&self, make: impl FnOnce() -> V) -> &V {
-        if let Some(there) = self.get() {
-            return there;
-        }
+        self.get().unwrap_or_else(|| self.make(make))
+    }
+
+    #[cold]
+    fn make(&self, make: impl FnOnce() -> V) -> &V {
         let made = Box::into_raw(Box::new(make()));
         // Release: publishes it. Acquire: a loser uses the winner's.
         match self
@@ -71,7 +74,7 @@ impl<V> OnceBox<V> {
 
 impl<V> Drop for OnceBox<V> {
     fn drop(&mut self) {
-        // Acquire: pairs with the exchange in `get_or_make`.
+        // Acquire: pairs with the exchange in `make`.
         let pointer = self.pointer.load(Acquire);
         if !pointer.is_null() {
             // SAFETY: from `Box::into_raw`, and `&mut self` ends all use.
