@@ -109,9 +109,6 @@ fn main() {
     });
 
     drop(pools);
-    for _ in 0..100 {
-        crossbeam_epoch::pin().flush();
-    }
     println!(
         "{:<58} {:>12}",
         "after all pools and threads are gone, bytes left",

@@ -2,7 +2,7 @@
 //!
 //! A `try_get` on an empty pool, with 2, 64 and 1,000 other threads that have used the pool and still
 //! live. In one half of the cases they used it one object at a time, in the other they have held two
-//! at once, so that each has a deque.
+//! at once, so that each has slots.
 
 mod common;
 

@@ -28,7 +28,7 @@ use taken::go_on;
 /// [`Recycle`](crate::Recycle). Shareable (`Sync`) when `T: Send`: each object is in one thread's hands at a time, so
 /// `T` need not be `Sync`.
 ///
-/// Objects wait in the *magazine* of the processor on which they were given back, and below it in deques that
+/// Objects wait in the *magazine* of the processor on which they were given back, and below it in slots that
 /// every processor can steal from. [`fast_path`](crate::fast_path) tells how a magazine is entered here.
 ///
 /// Untouched, a pool is one cache line (64 bytes) and `P`, and owns no memory, so thousands of them
@@ -80,7 +80,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
 
     /// Lends an object: a warm one if any is idle anywhere in the pool, else a new one.
     ///
-    /// Looks in this processor's magazine, its deque, the other processors' deques, then among the victims.
+    /// Looks in this processor's magazine, its slots, the other processors' slots, then among the victims.
     /// O(1), whatever the number of threads; a hit in the magazine is a few nanoseconds without a lock or a locked
     /// instruction where [`fast_path`](crate::fast_path) says so.
     ///

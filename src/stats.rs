@@ -15,9 +15,9 @@ pub struct Stats {
     pub gets: u64,
     /// Found in the magazine of the thread's processor.
     pub private_hits: u64,
-    /// Found in the deque of the thread's processor.
+    /// Found below the magazine of the thread's processor.
     pub local_hits: u64,
-    /// Taken from another processor's deque or from the shared store.
+    /// Taken from another processor.
     pub steals: u64,
     /// Found among the victims, one cycle away from being dropped.
     pub victim_hits: u64,

@@ -45,8 +45,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-/// How many allocations this thread makes in `f`. For a process of its own: crossbeam-epoch lets any
-/// thread clear up what others have left, and notes down that it did.
+/// How many allocations this thread makes in `f`. For a process of its own.
 fn allocations(f: impl FnOnce()) -> usize {
     let before = MADE.get();
     f();
@@ -107,8 +106,7 @@ fn warm_loop(settings: Builder, held: usize) -> (usize, Stats) {
     (count, stats)
 }
 
-/// Nothing is made for a thread that lives for one get: above all nothing of crossbeam-epoch's, whose part of a
-/// thread is two kilobytes.
+/// Nothing is made for a thread that lives for one get.
 #[test]
 fn a_thread_of_one_get_allocates_nothing() {
     in_child("a_thread_of_one_get_allocates_nothing", || {
@@ -133,7 +131,7 @@ fn a_thread_of_one_get_allocates_nothing() {
     });
 }
 
-/// With one object held at a time and with several; from the magazine and from the deque.
+/// With one object held at a time and with several; from the magazine and from below it.
 /// Go's TestCountMallocs, for the pool itself.
 #[test]
 fn a_warm_pool_allocates_nothing() {
@@ -153,29 +151,22 @@ fn a_warm_pool_allocates_nothing() {
     });
 }
 
-/// The same, through cycles: what is in use moves from generation to generation in place, but for
-/// the tail of a deep slot, which each cycle sends to the shared store: a queue's block holds 63.
+/// The same, through cycles: what is in use moves from generation to generation.
 #[test]
 fn cycles_on_use_allocate_nothing() {
     in_child("cycles_on_use_allocate_nothing", || {
         stay_here();
         let settings = [
-            (Builder::new(), 63),
-            (Builder::new().private_depth(1), u64::MAX),
-            (Builder::new().max_idle(100), 63),
-            (Builder::new().max_idle(100).private_depth(1), u64::MAX),
+            Builder::new(),
+            Builder::new().private_depth(1),
+            Builder::new().max_idle(100),
+            Builder::new().max_idle(100).private_depth(1),
         ];
-        for (settings, cycles_a_block) in settings {
+        for settings in settings {
             for held in [1, 2, 3, 10, 60] {
                 let (count, stats) = warm_loop(settings.collect_every(Duration::ZERO), held);
                 assert!(stats.cycles > 50, "{held} held: {stats}");
-                // The first queue of each side comes with its first block.
-                let queues = if cycles_a_block == u64::MAX { 0 } else { 4 };
-                let most = queues + stats.cycles / cycles_a_block;
-                assert!(
-                    count as u64 <= most,
-                    "{count}: {settings:?}, {held} held: {stats}"
-                );
+                assert_eq!(count, 0, "{settings:?}, {held} held: {stats}");
             }
         }
     });
@@ -186,6 +177,7 @@ fn warm_owned_guards_and_misses_that_fail_allocate_nothing() {
     in_child(
         "warm_owned_guards_and_misses_that_fail_allocate_nothing",
         || {
+            stay_here();
             let pool = Arc::new(Builder::new().collect_manually().build(plain()));
             drop(pool.get_owned());
             let count = allocations(|| {
@@ -207,6 +199,8 @@ fn warm_owned_guards_and_misses_that_fail_allocate_nothing() {
 #[test]
 fn an_object_costs_one_allocation() {
     in_child("an_object_costs_one_allocation", || {
+        // On another processor there is a worker to be made.
+        stay_here();
         let pool = Builder::new().collect_manually().build(plain());
         (0..2).for_each(|_| drop([pool.get(), pool.get(), pool.get()]));
         // What comes from outside is counted in a block that a worker gets when it first needs it.
@@ -284,8 +278,7 @@ fn pools_dropped_by_others_leave_nothing_with_their_users() {
             let before = live();
             round(20_000);
             let grown = live() - before;
-            // What the epochs have not yet given back comes and goes; fifty bytes a pool would be a megabyte.
-            assert!(grown.abs() < 250_000, "{grown} bytes for 20,000 pools");
+            assert!(grown.abs() < 20_000, "{grown} bytes for 20,000 pools");
         },
     );
 }
@@ -319,7 +312,7 @@ fn threads_that_end_leave_nothing() {
     });
 }
 
-/// All that threads, deques, cycles and bursts ever allocated is back when the pool is gone.
+/// All that threads, slots, cycles and bursts ever allocated is back when the pool is gone.
 #[test]
 fn a_dropped_pool_gives_everything_back() {
     in_child("a_dropped_pool_gives_everything_back", || {
@@ -346,7 +339,7 @@ fn a_dropped_pool_gives_everything_back() {
     });
 }
 
-/// regex#1214: memory comes back after a burst although the pool lives on, buffers of the deques
+/// regex#1214: memory comes back after a burst although the pool lives on, the slots
 /// included.
 #[test]
 fn a_burst_gives_its_memory_back() {

@@ -283,29 +283,23 @@ fn a_key_may_be_equal_to_another_when_it_is_entered() {
     assert_eq!((second.idle(), census.alive()), (4, 4));
 }
 
-/// Also while another library's reader keeps the map that they were in.
 #[test]
 fn objects_of_a_forgotten_key_leave_the_bound() {
     in_child("objects_of_a_forgotten_key_leave_the_bound", || {
-        for pinned in [false, true] {
-            let census = Census::new();
-            let pool = keyed(&census, Builder::new().max_idle(4));
-            let handle = pool.pool(&1);
-            let held: Vec<_> = (0..4).map(|_| handle.get_owned()).collect();
-            let idle: Vec<_> = (0..4).map(|_| pool.get(&5)).collect();
-            let pin = pinned.then(crossbeam_epoch::pin);
-            drop(idle);
-            pool.clear();
-            assert_eq!(census.alive(), 4, "what is lent");
-            drop(held);
-            assert_eq!(census.alive(), 0, "its key is forgotten");
-            hold(&pool, 2, 8);
-            assert_eq!((pool.stats().idle, census.alive()), (4, 4));
-            let made = census.made();
-            (0..100).for_each(|_| hold(&pool, 2, 2));
-            assert_eq!(census.made(), made);
-            drop(pin);
-        }
+        let census = Census::new();
+        let pool = keyed(&census, Builder::new().max_idle(4));
+        let handle = pool.pool(&1);
+        let held: Vec<_> = (0..4).map(|_| handle.get_owned()).collect();
+        drop((0..4).map(|_| pool.get(&5)).collect::<Vec<_>>());
+        pool.clear();
+        assert_eq!(census.alive(), 4, "what is lent");
+        drop(held);
+        assert_eq!(census.alive(), 0, "its key is forgotten");
+        hold(&pool, 2, 8);
+        assert_eq!((pool.stats().idle, census.alive()), (4, 4));
+        let made = census.made();
+        (0..100).for_each(|_| hold(&pool, 2, 2));
+        assert_eq!(census.made(), made);
     });
 }
 
@@ -335,20 +329,17 @@ fn its_debug_output_shows_the_keys() {
     assert!(text.contains("17") && text.contains("creates: 1"), "{text}");
 }
 
-/// Old maps that pile up while a thread is pinned are freed one after the other, not one within the other:
-/// each holds a pool, and a pool that ends frees what waits.
+/// The ends of forgotten pools do not begin within one another.
 #[test]
 fn many_forgotten_keys_end_at_once() {
     in_child("many_forgotten_keys_end_at_once", || {
         let census = Census::new();
         let pool = keyed(&census, Builder::new()).max_keys(1);
-        let pinned = crossbeam_epoch::pin();
         // A thread of its own, for its stack is small.
         let other = pool.clone();
         thread::spawn(move || (0..20_000).for_each(|key| drop(other.get(&key))))
             .join()
             .unwrap();
-        drop(pinned);
         let other = pool.clone();
         thread::spawn(move || (0..10).for_each(|key| drop(other.get(&key))))
             .join()
@@ -373,8 +364,7 @@ thread_local! {
     static AT_END: RefCell<AtEnd> = const { RefCell::new(AtEnd(None)) };
 }
 
-/// Once crossbeam-epoch's own thread-local is gone, each pin of it runs what is deferred. Were the ends of
-/// forgotten pools among that, each would begin within the last, until the stack is full.
+/// Nor when thread-locals end.
 #[test]
 fn many_forgotten_keys_end_in_a_thread_local_s_destructor() {
     in_child(
@@ -383,11 +373,9 @@ fn many_forgotten_keys_end_in_a_thread_local_s_destructor() {
             for pools_first in [true, false] {
                 let census = Census::new();
                 let pool = keyed(&census, Builder::new()).max_keys(1);
-                let pinned = crossbeam_epoch::pin();
                 let other = pool.clone();
                 let many = move || (0..20_000).for_each(|key| drop(other.get(&key)));
                 thread::spawn(many).join().unwrap();
-                drop(pinned);
                 let (other, plain) = (pool.clone(), census.pool());
                 let ending = thread::spawn(move || {
                     let job = move || {
@@ -398,7 +386,6 @@ fn many_forgotten_keys_end_in_a_thread_local_s_destructor() {
                     if !pools_first {
                         AT_END.with_borrow(|_| ());
                     }
-                    drop(crossbeam_epoch::pin());
                     AT_END.with_borrow_mut(|end| *end = AtEnd(Some(Box::new(job))));
                 });
                 ending.join().unwrap();

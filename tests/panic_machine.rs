@@ -1,6 +1,5 @@
 //! Random scripts in which everything that may panic does, beside a collector: callbacks and destructors, sources of
-//! memory pressure and hooks, what other libraries have deferred through crossbeam-epoch, and with the features
-//! `metrics` and `tracing` also recorders and subscribers.
+//! memory pressure and hooks, and with the features `metrics` and `tracing` also recorders and subscribers.
 //!
 //! After each step, no object is lost and no count is wrong. As long as there is a collector, it works; as soon as
 //! there is none, pools age on use, and another may begin.
@@ -18,7 +17,6 @@ mod panics;
 mod watchers;
 
 use common::Puppet;
-use crossbeam_epoch as epoch;
 use object::{Callback, Judge, Ledger, NEW, Object, WentOff, caught, go_off};
 use panics::{Source, SourceFault, Step, fuse, settings, step};
 use proptest::collection::vec;
@@ -59,24 +57,11 @@ fn settles(mut done: impl FnMut() -> bool) -> bool {
     true
 }
 
-/// Runs all that is deferred. At the end of a thread, a panic of it would abort the process, in crossbeam-epoch.
-fn run_deferred() {
-    let mut quiet = 0;
-    while quiet < 16 {
-        match caught(|| epoch::pin().flush()) {
-            Ok(()) => quiet += 1,
-            Err(WentOff) => quiet = 0,
-        }
-    }
-}
-
 impl World {
     fn new(settings: Builder) -> Self {
         #[cfg(target_os = "linux")]
         common::run_on(0);
         watchers::install();
-        // All that was deferred before is gone.
-        run_deferred();
         let ledger = Arc::new(Ledger::default());
         World {
             pool: Arc::new(settings.build(Judge(Arc::clone(&ledger)))),
@@ -151,20 +136,6 @@ impl World {
                 _ = self.by(here, |_| stealpool::set_idle_budget(usize::MAX));
             }
             Step::Many => self.use_much(here),
-            Step::Defer(count) => {
-                let defer = move |_: &Arc<JudgedPool>| {
-                    let guard = epoch::pin();
-                    (0..count).for_each(|_| guard.defer(|| -> () { go_off() }));
-                    guard.flush();
-                };
-                _ = self.by(here, defer);
-            }
-            Step::Pin(times) => {
-                let pins = move |_: &Arc<JudgedPool>| {
-                    (0..times).for_each(|_| _ = caught(|| drop(epoch::pin())));
-                };
-                _ = self.by(here, pins);
-            }
             Step::Spawn(fault, is_bomb, hooks) => self.spawn(fault, is_bomb, hooks),
             Step::Stop => self.stop(),
             Step::Pulse => self.pulse(),
@@ -234,7 +205,6 @@ impl World {
     }
 
     fn stop(&mut self) {
-        run_deferred();
         if let Some(collector) = self.collector.take() {
             caught(|| drop(collector)).expect("it has caught all panics");
         }
@@ -261,7 +231,7 @@ impl World {
         assert!(self.collector.is_some() || settles(ages), "never");
     }
 
-    /// The collector empties the pool within two cycles, or a few more where what is deferred cuts one short.
+    /// The collector empties the pool within two cycles.
     fn pulse(&self) {
         let Some(collector) = &self.collector else {
             return;
@@ -333,8 +303,6 @@ impl World {
         while !self.lent.is_empty() {
             self.step(true, &Step::Return(0), None);
         }
-        // So that the end of the pool runs it, if that pins often enough.
-        self.step(true, &Step::Defer(2), None);
         let World {
             pool,
             ledger,
@@ -342,7 +310,6 @@ impl World {
             ..
         } = self;
         _ = caught(|| drop(pool));
-        run_deferred();
         other.end();
         assert_eq!(Arc::strong_count(&ledger), 1, "each object is dropped");
     }

@@ -68,7 +68,7 @@ fn settings() -> impl Strategy<Value = Settings> {
 
 fn weight() -> impl Strategy<Value = usize> {
     // Now and then what no machine has.
-    prop_oneof![10 => Just(0), 10 => Just(UNLOVED), 10 => 0usize..60, 1 => Just((1 << 48) - 1)]
+    prop_oneof![10 => Just(0), 10 => Just(UNLOVED), 10 => 0usize..60, 1 => Just(1 << 40)]
 }
 
 fn step() -> impl Strategy<Value = Step> {

@@ -799,6 +799,7 @@ fn many_threads_meet_a_new_pool_at_once() {
 /// A worker is found by its pool's number, not by luck: one thread, many pools, all intact.
 #[test]
 fn one_thread_uses_many_pools() {
+    common::stay_here();
     let census = Census::new();
     let pools: Vec<_> = (0..500).map(|_| census.pool()).collect();
     for round in 0..3 {

@@ -2,7 +2,7 @@
 # Proves: a thread parked at any named point of the protocol (src/sys/chaos.rs) holds up nobody, nor a child that
 # is forked meanwhile; an owner that stops inside its slot keeps a collector from nothing but its object; and
 # SECONDS_OF_SOAK (60) seconds of examples/soak with threads delayed at these points violate nothing.
-# Cannot: park a thread between two points, or inside crossbeam.
+# Cannot: park a thread between two points.
 set -euo pipefail
 source "$(dirname "$0")/common.sh"
 builds_in chaos

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Proves: every hand-over of an object in the workload of tests/tsan.rs, by slots, deques, the shared store,
+# Proves: every hand-over of an object in the workload of tests/tsan.rs, by magazines and slots,
 # collectors, drains and ending threads, is a happens-before by Acquire and Release; and that this would show:
 # two races are planted, one between the workload's threads, one in the library's hand-off.
 # Cannot: judge the fences. ThreadSanitizer knows no fence, no membarrier and no compiler_fence, so it neither

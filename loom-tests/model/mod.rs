@@ -9,13 +9,13 @@ pub use cpu::Cpu;
 
 use crate::engine::batch::Batch;
 use crate::engine::budget::Budget;
-use crate::engine::object::{Chain, Object};
+use crate::engine::object::Object;
 use crate::engine::workers::Entry;
 use crate::engine::{Engine, Plan};
 use crate::sys::buckets::Buckets;
 use crate::sys::ref_slot::RefSlot;
-use crate::sys::stack::{Nodes, Top};
-use crate::sys::{deque, rseq};
+use crate::sys::rseq;
+use crate::sys::stack::{Below, Top};
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -168,7 +168,7 @@ impl<T> Core<T> {
     /// A step of the cycle that ends `cycle`, as a user's thread takes it: so many objects.
     pub fn step(&self, cycle: u64, objects: usize) -> Vec<Held<T>> {
         let mut dead = Batch::new();
-        self.engine.step(cycle, objects, &mut dead);
+        self.engine.step(cycle, objects, false, &mut dead);
         Self::held(dead)
     }
 
@@ -203,6 +203,11 @@ impl<T> Core<T> {
         }
     }
 
+    /// What a look at the clock does besides, on the worker of the calling thread.
+    pub fn look_after(&self) {
+        self.engine.look_after(0);
+    }
+
     /// Says that no user is left.
     pub fn close(&self) {
         // SAFETY: a model calls it when its users are joined.
@@ -212,13 +217,13 @@ impl<T> Core<T> {
     /// A put by a thread that finds its worker in other hands.
     pub fn put_shared(&self, held: Held<T>) -> Option<Held<T>> {
         let mut refused = Batch::new();
-        self.engine.give_shared(held.0, &mut refused);
+        self.engine.give_unheld(held.0, &mut refused);
         Self::held(refused).pop()
     }
 
     /// A get by a thread that finds its worker in other hands.
     pub fn get_shared(&self) -> Option<Held<T>> {
-        self.engine.take_shared().map(Held)
+        self.engine.take_unheld().map(Held)
     }
 
     /// How many objects are idle, by the books.
@@ -259,13 +264,13 @@ impl<T> Seat<'_, T> {
     /// A get: by a slot, by the worker, or past it if it is in other hands.
     pub fn get(&self) -> Option<Held<T>> {
         let engine = &self.core.engine;
-        if let Some(found) = engine.take_past(self.index) {
-            return Some(Held(found));
-        }
-        let found = match engine.workers.enter_at(self.index) {
+        let enter = || engine.workers.enter_at(self.index);
+        let found = enter().and_then(|me| me.pop());
+        let found = found.or_else(|| engine.take_here(self.index, enter));
+        let found = found.or_else(|| match enter() {
             Some(mut me) => engine.take_as(&mut me),
-            None => engine.take_shared(),
-        };
+            None => engine.take_unheld(),
+        });
         found.map(Held)
     }
 
@@ -282,12 +287,12 @@ impl<T> Seat<'_, T> {
         let weight = held.0.weight();
         let mut refused = Batch::new();
         if !engine.is_private(weight) && engine.budget.charge(1, weight) {
-            engine.give_past(self.index, held.0, weight);
-            return Vec::new();
+            engine.give_here(self.index, held.0, &mut refused);
+            return Core::held(refused);
         }
         match engine.workers.enter_at(self.index) {
             Some(mut me) => engine.give_as(&mut me, held.0, weight, &mut refused),
-            None => engine.give_shared(held.0, &mut refused),
+            None => engine.give_unheld(held.0, &mut refused),
         };
         Core::held(refused)
     }
@@ -298,64 +303,56 @@ impl<T> Seat<'_, T> {
     }
 }
 
-/// A deque of objects. Owner operations are safe here: the models see two owners by their cells.
-#[derive(Debug)]
-pub struct Line<T>(deque::Deque<Object<T>>);
-
-impl<T> Line<T> {
-    /// An empty one, which holds two at most.
-    #[expect(clippy::new_without_default, reason = "as the real one")]
-    pub fn new() -> Self {
-        Line(deque::Deque::new())
-    }
-
-    /// The owner adds one; gives it back when the deque is full.
-    pub fn push(&self, held: Held<T>) -> Option<Held<T>> {
-        // SAFETY: a model's owner is one thread; one that has two must fail.
-        unsafe { self.0.push(held.0) }.err().map(Held)
-    }
-
-    /// The owner takes the newest.
-    pub fn pop(&self) -> Option<Held<T>> {
-        // SAFETY: as in `push`.
-        unsafe { self.0.pop() }.map(Held)
-    }
-
-    /// A thief takes the oldest.
-    pub fn steal(&self) -> Option<Held<T>> {
-        self.0.steal().map(Held)
-    }
-}
-
-/// Batches that wait to be dropped.
+/// Places for objects, in two stacks: full and free.
 #[derive(Debug)]
 pub struct Pile<T> {
-    nodes: Nodes<Batch<T>>,
+    places: [(Below, loom::cell::UnsafeCell<Option<Held<T>>>); PLACES],
     full: Top,
     free: Top,
+    used: AtomicUsize,
 }
 
+const PLACES: usize = 4;
+
+// SAFETY: a place is its thread's alone that has popped its number; loom checks just that.
+unsafe impl<T: Send> Sync for Pile<T> {}
+
 impl<T> Pile<T> {
-    /// An empty one.
+    /// All places are free, and in no stack yet.
     #[expect(clippy::new_without_default, reason = "as the real one")]
     pub fn new() -> Self {
         Pile {
-            nodes: Nodes::new(),
+            places: std::array::from_fn(|_| (Below::new(0), loom::cell::UnsafeCell::new(None))),
             full: Top::new(),
             free: Top::new(),
+            used: AtomicUsize::new(0),
         }
     }
 
-    /// Adds a batch of one.
+    fn pop(&self, from: &Top) -> Option<usize> {
+        from.pop(|number| Some(&self.places[number].0))
+    }
+
+    fn exchange(&self, number: usize, to: &Top, content: Option<Held<T>>) -> Option<Held<T>> {
+        let (below, place) = &self.places[number];
+        // SAFETY: as for `Sync`.
+        let old = place.with_mut(|place| unsafe { std::mem::replace(&mut *place, content) });
+        to.push(number, below);
+        old
+    }
+
+    /// Adds an object; there are few.
     pub fn add(&self, held: Held<T>) {
-        let mut batch = Batch::new();
-        batch.add(Chain::of(held.0));
-        self.nodes.push(&self.full, &self.free, batch).expect("few");
+        // Relaxed: not a part of the model.
+        let unused = || self.used.fetch_add(1, Relaxed);
+        let number = self.pop(&self.free).unwrap_or_else(unused);
+        let old = self.exchange(number, &self.full, Some(held));
+        assert!(old.is_none());
     }
 
     /// Takes the newest.
     pub fn take(&self) -> Option<Held<T>> {
-        Core::held(self.nodes.pop(&self.full, &self.free)?).pop()
+        self.exchange(self.pop(&self.full)?, &self.free, None)
     }
 }
 
@@ -408,9 +405,4 @@ impl<T> Place<T> {
         // SAFETY: a model calls it once for each time that it settles it.
         unsafe { self.0.leave() }
     }
-}
-
-/// To be called at the end of each execution, when every core is gone.
-pub fn end_of_execution() {
-    deque::free_retired();
 }

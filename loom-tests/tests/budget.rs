@@ -84,7 +84,7 @@ fn filled(me: &Seat<'_, Item>) {
 fn a_deep_magazine_of_a_pool_with_a_bound() {
     explore(
         "budget: deep, get put put || two cycles",
-        Bound::of(Some(2), Some(2)),
+        Bound::of(Some(1), Some(2)),
         500,
         || {
             let core = Arc::new(Core::deep_bounded(1, 2, 8));
@@ -117,28 +117,33 @@ fn a_deep_magazine_of_a_pool_with_a_bound() {
 /// *Fails if*: a chain is charged in part and kept as a whole, or the other way round.
 #[test]
 fn a_chain_that_does_not_fit() {
-    explore("budget: deep, put x 3 || get get", Some(2), 100, || {
-        let core = Arc::new(Core::deep_bounded(1, 2, 4));
-        let me = core.join();
-        filled(&me);
-        let other = Arc::clone(&core);
-        let thief = thread::spawn(move || {
-            let me = other.join();
-            let held: Vec<_> = (0..2).filter_map(|_| me.get()).collect();
-            held
-        });
-        let mut held = Vec::new();
-        for id in 2..5 {
-            held.extend(me.put(Item::new(id)));
-            assert!(core.charged().0 <= 4);
-        }
-        held.extend(thief.join().unwrap());
-        assert!(core.idle() <= 4);
-        assert_conserved(&core, held, 5);
-    });
+    explore(
+        "budget: deep, put x 3 || get get",
+        Bound::of(Some(1), Some(2)),
+        100,
+        || {
+            let core = Arc::new(Core::deep_bounded(1, 2, 4));
+            let me = core.join();
+            filled(&me);
+            let other = Arc::clone(&core);
+            let thief = thread::spawn(move || {
+                let me = other.join();
+                let held: Vec<_> = (0..2).filter_map(|_| me.get()).collect();
+                held
+            });
+            let mut held = Vec::new();
+            for id in 2..5 {
+                held.extend(me.put(Item::new(id)));
+                assert!(core.charged().0 <= 4);
+            }
+            held.extend(thief.join().unwrap());
+            assert!(core.idle() <= 4);
+            assert_conserved(&core, held, 5);
+        },
+    );
 }
 
-/// *Threads*: an owner whose magazine may be deeper, because it finds in its deque what it had put there; a
+/// *Threads*: an owner whose magazine may be deeper, because it finds in a slot what it had put there; a
 /// collector that takes the share back meanwhile.
 /// *Proves*: a magazine is never lent more than the books say (6).
 /// *Fails if*: a raise that came too late is kept.
@@ -189,12 +194,12 @@ fn a_share_that_is_given_back_against_a_collector() {
     );
 }
 
-/// *Threads*: an owner that takes a chain up from its deque; a thief that wants it, too.
+/// *Threads*: an owner that takes a chain up from a slot; a thief that wants it, too.
 /// *Proves*: what comes up is refunded, for the magazine is lent the room (6).
 /// *Fails if*: a chain is charged below and lent above.
 #[test]
 fn a_chain_that_comes_up() {
-    explore("budget: deep, get get get || get", Some(3), 14, || {
+    explore("budget: deep, get get get || get", Some(3), 4, || {
         let core = Arc::new(Core::deep_bounded(1, 2, 8));
         let me = core.join();
         filled(&me);

@@ -40,7 +40,7 @@ fn mortal(dropped: &Arc<AtomicUsize>) -> Held<Mortal> {
 
 /// *Threads*: two that put and let go of the pool.
 /// *Proves*: the last one frees it with everything in it, and sees what the other has put (7).
-/// *Fails if*: a magazine or a deque is freed without what it holds.
+/// *Fails if*: a magazine or a slot is freed without what it holds.
 #[test]
 fn the_last_of_two_frees_the_pool() {
     explore("lifetime: put put, let go || the same", Some(2), 10, || {

@@ -76,24 +76,29 @@ fn a_holder_that_panics() {
 /// *Fails if*: a miss claims something that only a success releases.
 #[test]
 fn a_constructor_that_panics() {
-    explore("panic: get, unwind, put, get || put, get", None, 1, || {
-        let core = core();
-        let other = Arc::clone(&core);
-        let user = thread::spawn(move || {
-            let me = other.seat(0);
-            put(&me, 1);
+    explore(
+        "panic: get, unwind, put, get || put, get",
+        Some(2),
+        1,
+        || {
+            let core = core();
+            let other = Arc::clone(&core);
+            let user = thread::spawn(move || {
+                let me = other.seat(0);
+                put(&me, 1);
 
-            touched(me.get().into_iter().collect())
-        });
-        let me = core.seat(0);
-        let mut held = Vec::new();
-        panicking(|| held.extend(me.get()));
-        put(&me, 0);
-        held.extend(me.get());
-        let mut held = touched(held);
-        held.extend(user.join().unwrap());
-        assert_conserved(&core, held, 2);
-    });
+                touched(me.get().into_iter().collect())
+            });
+            let me = core.seat(0);
+            let mut held = Vec::new();
+            panicking(|| held.extend(me.get()));
+            put(&me, 0);
+            held.extend(me.get());
+            let mut held = touched(held);
+            held.extend(user.join().unwrap());
+            assert_conserved(&core, held, 2);
+        },
+    );
 }
 
 /// *Threads*: a collector whose dead panic when they are dropped; an owner at work.
@@ -134,7 +139,7 @@ fn a_destructor_that_panics_in_a_collector() {
 /// *Fails if*: a put that never came is counted.
 #[test]
 fn a_judgement_that_panics() {
-    explore("panic: get, unwind (drop), put || get", None, 50, || {
+    explore("panic: get, unwind (drop), put || get", None, 20, || {
         let core = core();
         let me = core.join();
         put(&me, 0);

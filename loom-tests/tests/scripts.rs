@@ -1,6 +1,6 @@
 //! Models that nobody would think of: scripts drawn by seed, each explored exhaustively within its bound.
 //!
-//! A uniform draw of operations hardly ever fills a deque and then drains it; so each thread has a
+//! A uniform draw of operations hardly ever fills slots and then drains them; so each thread has a
 //! favourite. A script that fails is printed with its seed, and becomes a model of its own.
 
 mod common;

@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Item, assert_conserved, explore, touch};
+use common::{Bound, Item, assert_conserved, explore, touch};
 use loom::thread;
 use std::sync::Arc;
 use stealpool::model::{Core, Cpu, Held};
@@ -135,7 +135,7 @@ fn a_user_that_closes_against_a_collector() {
 fn a_user_against_two_collectors() {
     explore(
         "sequences: put put || take all || take all",
-        Some(2),
+        Bound::of(Some(1), Some(2)),
         300,
         || {
             let core = core(1);
@@ -189,7 +189,7 @@ fn a_thread_that_moves() {
 
 /// *Threads*: one that overflows its magazine on one processor; a thief on the other.
 /// *Proves*: what goes below is found from another processor (3).
-/// *Fails if*: a bit of the hints is lost.
+/// *Fails if*: a line of slots is passed over.
 #[test]
 fn a_thief_on_another_processor() {
     explore("sequences: put put put || get get", Some(2), 15, || {
@@ -250,7 +250,7 @@ fn a_user_against_two_cycles() {
 fn a_bound_by_sequences() {
     explore(
         "sequences: put put || put get, bounded",
-        Some(2),
+        Bound::of(Some(1), Some(2)),
         300,
         || {
             let core: Arc<Core<Item>> = Arc::new(Core::by_sequences(1, 4));
@@ -325,7 +325,7 @@ fn a_user_against_one_who_wants_bytes() {
 fn a_share_against_a_collector() {
     explore(
         "sequences: put get put || cycle cycle, bounded",
-        Some(2),
+        Bound::of(Some(1), Some(2)),
         500,
         || {
             let core = Arc::new(Core::by_sequences(2, 4));

@@ -37,7 +37,7 @@ fn assert_booked(core: &Core<Item>, held: Vec<Held<Item>>, count: usize) {
 /// *Fails if*: a slot is filled without a claim, or the claim does not see the count of the last one.
 #[test]
 fn two_of_one_processor() {
-    explore("slots: put get || put get", None, 500, || {
+    explore("slots: put get || put get", Some(3), 500, || {
         let core = core();
         let other = Arc::clone(&core);
         let second = thread::spawn(move || {
@@ -138,7 +138,7 @@ fn assert_booked_rest(core: &Core<Item>, held: Vec<Held<Item>>) {
 fn what_is_taken_is_refunded() {
     explore(
         "slots: put get put || take all (bounded)",
-        None,
+        Some(2),
         200,
         || {
             let core = Arc::new(Core::bounded(1, 2, 4 * HEAVY as u64));

@@ -79,7 +79,7 @@ fn nothing(_: &Core<Item>) -> Vec<Held<Item>> {
     Vec::new()
 }
 
-/// Two objects, 1 and 2, in the magazine and the deque of a thread that has ended.
+/// Two objects, 1 and 2, in the magazine and a slot of a thread that has ended.
 fn two_left(core: &Core<Item>) -> Vec<Held<Item>> {
     give_two(core)
 }

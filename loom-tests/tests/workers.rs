@@ -1,4 +1,4 @@
-//! Workers are found by thieves, whatever word of the hints their bit is in.
+//! What workers put below their magazines is found by thieves; workers that are just being made.
 
 mod common;
 
@@ -19,8 +19,8 @@ fn touched(held: Vec<Held<Item>>) -> Vec<Held<Item>> {
 }
 
 /// *Threads*: a newcomer that puts two; a thief that has a worker.
-/// *Proves*: the bitmap knows a newcomer's deque (1).
-/// *Fails if*: a bit of a word that is just being made is lost.
+/// *Proves*: a newcomer's slots are found (1).
+/// *Fails if*: a line that is just being made is passed over.
 #[test]
 fn a_newcomer_against_a_thief() {
     explore("workers: put put; get || get", None, 3, || {
@@ -37,11 +37,11 @@ fn a_newcomer_against_a_thief() {
     });
 }
 
-/// *Threads*: a third worker, whose bit is the first of the bitmap's second word; a thief.
+/// *Threads*: a third worker; a thief.
 /// *Proves*: a thief that knows two workers yet takes nothing of the third's out of reach (1).
-/// *Fails if*: a thief stops at the first word.
+/// *Fails if*: a thief stops at the lines that it knew.
 #[test]
-fn the_second_word_of_the_bitmap() {
+fn a_third_worker() {
     explore("workers: put put; get || get get", None, 6, || {
         let core = core();
         let (first, second) = (core.join(), core.join());

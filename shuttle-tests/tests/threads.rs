@@ -1,6 +1,6 @@
 //! Threads that come and go, with their thread-locals, under random schedules: what loom cannot run.
 //!
-//! Every use of one of the pool's atomics is a step, each call of crossbeam's deque is one, and all of it is
+//! Every use of one of the pool's atomics is a step, and all of it is
 //! sequentially consistent: what is looked for here are wrong orders of steps, not weak orderings.
 
 mod common;
@@ -76,7 +76,7 @@ fn guards_that_travel() {
     });
 }
 
-/// Threads that end with something in their slots and deques, those that come in their place, and
+/// Threads that end with something in magazines and slots, those that come in their place, and
 /// collectors that want the same.
 #[test]
 fn heirs_and_collectors() {

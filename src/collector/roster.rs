@@ -1,8 +1,7 @@
 //! Every live pool of the process, for `collect_all` and the collector.
 //!
 //! An entry is a [`RefSlot`]'s content: a pool may leave while others turn its entry into a strong reference;
-//! nobody waits. No epoch is pinned: a thread's first pin makes it a member of crossbeam-epoch's collector,
-//! which for a thread that lives for twenty gets costs more than all of them.
+//! nobody waits, and no thread is made known to anything.
 //!
 //! Places are never freed, and used again: those without a pool are in a stack.
 

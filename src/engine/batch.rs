@@ -83,7 +83,8 @@ mod tests {
         let token = Rc::new(());
         let object = || Object::new(Rc::clone(&token));
         let mut batch = Batch::new();
-        batch.add(Chain::of(object()).preceded_by(object()));
+        let two = Chain::of(object()).before(Chain::of(object()));
+        batch.add(two.expect("light enough"));
         batch.add(Chain::of(object()));
         assert_eq!(batch.len(), 3);
         drop(batch.pop());

@@ -9,6 +9,7 @@
 //!
 //! A pool without bounds skips all of this. Several pools may share one budget (`keyed.rs`).
 
+use super::object::HEAVIEST;
 use crate::sys::atomic::AtomicU64;
 use crate::sys::atomic::Ordering::Relaxed;
 use crate::sys::magazine::{CAPACITY, MOST_BYTES};
@@ -37,8 +38,13 @@ struct Books {
 }
 
 impl Budget {
-    /// Bounds on idle objects and on their bytes; `u64::MAX` is none.
+    /// Bounds on idle objects and on their bytes; `u64::MAX` is none, nor are bytes that a line cannot weigh.
     pub(crate) fn new(objects: u64, bytes: u64) -> Self {
+        let bytes = if bytes > HEAVIEST as u64 {
+            u64::MAX
+        } else {
+            bytes
+        };
         if objects == u64::MAX && bytes == u64::MAX {
             return Budget(None);
         }

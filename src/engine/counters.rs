@@ -8,17 +8,17 @@
 //! * `held` = objects in magazines now, `called_in` = those that collectors took from there,
 //!
 //! each put adds one object to a magazine (one that goes past it descends at once), each that descends, is
-//! called in, or is a hit takes one out. Hence `hits = puts - descended - held - called_in`.
+//! called in, or is a hit takes one out. Hence `hits = puts - descended - held - called_in`. Slots count their puts and
+//! the hits of their own processor; thieves count what they find.
 //!
 //! The sums are exact when no other thread uses the pool, and close otherwise: they are read one
 //! after the other.
 //!
-//! A [`Tally`] is written with plain stores by who holds the worker; a [`Count`] by any thread, with a
+//! A [`Tally`] is written with plain stores by who holds the worker or the slot; a [`Count`] by any thread, with a
 //! read-modify-write, off the fast path. [`Fates`] is a block of counts for what happens seldom in most pools
 //! (an object is dropped, adopted, released): a worker gets one when it first needs one.
 
 use super::Engine;
-use super::held::Held;
 use super::worker::Tallies;
 use crate::stats::{Drops, Stats};
 use crate::sys::atomic::AtomicU64;
@@ -67,11 +67,6 @@ impl Count {
         // Relaxed: a figure.
         self.0.fetch_add(n, Relaxed).wrapping_add(n)
     }
-    #[inline]
-    pub(crate) fn subtract(&self, n: u64) {
-        // Relaxed: a figure. Wraps; only sums of several counts are meaningful then.
-        self.0.fetch_sub(n, Relaxed);
-    }
 }
 
 /// How an object came to a pool or left it, otherwise than by creation, a hit, a put that kept it, or
@@ -119,18 +114,8 @@ impl Fates {
 pub(crate) struct Ledger {
     /// Objects that collectors took from magazines.
     pub(crate) called_in: Count,
-    /// Objects that collectors moved from magazines below.
-    pub(crate) sunk: Count,
-    /// Objects that collectors took from below the magazines.
-    pub(crate) taken_below: Count,
-    /// Bytes that went below the magazines otherwise than through a worker, less those taken: of each weight the
-    /// lower half, 32 bits. With the upper half, sums of figures that no machine has would overflow.
-    deep_bytes: Count,
-    /// The upper halves, of the workers' too.
-    deep_units: Count,
     /// What threads without a worker found, gave and made; and what gets found at their second look.
     pub(crate) shared_hits: Count,
-    pub(crate) shared_puts: Count,
     pub(crate) shared_created: Count,
     pub(crate) shared_misses: Count,
     /// Created ahead, by `reserve`.
@@ -147,52 +132,7 @@ pub(crate) struct Ledger {
     pub(crate) aged_out: Count,
 }
 
-/// The lower half of a weight has so many bits.
-const HALF: u32 = 32;
-
-fn lower_half(bytes: u64) -> u64 {
-    bytes & ((1 << HALF) - 1)
-}
-
-impl Ledger {
-    /// Counts bytes that went below the magazines otherwise than through a worker.
-    pub(crate) fn add_deep(&self, bytes: u64) {
-        self.deep_bytes.add(lower_half(bytes));
-        self.add_upper_half(bytes);
-    }
-
-    /// Counts bytes that were taken from there.
-    pub(crate) fn subtract_deep(&self, bytes: u64) {
-        self.deep_bytes.subtract(lower_half(bytes));
-        self.subtract_upper_half(bytes);
-    }
-
-    fn add_upper_half(&self, bytes: u64) {
-        if bytes >> HALF > 0 {
-            self.deep_units.add(bytes >> HALF);
-        }
-    }
-
-    fn subtract_upper_half(&self, bytes: u64) {
-        if bytes >> HALF > 0 {
-            self.deep_units.subtract(bytes >> HALF);
-        }
-    }
-}
-
 impl<T> Engine<T> {
-    /// Counts bytes that went below a worker's magazine.
-    pub(super) fn add_deep(&self, me: &Held<'_, T>, bytes: u64) {
-        me.worker().deep_bytes.add(lower_half(bytes));
-        self.ledger.add_upper_half(bytes);
-    }
-
-    /// Counts bytes that came back from there.
-    pub(super) fn subtract_deep(&self, me: &Held<'_, T>, bytes: u64) {
-        me.worker().deep_bytes.add(lower_half(bytes).wrapping_neg());
-        self.ledger.subtract_upper_half(bytes);
-    }
-
     /// How often a fate has befallen objects of this engine.
     fn fate(&self, fate: Fate) -> u64 {
         let theirs = self.workers.iter().filter_map(|worker| worker.fates.get());
@@ -227,34 +167,22 @@ impl<T> Engine<T> {
         let slots = self.slots.census();
         // Signed, and never below zero: read while others work, the parts may not fit together.
         let difference = |plus: u64, minus: u64| (plus.wrapping_sub(minus) as i64).max(0) as u64;
-        let descended = sum.descended.wrapping_add(ledger.sunk.get());
-        let left = descended.wrapping_add(held + ledger.called_in.get());
+        let left = sum.descended.wrapping_add(held + ledger.called_in.get());
         let private_hits = difference(sum.puts, left);
-        let local_hits =
-            sum.local_hits + difference(slots.puts, slots.objects.wrapping_add(slots.left));
         let steals = sum.stolen + ledger.shared_hits.get();
         let misses = sum.created + ledger.shared_created.get();
         let creates = misses + ledger.reserved.get();
         let drops = self.drops();
         let gone = drops.total() + self.fate(Fate::Released) + ledger.drained.get();
-        let went_below = descended.wrapping_add(ledger.shared_puts.get() + slots.left);
-        let left_below = sum.local_hits + steals + sum.victim_hits + ledger.taken_below.get();
-        let lower = sum.deep_bytes.wrapping_add(ledger.deep_bytes.get()) as i64;
-        let upper = ledger.deep_units.get() as i64;
-        let below_bytes = (i128::from(upper) << HALF) + i128::from(lower);
-        let idle_bytes =
-            below_bytes.max(0) as u128 + u128::from(held_bytes) + u128::from(slots.bytes);
+        let idle_bytes = u128::from(held_bytes) + slots.bytes;
         Stats {
-            gets: private_hits + local_hits + steals + sum.victim_hits + misses,
+            gets: private_hits + slots.hits + steals + sum.victim_hits + misses,
             private_hits,
-            local_hits,
+            local_hits: slots.hits,
             steals,
             victim_hits: sum.victim_hits,
             creates,
-            puts: difference(
-                sum.puts + ledger.shared_puts.get() + slots.puts,
-                ledger.refused_by_workers.get(),
-            ),
+            puts: difference(sum.puts + slots.puts, ledger.refused_by_workers.get()),
             discarded: drops.refused
                 + drops.too_big
                 + drops.by_hand
@@ -265,10 +193,7 @@ impl<T> Engine<T> {
             cleared: drops.cleared,
             drops,
             live: difference(creates + self.fate(Fate::Adopted), gone) as usize,
-            idle: (held
-                + slots.objects
-                + difference(went_below, left_below + ledger.refused_by_workers.get()))
-                as usize,
+            idle: (held + slots.objects) as usize,
             idle_bytes: usize::try_from(idle_bytes).unwrap_or(usize::MAX),
             workers,
             cycles: self.generation.cycle(),

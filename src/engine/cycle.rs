@@ -26,8 +26,8 @@ use super::worker::Worker;
 use super::workers::Entry;
 use crate::sys::atomic::Ordering::{Acquire, Relaxed};
 use crate::sys::chaos::point;
+use crate::sys::membarrier;
 use crate::sys::scale::REAL;
-use crate::sys::{deque, membarrier};
 
 /// How many magazines a collector stops at a time.
 const BLOCK: usize = if REAL { 64 } else { 2 };
@@ -35,7 +35,6 @@ const BLOCK: usize = if REAL { 64 } else { 2 };
 impl<T> Engine<T> {
     /// Runs one cycle and adds what must die to `dead`.
     pub(crate) fn cycle(&self, dead: &mut Batch<T>) {
-        let _before_anything_is_taken = deque::pin();
         let cycle = self.generation.cycle();
         let victims = Generation::victim_of(cycle);
         self.empty(victims, Some(cycle), &mut Quota::unlimited(), dead);
@@ -47,55 +46,49 @@ impl<T> Engine<T> {
 
     /// A part of the cycle that ends `cycle`, for a user's thread: takes about `objects` victims, and
     /// turns the generation when there are no more. Nothing if that cycle is over. Any number of
-    /// threads may take steps; what one leaves undone another does.
-    pub(crate) fn step(&self, cycle: u64, objects: usize, dead: &mut Batch<T>) {
-        let _before_anything_is_taken = deque::pin();
+    /// threads may take steps; what one leaves undone another does. One that finds victims in the hands of others,
+    /// who may leave some, does not turn it unless it `must`: then these go on as if they were new.
+    pub(crate) fn step(&self, cycle: u64, objects: usize, must: bool, dead: &mut Batch<T>) {
         let mut quota = Quota {
             objects,
             bytes: u64::MAX,
         };
         let victims = Generation::victim_of(cycle);
-        let empty = self.empty(victims, Some(cycle), &mut quota, dead);
-        if empty && self.generation.turn(cycle) {
+        let bare = self.empty(victims, Some(cycle), &mut quota, dead);
+        let done = bare || must && quota.is_left();
+        if done && self.generation.turn(cycle) {
             self.call_in(Reach::Idle { now: cycle + 1 }, dead);
         }
     }
 
     /// Takes idle objects of about so many bytes, those first that were not used for longest: victims,
-    /// then the far ends of the deques, then what is in magazines.
+    /// then what is in slots (of a chain, the newest first), then what is in magazines.
     pub(crate) fn take_bytes(&self, bytes: u64, taken: &mut Batch<T>) {
-        let _before_anything_is_taken = deque::pin();
         let primary = self.generation.primary();
         let objects = usize::MAX;
         let mut quota = Quota { objects, bytes };
-        if !self.empty(primary.other(), None, &mut quota, taken)
-            || !self.empty(primary, None, &mut quota, taken)
-        {
+        self.empty(primary.other(), None, &mut quota, taken);
+        self.empty(primary, None, &mut quota, taken);
+        if !quota.is_left() {
             return;
         }
         let mut at_hand = Batch::new();
         self.call_in(Reach::All, &mut at_hand);
         while let Some(object) = at_hand.pop() {
             let chain = Chain::of(object);
-            if quota.is_left() || !self.budget.charge(1, chain.weight()) {
-                quota.take(chain.weight());
+            let weight = chain.weight();
+            if quota.is_left() || !self.budget.charge(1, weight) {
+                quota.take(weight);
                 taken.add(chain);
-            } else {
-                self.put_back(chain);
+            } else if let Err(chain) = self.slots.add(primary, 0, chain) {
+                self.budget.refund(1, weight);
+                taken.add(chain);
             }
         }
     }
 
-    /// Puts below what was called in and charged anew.
-    fn put_back(&self, chain: Chain<T>) {
-        self.ledger.called_in.subtract(chain.len());
-        self.ledger.sunk.add(chain.len());
-        self.ledger.add_deep(chain.weight());
-        self.shared.push(self.generation.primary(), 0, chain);
-    }
-
     /// Moves what is in magazines down, and opens none again: objects have turned out to be dear. A magazine that
-    /// is held just now is its holder's to empty, at its next put past the fast path.
+    /// is held just now is emptied at its processor's next look at the clock.
     pub(crate) fn withdraw(&self) {
         let mut nothing = Batch::new();
         self.call_in(Reach::Open, &mut nothing);
@@ -105,9 +98,6 @@ impl<T> Engine<T> {
     /// Takes every idle object, whatever its age. In the direction in which objects move: what a put
     /// pushes down meanwhile is found further down.
     pub(crate) fn take_all(&self, taken: &mut Batch<T>) {
-        // A pin may run what others have deferred, and panic: not while objects are in hand that would be
-        // dropped then.
-        let _before_anything_is_taken = deque::pin();
         self.call_in(Reach::All, taken);
         self.empty(Side::Even, None, &mut Quota::unlimited(), taken);
         self.empty(Side::Odd, None, &mut Quota::unlimited(), taken);
@@ -119,7 +109,7 @@ impl<T> Engine<T> {
     pub(crate) fn take_rest(&mut self, taken: &mut Batch<T>) {
         for worker in self.workers.iter() {
             if let Some(mut held) = worker.try_enter() {
-                if let Some(chain) = self.take_out(&mut held, false) {
+                if let Some(chain) = self.take_out(&mut held) {
                     taken.add(chain);
                 }
             // Relaxed: `&mut self`.
@@ -129,9 +119,9 @@ impl<T> Engine<T> {
         }
     }
 
-    /// Empties one side of every worker and of the shared store. Stops early when the quota is used up, or when
-    /// `during` is given and that cycle is over, because the side is not a victim any more. Whether it has come to
-    /// the end.
+    /// Empties one side of all slots. Stops early when the quota is used up, or when `during` is given and that
+    /// cycle is over, because the side is not a victim any more. Whether nothing is left, also not in the hands of
+    /// others who may leave something.
     fn empty(
         &self,
         side: Side,
@@ -139,35 +129,20 @@ impl<T> Engine<T> {
         quota: &mut Quota,
         taken: &mut Batch<T>,
     ) -> bool {
-        let _one_pin_for_all = deque::pin();
-        let deques = self.workers.iter().filter_map(|worker| worker.deque(side));
-        let mut stolen = deques.flat_map(|deque| std::iter::from_fn(|| deque.steal()));
         while quota.is_left() && during.is_none_or(|cycle| self.generation.cycle() == cycle) {
-            let found = stolen.next().or_else(|| self.steal_open(side, 0));
-            let Some(chain) = found else { return true };
+            let Some(mut claim) = self.slots.oldest(side, 0) else {
+                return self.slots.is_bare(side);
+            };
             point("cycle: emptying");
-            let mut rest = Some(chain);
-            while let Some(chain) = rest.take() {
-                if !quota.is_left() {
-                    // Counted as below still.
-                    self.shared.push(side, 0, chain);
-                    return false;
-                }
+            while let Some(chain) = claim.chain.take_if(|_| quota.is_left()) {
                 let (object, others) = chain.split();
                 quota.take(object.weight());
-                self.take_below_from(Chain::of(object), taken);
-                rest = others;
+                self.budget.refund(1, object.weight());
+                taken.add(Chain::of(object));
+                claim.chain = others;
             }
         }
         false
-    }
-
-    /// Books a chain out that a collector took from below the magazines.
-    fn take_below_from(&self, chain: Chain<T>, taken: &mut Batch<T>) {
-        self.budget.refund(chain.len(), chain.weight());
-        self.ledger.taken_below.add(chain.len());
-        self.ledger.subtract_deep(chain.weight());
-        taken.add(chain);
     }
 
     /// Empties magazines, a block of workers at a time: one barrier for each.
@@ -194,7 +169,7 @@ impl<T> Engine<T> {
                 match want {
                     Want::Everything { still } => self.seize(still, &mut held, taken),
                     Want::Tail { now } => self.sink_tail(now, &mut held),
-                    Want::Below => self.vacate(&mut held),
+                    Want::Below => self.vacate(&mut held, self.generation.primary()),
                 }
             }
         }
@@ -212,7 +187,7 @@ impl<T> Engine<T> {
         if still.is_some_and(|still| still != held.worker().arrivals() as u32) {
             return;
         }
-        if let Some(chain) = self.take_out(held, false) {
+        if let Some(chain) = self.take_out(held) {
             self.ledger.called_in.add(chain.len());
             taken.add(chain);
         }
@@ -221,15 +196,13 @@ impl<T> Engine<T> {
     /// Makes victims of what lies below the newest object of a magazine. With bounds, of the newest too: what
     /// goes is charged by itself then, and the magazine's share is free for others.
     fn sink_tail(&self, now: u64, held: &mut Held<'_, T>) {
-        let tail = if self.budget.is_unbounded() {
-            held.take_oldest(held.len().saturating_sub(1))
-        } else {
-            self.take_out(held, true)
-        };
-        if let Some(tail) = tail {
-            held.count_descent(tail.len());
-            self.add_deep(held, tail.weight());
-            self.push_below(held, Generation::victim_of(now), tail);
+        let victims = Generation::victim_of(now);
+        if !self.budget.is_unbounded() {
+            return self.vacate(held, victims);
+        }
+        let tail = held.take_oldest(held.len().saturating_sub(1));
+        if let Some(Err(tail)) = tail.map(|tail| self.stow(victims, held, tail)) {
+            held.put_back(tail);
         }
     }
 

@@ -1,17 +1,17 @@
-//! The cycle number; its parity says which deque is primary.
+//! The cycle number; its parity says which side is primary.
 //!
 //! ```text
 //!   cycle     0           1           2
-//!   primary   deque 0     deque 1     deque 0
-//!   victim    deque 1     deque 0     deque 1
+//!   primary   even        odd         even
+//!   victim    odd         even        odd
 //! ```
 //!
 //! Turning the generation moves no object: what was primary is now the victim, where it stands.
-//! Nobody waits for the turn. An owner that still goes by the old number puts one chain, half a magazine at most, into
+//! Nobody waits for the turn. A thread that still goes by the old number puts a chain into
 //! what has become the victim, where it ages a cycle early, and that is all.
 //!
 //! **Orderings.** Every access is `Relaxed`, except that the turn is a read-modify-write: the number
-//! publishes nothing (deques are found through their own pointers). What users rely on, that an
+//! publishes nothing (chains are found through their slots). What users rely on, that an
 //! object put after a cycle survives the next one (while one collector runs at a time; see
 //! [`cycle`](super::cycle)), follows from coherence alone: a put that
 //! happens-after the turn cannot read an older number.
@@ -19,7 +19,7 @@
 use crate::sys::atomic::AtomicU64;
 use crate::sys::atomic::Ordering::Relaxed;
 
-/// Which of a worker's two deques.
+/// Which slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Even = 0,

@@ -25,7 +25,7 @@ impl<T> Engine<T> {
     #[inline]
     pub(crate) fn give(&self, object: Object<T>, weight: u64, refused: &mut Batch<T>) -> Given {
         if !self.is_private(weight) && self.budget.charge(1, weight) {
-            return self.give_past(self.workers.here(), object, weight);
+            return self.give_here(self.workers.here(), object.weighing(weight), refused);
         }
         self.give_to_worker(object, weight, refused)
     }
@@ -34,7 +34,7 @@ impl<T> Engine<T> {
     fn give_to_worker(&self, object: Object<T>, weight: u64, refused: &mut Batch<T>) -> Given {
         match self.workers.enter() {
             Some(mut me) => self.give_as(&mut me, object, weight, refused),
-            None => self.give_shared(object.weighing(weight), refused),
+            None => self.give_unheld(object.weighing(weight), refused),
         }
     }
 
@@ -44,14 +44,23 @@ impl<T> Engine<T> {
         weight <= self.share.bytes && self.share.objects > 0 && !self.cost.is_dear()
     }
 
-    /// Keeps an object that was charged in a slot of that processor, or in the shared store when they are full.
+    /// Keeps an object that was charged in a slot of that processor.
     #[inline]
-    pub(crate) fn give_past(&self, index: usize, object: Object<T>, weight: u64) -> Given {
-        let side = self.generation.primary();
-        let ticks = match self.slots.put(side, index, object, weight) {
-            Ok(ticks) => ticks,
-            Err(object) => self.push_shared(side, index, object.weighing(weight)),
-        };
+    pub(crate) fn give_here(
+        &self,
+        index: usize,
+        object: Object<T>,
+        refused: &mut Batch<T>,
+    ) -> Given {
+        let weight = object.weight();
+        let put = self
+            .slots
+            .put(self.generation.primary(), index, Chain::of(object));
+        let ticks = put.unwrap_or_else(|chain| {
+            self.budget.refund(1, weight);
+            refused.add(chain);
+            false
+        });
         Given { down: 1, ticks }
     }
 
@@ -98,7 +107,7 @@ impl<T> Engine<T> {
     /// magazine that may hold nothing any more is emptied.
     pub(super) fn opens(&self, me: &mut Held<'_, T>, weight: u64) -> bool {
         if self.cost.is_dear() {
-            self.vacate(me);
+            self.vacate(me, self.generation.primary());
             return false;
         }
         if weight > self.share.bytes || self.share.objects == 0 {
@@ -110,41 +119,67 @@ impl<T> Engine<T> {
         me.capacity() > 0
     }
 
-    /// Moves what is in the magazine down, and gives its share back to the budget.
-    pub(super) fn vacate(&self, me: &mut Held<'_, T>) {
-        if let Some(chain) = self.take_out(me, true) {
-            me.count_descent(chain.len());
-            self.add_deep(me, chain.weight());
-            self.push_below(me, self.generation.primary(), chain);
+    /// Moves what is in the magazine down, lets nothing in any more, and gives its share back to the budget. Nothing if
+    /// there is no room below.
+    pub(super) fn vacate(&self, me: &mut Held<'_, T>, side: Side) {
+        let (mut objects, mut bytes) = (0, 0);
+        if let Some(chain) = me.take_oldest(usize::MAX) {
+            (objects, bytes) = (chain.len(), chain.weight());
+            if let Err(chain) = self.stow(side, me, chain) {
+                me.put_back(chain);
+                return;
+            }
         }
+        self.shut(me, objects, bytes);
     }
 
-    /// Takes everything out of a magazine. What it was is not booked yet; if `keeps`, it stays charged.
-    pub(super) fn take_out(&self, me: &mut Held<'_, T>, keeps: bool) -> Option<Chain<T>> {
+    /// Takes everything out of a magazine, lets nothing in any more, and gives its share back to the budget.
+    pub(super) fn take_out(&self, me: &mut Held<'_, T>) -> Option<Chain<T>> {
         let chain = me.take_oldest(usize::MAX);
+        self.shut(me, 0, 0);
+        chain
+    }
+
+    /// Lets nothing into an empty magazine any more. If its share goes back to the budget, so many objects and bytes
+    /// stay charged.
+    pub(super) fn shut(&self, me: &mut Held<'_, T>, objects: u64, bytes: u64) {
         if me.capacity() > 0 && (!self.budget.is_unbounded() || self.cost.is_dear()) {
-            let kept = chain.as_ref().filter(|_| keeps);
-            let (objects, bytes) = kept.map_or((0, 0), |chain| (chain.len(), chain.weight()));
             // In this order: who is forked in between loses room, and does not give it back twice.
             me.set_capacity(0);
             self.budget.release(self.share, objects, bytes);
         }
-        chain
+    }
+
+    /// Puts a chain from a magazine, whose objects are charged or have a share, into the slots of its processor.
+    pub(super) fn stow(
+        &self,
+        side: Side,
+        me: &Held<'_, T>,
+        chain: Chain<T>,
+    ) -> Result<(), Chain<T>> {
+        let objects = chain.len();
+        self.slots.add(side, me.worker().index(), chain)?;
+        me.count_descent(objects);
+        Ok(())
     }
 
     /// What did not stay in the magazine goes one down, if the budget allows; how many objects.
     fn descend(&self, me: &mut Held<'_, T>, chain: Chain<T>, refused: &mut Batch<T>) -> usize {
         point("engine: going down");
-        let objects = chain.len();
-        me.count_descent(objects);
+        let (objects, bytes) = (chain.len(), chain.weight());
         if !self.charge_down(me, &chain) {
             self.descend_one_by_one(me, chain, refused);
-            return objects as usize;
+        } else if let Err(chain) = self.stow(self.generation.primary(), me, chain) {
+            self.budget.refund(objects, bytes);
+            self.refuse(me, chain, refused);
         }
-        point("engine: charged");
-        self.add_deep(me, chain.weight());
-        self.push_below(me, self.generation.primary(), chain);
         objects as usize
+    }
+
+    fn refuse(&self, me: &Held<'_, T>, chain: Chain<T>, refused: &mut Batch<T>) {
+        me.count_descent(chain.len());
+        self.ledger.refused_by_workers.add(chain.len());
+        refused.add(chain);
     }
 
     /// Charges for a chain that goes down. Before it is refused, the magazine gives back its share: what it
@@ -155,7 +190,7 @@ impl<T> Engine<T> {
             return true;
         }
         // The magazine's older part has its room, being in hand just now.
-        self.vacate(me);
+        self.vacate(me, self.generation.primary());
         if self.budget.charge(objects, bytes) {
             return true;
         }
@@ -163,7 +198,7 @@ impl<T> Engine<T> {
         let open = |other: &Worker<T>| other.capacity() > Some(0);
         let mut others = self.workers.siblings(me.worker(), open);
         others.any(|mut other| {
-            self.vacate(&mut other);
+            self.vacate(&mut other, self.generation.primary());
             self.budget.charge(objects, bytes)
         })
     }
@@ -171,25 +206,16 @@ impl<T> Engine<T> {
     /// Of a chain for which there is no room as a whole, keeps what there is room for.
     fn descend_one_by_one(&self, me: &Held<'_, T>, chain: Chain<T>, refused: &mut Batch<T>) {
         let mut rest = Some(chain);
-        let before = refused.len();
         while let Some(chain) = rest.take() {
             let (object, others) = chain.split();
             rest = others;
-            if self.budget.charge(1, object.weight()) {
-                self.add_deep(me, object.weight());
-                self.push_below(me, self.generation.primary(), Chain::of(object));
-            } else {
-                refused.add(Chain::of(object));
+            let (weight, object) = (object.weight(), Chain::of(object));
+            if !self.budget.charge(1, weight) {
+                self.refuse(me, object, refused);
+            } else if let Err(object) = self.stow(self.generation.primary(), me, object) {
+                self.budget.refund(1, weight);
+                self.refuse(me, object, refused);
             }
-        }
-        let refused = refused.len() - before;
-        self.ledger.refused_by_workers.add(refused as u64);
-    }
-
-    pub(super) fn push_below(&self, me: &Held<'_, T>, side: Side, chain: Chain<T>) {
-        match me.push_below(side, chain) {
-            Ok(()) => self.workers.announce(me.worker(), side),
-            Err(chain) => self.shared.push(side, me.worker().index(), chain),
         }
     }
 
@@ -201,32 +227,21 @@ impl<T> Engine<T> {
             if let Some(mut me) = self.workers.enter() {
                 me.note_count();
                 if dear {
-                    self.vacate(&mut me);
+                    self.vacate(&mut me, self.generation.primary());
                 }
             }
         }
     }
 
     /// Keeps an object of a thread that has no worker just now.
-    pub(crate) fn give_shared(&self, object: Object<T>, refused: &mut Batch<T>) -> Given {
-        let mut given = Given {
+    pub(crate) fn give_unheld(&self, object: Object<T>, refused: &mut Batch<T>) -> Given {
+        if self.budget.charge(1, object.weight()) {
+            return self.give_here(self.workers.here(), object, refused);
+        }
+        refused.add(Chain::of(object));
+        Given {
             down: 1,
             ticks: false,
-        };
-        if self.budget.charge(1, object.weight()) {
-            let side = self.generation.primary();
-            given.ticks = self.push_shared(side, self.workers.here(), object);
-        } else {
-            refused.add(Chain::of(object));
         }
-        given
-    }
-
-    /// Puts an object that was charged into the shared store; whether it is time to look at the clock.
-    fn push_shared(&self, side: Side, index: usize, object: Object<T>) -> bool {
-        let puts = self.ledger.shared_puts.add(1);
-        self.ledger.add_deep(object.weight());
-        self.shared.push(side, index, Chain::of(object));
-        puts & (TICK - 1) == 0
     }
 }

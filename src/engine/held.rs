@@ -1,20 +1,16 @@
 //! A worker whose gate is closed: what its holder may do with it.
 
-use super::generation::Side;
 use super::object::{Chain, Object};
 use super::worker::Worker;
 use crate::sys::atomic::Ordering::{Relaxed, Release};
 use crate::sys::chaos::point;
-use crate::sys::deque::Deque;
 use crate::sys::magazine::{self, COUNTED, NOTED, OPEN};
 use std::marker::PhantomData;
 
 /// Where a get found something below the magazine.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Outcome {
-    /// The worker's own primary deque had one.
-    Local,
-    /// Another worker's primary deque, or the shared store, had one.
+    /// Another processor's slots had one.
     Stolen,
     /// A victim had one.
     Victim,
@@ -135,12 +131,13 @@ impl<'w, T> Held<'w, T> {
         place.store(object.into_head(magazine::share(weight)), Relaxed);
     }
 
-    /// Puts a chain's objects on top, as far as there is room: how many, their bytes, and what is left.
-    pub(crate) fn push_chain(&self, chain: Chain<T>) -> (u64, u64, Option<Chain<T>>) {
+    /// Puts up to `most` objects of a chain on top, as far as there is room: how many, their bytes, and what is left.
+    pub(crate) fn push_chain(&self, chain: Chain<T>, most: u32) -> (u64, u64, Option<Chain<T>>) {
         self.worker.witness.exclusive(|| {
             let (mut header, mut objects, mut bytes) = (self.header(), 0, 0);
             let mut rest = Some(chain);
-            while let Some(chain) = rest {
+            while objects < u64::from(most) {
+                let Some(chain) = rest.take() else { break };
                 let (object, others) = chain.split();
                 let weight = object.weight();
                 let Some(more) = self.with(header, weight) else {
@@ -159,6 +156,12 @@ impl<'w, T> Held<'w, T> {
             self.set_header(header);
             (objects, bytes, rest)
         })
+    }
+
+    /// Puts back a chain that came out of the magazine just now. The order of its objects turns round.
+    pub(crate) fn put_back(&self, chain: Chain<T>) {
+        let (.., rest) = self.push_chain(chain, u32::MAX);
+        debug_assert!(rest.is_none());
     }
 
     /// Takes the `count` oldest objects of the magazine, or all if they are fewer, as a chain.
@@ -202,26 +205,9 @@ impl<'w, T> Held<'w, T> {
         }
     }
 
-    /// Adds to one of the worker's deques; makes it first when there is none. A full one gives the chain
-    /// back.
-    pub(crate) fn push_below(&self, side: Side, chain: Chain<T>) -> Result<(), Chain<T>> {
-        let deque = self.worker.deques[side as usize].get_or_make(Deque::new);
-        // SAFETY: the gate is closed by this thread alone, and gates follow each other by Release and
-        // Acquire, or on one processor.
-        unsafe { deque.push(chain) }
-    }
-
-    /// Takes the newest chain of one of the worker's deques.
-    pub(crate) fn pop_below(&self, side: Side) -> Option<Chain<T>> {
-        let deque = self.worker.deque(side)?;
-        // SAFETY: as in `push_below`.
-        unsafe { deque.pop() }
-    }
-
     /// Counts what a get below the magazine came to.
     pub(crate) fn count_get(&self, outcome: Outcome) {
         match outcome {
-            Outcome::Local => self.worker.local_hits.add(1),
             Outcome::Stolen => self.worker.stolen.add(1),
             Outcome::Victim => self.worker.victim_hits.add(1),
         }
@@ -292,13 +278,13 @@ mod tests {
                     .into_iter(),
             )
         };
-        let (objects, bytes, rest) = held.push_chain(chain().expect("three"));
+        let (objects, bytes, rest) = held.push_chain(chain().expect("three"), 3);
         assert_eq!((objects, bytes), (2, 800), "too heavy for a third");
         let rest = rest.expect("one more");
         assert_eq!((rest.len(), rest.weight()), (1, 400));
         let newest = held.pop().map(Object::into_value);
         assert_eq!((newest, worker.census()), (Some('b'), (1, 400)));
-        let (objects, _, rest) = held.push_chain(rest);
+        let (objects, _, rest) = held.push_chain(rest, 3);
         assert_eq!((objects, rest.map(|rest| rest.len())), (1, None));
         drop(held.take_oldest(2));
     }

@@ -3,21 +3,20 @@
 //! ```text
 //!   get                                        put
 //!    1 this processor's magazine                1 this processor's magazine (when it is full,
-//!    2 its primary deque      newest first        its older half goes down as one chain)
-//!    3 siblings' primaries    oldest first      2 its primary deque
-//!      and the shared store                     3 the shared store, when that is full
-//!    4 victims: own, siblings', shared          4 refused: over budget
+//!    2 its slots              newest first        its older half goes down as one chain)
+//!    3 other processors'      oldest first      2 its slots
+//!    4 victims: own, others'                    3 refused: over budget
 //!    5 once more 3 and 4, if anything is seen there
 //!    6 nothing: the pool creates
 //! ```
 //!
 //! Where there are no sequences, a get looks into its siblings' magazines before the pool creates.
 //!
-//! Step 1 is a restartable sequence where the system has them ([`rseq`](crate::sys::rseq)); this module has
-//! the rest. For that, a thread closes the gate of its processor's worker and is its only user for the moment
-//! ([`worker`]). Who finds it closed does not wait: a get steals, a put goes to the shared store.
+//! Step 1 is a restartable sequence where the system has them ([`rseq`](crate::sys::rseq)). What else is done to a
+//! magazine, a thread does that closes the gate of its processor's worker and is its only user for the moment
+//! ([`worker`]). Who finds it closed does not wait, and uses the [`slots`], which have no owner.
 //!
-//! **What is heavy or dear goes past the magazine**, into the deque, where a get on any processor finds it: a
+//! **What is heavy or dear goes past the magazine**, into a slot, where a get on any processor finds it: a
 //! magazine hides what it holds from all processors but its own, and of what is heavy, or takes long to make,
 //! no processor may keep one to itself.
 //!
@@ -35,9 +34,7 @@ mod cycle;
 pub(crate) mod generation;
 pub(crate) mod give;
 mod held;
-mod hints;
 pub(crate) mod object;
-mod shared;
 mod slots;
 mod take;
 #[cfg(all(test, not(any(loom, shuttle))))]
@@ -52,7 +49,6 @@ use budget::{Budget, Share};
 use cost::Cost;
 use counters::{Count, Fate, Fates, Ledger};
 use generation::Generation;
-use shared::Shared;
 use slots::Slots;
 use workers::{Entry, Workers};
 
@@ -74,7 +70,6 @@ pub(crate) struct Engine<T> {
     pub(crate) workers: Workers<T>,
     pub(crate) generation: Generation,
     pub(crate) slots: Slots<T>,
-    pub(crate) shared: Shared<T>,
     /// Its own, or one that several engines share.
     pub(crate) budget: Budget,
     pub(crate) ledger: Ledger,
@@ -99,7 +94,6 @@ impl<T> Engine<T> {
             slots: Slots::new(workers.places()),
             workers,
             generation: Generation::new(),
-            shared: Shared::new(plan.processors),
             budget,
             ledger: Ledger::default(),
             cost: Cost::new(),

@@ -12,7 +12,7 @@
 //! leaves out, that helps the processor along:
 //!
 //! * [`Object`]: one object, in somebody's hands. Its link is null.
-//! * [`Chain`]: one object or more, the unit that a deque moves. Its length (at most [`Chain::LONGEST`])
+//! * [`Chain`]: one object or more, the unit that a slot holds. Its length (at most [`Chain::LONGEST`])
 //!   and weight are known at the head.
 //!
 //! In a magazine an object is a bare pointer, and the second word says what it adds to the header there
@@ -46,33 +46,37 @@ const _: () = assert!(
         && mem::offset_of!(Node<u128>, measure) == mem::offset_of!(Head, share)
 );
 
-/// The heaviest object there can be, in bytes: 2^48 - 1, or what an address can reach.
-pub(crate) const HEAVIEST: usize = if usize::BITS > 48 {
-    (1usize << (usize::BITS - 16)) - 1
+/// Bits of a measure that say the length.
+const LENGTH_BITS: u32 = 20;
+
+/// The heaviest object there can be, in bytes: 2^44 - 1, or what an address can reach.
+pub(crate) const HEAVIEST: usize = if usize::BITS == 64 {
+    usize::MAX >> LENGTH_BITS
 } else {
     usize::MAX
 };
 
-/// Weight (48 bits, in bytes) and length (16 bits) of the line that starts at a node.
+/// Weight (44 bits, in bytes) and length (20 bits) of the line that starts at a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Measure(u64);
 
 impl Measure {
-    /// More than a process can address. The sum of a chain counts as that much if it is more.
-    const MAX_WEIGHT: u64 = HEAVIEST as u64;
+    /// More than memory has. The sum of a chain counts as that much if it is more.
+    pub(crate) const MAX_WEIGHT: u64 = HEAVIEST as u64;
+    const MAX_LENGTH: u64 = (1 << LENGTH_BITS) - 1;
 
     #[inline]
     pub(crate) fn new(weight: u64, length: u64) -> Self {
-        debug_assert!(length <= Chain::<()>::LONGEST);
-        Measure(weight << 16 | length)
+        debug_assert!(weight <= Self::MAX_WEIGHT && length <= Self::MAX_LENGTH);
+        Measure(weight << LENGTH_BITS | length)
     }
     /// In bytes.
     pub(crate) fn weight(self) -> u64 {
-        self.0 >> 16
+        self.0 >> LENGTH_BITS
     }
     /// In objects.
     pub(crate) fn length(self) -> u64 {
-        self.0 & 0xffff
+        self.0 & Self::MAX_LENGTH
     }
     #[inline]
     pub(crate) const fn to_bits(self) -> u64 {

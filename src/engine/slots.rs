@@ -1,34 +1,34 @@
-//! Slots for single objects that go past the magazines: a few for each processor, open to every thread.
+//! What is below the magazines: slots, each with one chain of objects, a few for each processor, open to every thread.
 //!
-//! What is heavy or dear must not be private to a processor, and its holder must not lose it because another
-//! thread was preempted while it had the worker. A slot has no owner. A put claims an empty one by a
-//! compare-exchange, notes what the object weighs, counts itself, and publishes the object by a store. A get
-//! takes the object out by a compare-exchange. Nobody waits: who finds a slot claimed goes on to the next.
+//! A processor has slots of both sides, which age where they stand. A get takes the newest of its own processor, or the
+//! oldest of another's; what it leaves of a chain stays in the slot, or comes along to the thief's.
 //!
-//! **Invariant.** While a slot is [`CLAIMED`], its note and its count are those of the thread that claimed it. Who
-//! exchanges an object's pointer for null owns the object, whichever time it stands there: nothing is read
-//! through the pointer before that, so that the object may have gone and come back meanwhile.
-//!
-//! A processor has slots of both sides, which age as its deques do. Like a magazine, a slot counts no hit: of its
-//! puts, those are hits that are neither there any more nor have [left](Slots::steal) otherwise.
-//!
-//! The shape is that of .NET's `DefaultObjectPool`, of which each processor has one here.
+//! The shape is that of .NET's `DefaultObjectPool`, of which each processor has one here; a slot holds a chain, not
+//! an object, so that half a magazine goes down and comes up by one exchange.
 
-use super::counters::{Count, Tally};
+mod slot;
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests;
+
+pub(crate) use slot::Claim;
+
 use super::generation::Side;
-use super::object::{Measure, Object};
-use crate::sys::atomic::Ordering::{Acquire, Relaxed, Release};
-use crate::sys::atomic::{AtomicPtr, AtomicU64};
-use crate::sys::chaos::point;
-use crate::sys::magazine::Head;
+use super::object::{Chain, Measure};
+use crate::sys::atomic::AtomicU64;
+use crate::sys::atomic::Ordering::Relaxed;
 use crate::sys::once_box::OnceBox;
 use crate::sys::scale::{REAL, TICK};
-use std::marker::PhantomData;
-use std::ptr;
-use std::sync::Mutex;
+use slot::Slot;
 
-/// Slots of one side: both have room in four cache lines.
-const SLOTS: usize = if REAL { 5 } else { 1 };
+/// Slots of one side.
+const SLOTS: usize = if REAL { 4 } else { 2 };
+
+/// A chain that comes out of a magazine is added to another one up to so many objects: a thief takes them all at once.
+const MERGED: u64 = 56;
+
+/// So many puts into one processor's slots may go by between two looks at the clock. Gets that find nothing are counted
+/// elsewhere, up to [`TICK`]: together with as many hits as puts no more than twice that.
+const LOOK: u64 = TICK / 2;
 
 /// The slots of a pool's processors.
 #[derive(Debug)]
@@ -39,105 +39,32 @@ pub(crate) struct Slots<T> {
 }
 
 /// One processor's: [`SLOTS`] of each side.
-#[repr(align(128))]
+#[repr(align(64))]
 #[derive(Debug)]
 struct Line<T> {
-    sides: [[Slot; SLOTS]; 2],
-    /// Objects that were stolen from here.
-    left: Count,
+    sides: [[Slot<T>; SLOTS]; 2],
     /// How many puts there were when one was last told to look at the clock.
     looked: AtomicU64,
-    /// `Send` and `Sync` as a mutex is: objects come and go through a shared reference.
-    owns: PhantomData<Mutex<T>>,
 }
 
-const _: () = assert!(size_of::<Line<u8>>() == 256 || size_of::<usize>() != 8 || !REAL);
-
-/// A place for one object.
-#[derive(Debug, Default)]
-struct Slot {
-    /// Null: empty.
-    object: AtomicPtr<Head>,
-    weight: Tally,
-    puts: Tally,
-}
-
-/// So many puts into one processor's slots may go by between two looks at the clock. Gets that find nothing are counted
-/// elsewhere, up to [`TICK`]: together with as many hits as puts no more than twice that.
-const LOOK: u64 = TICK / 2;
-
-/// Stands in a slot while a put fills it.
-const CLAIMED: *mut Head = ptr::without_provenance_mut(1);
-
-/// What is in slots, and what was.
+/// What is in slots, and what came and went.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Census {
     pub(crate) objects: u64,
-    pub(crate) bytes: u64,
+    pub(crate) bytes: u128,
     pub(crate) puts: u64,
-    pub(crate) left: u64,
-}
-
-impl Slot {
-    fn is_full(&self) -> bool {
-        // Relaxed: who sees an object takes it by an exchange.
-        let object = self.object.load(Relaxed);
-        !object.is_null() && object != CLAIMED
-    }
-
-    #[inline]
-    fn claim(&self) -> bool {
-        let (slot, empty) = (&self.object, ptr::null_mut());
-        // Relaxed: the exchange decides. Acquire: pairs with the Release of the put before, through the get in
-        // between; its count is seen.
-        let claimed = || slot.compare_exchange(empty, CLAIMED, Acquire, Relaxed);
-        slot.load(Relaxed).is_null() && claimed().is_ok()
-    }
-
-    /// Puts an object here. Gives it back if the slot is not empty.
-    #[inline]
-    fn put<T>(&self, object: Object<T>, weight: u64) -> Result<(), Object<T>> {
-        if !self.claim() {
-            return Err(object);
-        }
-        point("slots: claimed");
-        self.weight.set(weight);
-        self.puts.add(1);
-        let head = object.into_head(Measure::new(weight, 1).to_bits());
-        // Release: publishes the object, its weight and the count.
-        self.object.store(head, Release);
-        Ok(())
-    }
-
-    /// Takes the object out.
-    #[inline]
-    fn take<T>(&self) -> Option<Object<T>> {
-        // Relaxed: the exchange decides.
-        let object = self.object.load(Relaxed);
-        if object.is_null() || object == CLAIMED {
-            return None;
-        }
-        point("slots: taking");
-        // Acquire: pairs with the Release in `put`.
-        let won = self
-            .object
-            .compare_exchange(object, ptr::null_mut(), Acquire, Relaxed);
-        // SAFETY: `put` gave up the object for this pointer, and the exchange has taken it out, once.
-        won.ok().map(|head| unsafe { Object::from_head(head) }.0)
-    }
+    pub(crate) hits: u64,
 }
 
 impl<T> Line<T> {
     fn new() -> Self {
         Line {
-            sides: [(); 2].map(|()| std::array::from_fn(|_| Slot::default())),
-            left: Count::default(),
+            sides: [(); 2].map(|()| std::array::from_fn(|_| Slot::new())),
             looked: AtomicU64::new(0),
-            owns: PhantomData,
         }
     }
 
-    fn slots(&self) -> impl Iterator<Item = &Slot> {
+    fn slots(&self) -> impl Iterator<Item = &Slot<T>> {
         self.sides.iter().flatten()
     }
 
@@ -160,23 +87,62 @@ impl<T> Line<T> {
                 .is_ok()
     }
 
+    /// An empty slot, above the full ones if there is one.
+    #[inline]
+    fn empty_slot(&self, side: Side) -> Option<Claim<'_, T>> {
+        let slots = &self.sides[side as usize];
+        let above = slots
+            .iter()
+            .rposition(Slot::is_full)
+            .map_or(0, |top| top + 1);
+        let order = (above..SLOTS).chain(0..above);
+        order.into_iter().find_map(|at| slots[at].claim_empty())
+    }
+
+    /// The newest chain, if it can grow by so many objects to no more than [`MERGED`].
+    fn short_chain(&self, side: Side, objects: u64) -> Option<Claim<'_, T>> {
+        let slots = &self.sides[side as usize];
+        let newest = slots.iter().rfind(|slot| slot.is_full())?;
+        (newest.measure().length() + objects <= MERGED).then(|| newest.claim_full())?
+    }
+
+    /// Adds a chain, of so many puts, to the shortest chain, or to whatever slot can be claimed. Gives it back if none can,
+    /// or it is too much for them.
+    fn add_anywhere(&self, side: Side, chain: Chain<T>, puts: u64) -> Result<(), Chain<T>> {
+        let mut chain = chain;
+        let slots = &self.sides[side as usize];
+        let shortest = slots
+            .iter()
+            .rev()
+            .min_by_key(|slot| slot.measure().length());
+        for slot in shortest.into_iter().chain(slots) {
+            if let Some(mut claim) = slot.claim(|_| true) {
+                match claim.add(chain) {
+                    Ok(()) => {
+                        slot.puts.add(puts);
+                        return Ok(());
+                    }
+                    Err(back) => chain = back,
+                }
+            }
+        }
+        Err(chain)
+    }
+
     fn census(&self) -> Census {
-        let full = self.slots().filter(|slot| slot.is_full());
-        let (objects, bytes) = full.fold((0, 0u64), |(objects, bytes), slot| {
-            (objects + 1, bytes.saturating_add(slot.weight.get()))
-        });
+        let full = || {
+            self.slots()
+                .filter(|slot| slot.is_full())
+                .map(Slot::measure)
+        };
+        let bytes = full().map(|chain| u128::from(chain.weight())).sum();
+        let objects = full().map(Measure::length).sum();
         Census {
             objects,
             bytes,
             puts: self.puts(),
-            left: self.left.get(),
+            hits: self.slots().map(|slot| slot.hits.get()).sum(),
         }
-    }
-}
-
-impl<T> Drop for Line<T> {
-    fn drop(&mut self) {
-        self.slots().for_each(|slot| drop(slot.take::<T>()));
     }
 }
 
@@ -194,58 +160,108 @@ impl<T> Slots<T> {
         self.lines.get()?.get(index)?.get()
     }
 
+    /// The line of that processor, made if need be.
+    #[inline]
+    fn line_or_make(&self, index: usize) -> Option<&Line<T>> {
+        let none = || (0..self.processors).map(|_| OnceBox::new()).collect();
+        let line = self.lines.get_or_make(none).get(index)?;
+        Some(line.get_or_make(Line::new))
+    }
+
     /// Those that were made, from one processor's on.
+    #[inline]
     fn iter(&self, first: usize) -> impl Iterator<Item = &Line<T>> {
         let lines = self.lines.get().map_or(&[][..], |lines| lines);
         let (before, after) = lines.split_at(first.min(lines.len()));
         after.iter().chain(before).filter_map(OnceBox::get)
     }
 
-    /// Puts an object into a slot of that processor; whether it is time to look at the clock. Gives it back if
-    /// they are all full.
+    /// Puts a user's object into a slot of that processor; whether it is time to look at the clock. Gives it back if
+    /// there is no room anywhere.
     #[inline]
-    pub(crate) fn put(
+    pub(crate) fn put(&self, side: Side, index: usize, chain: Chain<T>) -> Result<bool, Chain<T>> {
+        let Some(line) = self.line_or_make(index) else {
+            return Err(chain);
+        };
+        match line.empty_slot(side) {
+            Some(mut claim) => {
+                claim.slot.puts.add(1);
+                claim.chain = Some(chain);
+            }
+            None => self.add_anywhere(side, index, chain, 1)?,
+        }
+        Ok(line.is_time())
+    }
+
+    /// Adds a chain of objects that were in a magazine, or were to go there, to the slots of that processor. Gives it back
+    /// if there is no room anywhere.
+    pub(crate) fn add(&self, side: Side, index: usize, chain: Chain<T>) -> Result<(), Chain<T>> {
+        let Some(line) = self.line_or_make(index) else {
+            return Err(chain);
+        };
+        let slot = line.short_chain(side, chain.len());
+        match slot.or_else(|| line.empty_slot(side)) {
+            Some(mut claim) => claim.add(chain),
+            None => Err(chain),
+        }
+        .or_else(|chain| self.add_anywhere(side, index, chain, 0))
+    }
+
+    /// Adds what a thief has left of a chain to the slots of its own processor. Gives it back if none is empty, or if it
+    /// is a store that others use, too.
+    pub(crate) fn move_to(
         &self,
         side: Side,
         index: usize,
-        object: Object<T>,
-        weight: u64,
-    ) -> Result<bool, Object<T>> {
-        let none = || (0..self.processors).map(|_| OnceBox::new()).collect();
-        let lines = self.lines.get_or_make(none);
-        let Some(line) = lines.get(index).map(|line| line.get_or_make(Line::new)) else {
-            return Err(object);
-        };
-        let mut object = object;
-        for slot in &line.sides[side as usize] {
-            match slot.put(object, weight) {
-                Ok(()) => return Ok(line.is_time()),
-                Err(back) => object = back,
-            }
+        chain: Chain<T>,
+    ) -> Result<(), Chain<T>> {
+        if chain.len() > MERGED {
+            return Err(chain);
         }
-        Err(object)
+        match self
+            .line_or_make(index)
+            .and_then(|line| line.empty_slot(side))
+        {
+            Some(mut claim) => claim.add(chain),
+            None => Err(chain),
+        }
     }
 
-    /// Takes an object of that processor, for a get there.
+    /// Adds a chain wherever it finds room, from that processor on.
+    #[cold]
+    fn add_anywhere(
+        &self,
+        side: Side,
+        first: usize,
+        chain: Chain<T>,
+        puts: u64,
+    ) -> Result<(), Chain<T>> {
+        let add = |left, line: &Line<T>| match left {
+            Ok(()) => Ok(()),
+            Err(chain) => line.add_anywhere(side, chain, puts),
+        };
+        self.iter(first).fold(Err(chain), add)
+    }
+
+    /// The newest chain of that processor.
     #[inline]
-    pub(crate) fn take(&self, side: Side, index: usize) -> Option<Object<T>> {
+    pub(crate) fn newest(&self, side: Side, index: usize) -> Option<Claim<'_, T>> {
         let slots = &self.line(index)?.sides[side as usize];
-        slots.iter().rev().find_map(Slot::take)
+        slots.iter().rev().find_map(Slot::claim_full)
     }
 
-    /// Takes an object of any processor, from that one on, for whatever else than a get there.
-    pub(crate) fn steal(&self, side: Side, first: usize) -> Option<Object<T>> {
-        self.iter(first).find_map(|line| {
-            let object = line.sides[side as usize].iter().find_map(Slot::take)?;
-            line.left.add(1);
-            Some(object)
-        })
+    /// The oldest chain of a processor, from that one on.
+    pub(crate) fn oldest(&self, side: Side, first: usize) -> Option<Claim<'_, T>> {
+        let mut lines = self.iter(first);
+        lines.find_map(|line| line.sides[side as usize].iter().find_map(Slot::claim_full))
     }
 
-    /// Whether a side has nothing just now.
-    pub(crate) fn is_empty(&self, side: Side) -> bool {
-        let full = |line: &Line<T>| line.sides[side as usize].iter().any(Slot::is_full);
-        !self.iter(0).any(full)
+    /// Whether a side has nothing, and nobody has a slot of it in hand, where something may be left.
+    #[inline]
+    pub(crate) fn is_bare(&self, side: Side) -> bool {
+        let bare = |slot: &Slot<T>| slot.look().is_some_and(|chain| chain.is_null());
+        let all = |line: &Line<T>| line.sides[side as usize].iter().all(bare);
+        self.iter(0).all(all)
     }
 
     /// All of them together.
@@ -253,79 +269,9 @@ impl<T> Slots<T> {
         let all = self.iter(0).map(Line::census);
         all.fold(Census::default(), |sum, line| Census {
             objects: sum.objects + line.objects,
-            bytes: sum.bytes.saturating_add(line.bytes),
+            bytes: sum.bytes + line.bytes,
             puts: sum.puts + line.puts,
-            left: sum.left + line.left,
+            hits: sum.hits + line.hits,
         })
-    }
-}
-
-#[cfg(all(test, not(any(loom, shuttle))))]
-mod tests {
-    use super::*;
-    use std::thread;
-
-    const WEIGHT: u64 = 1 << 20;
-
-    fn put(slots: &Slots<usize>, index: usize, value: usize) -> Result<bool, usize> {
-        let put = slots.put(Side::Even, index, Object::new(value), WEIGHT);
-        put.map_err(Object::into_value)
-    }
-
-    #[test]
-    fn newest_first_for_its_processor_and_oldest_first_for_others() {
-        let slots = Slots::new(2);
-        assert!((0..SLOTS).all(|value| put(&slots, 1, value).is_ok()));
-        assert_eq!(put(&slots, 1, SLOTS), Err(SLOTS), "full");
-        assert_eq!(put(&slots, 2, 0), Err(0), "no such processor");
-        let value = |object: Option<Object<usize>>| object.map(Object::into_value);
-        assert_eq!(value(slots.take(Side::Even, 1)), Some(SLOTS - 1));
-        assert_eq!(value(slots.steal(Side::Even, 0)), Some(0));
-        let census = slots.census();
-        assert_eq!((census.objects, census.bytes), (3, 3 * WEIGHT));
-        assert_eq!((census.puts, census.left), (SLOTS as u64, 1));
-        assert!(slots.take(Side::Even, 0).is_none() && slots.is_empty(Side::Odd));
-        assert!(!slots.is_empty(Side::Even));
-    }
-
-    #[test]
-    fn one_put_in_so_many_looks_at_the_clock() {
-        let slots = Slots::new(1);
-        let mut looks = 0;
-        for round in 0..6 * LOOK as usize {
-            let held = round % 3;
-            looks += (0..=held)
-                .filter(|&value| put(&slots, 0, value) == Ok(true))
-                .count();
-            (0..=held).for_each(|_| drop(slots.take(Side::Even, 0)));
-        }
-        assert_eq!(looks, 12, "two puts a round");
-    }
-
-    /// Who has put something finds something, whatever others of its processor do.
-    #[test]
-    fn each_object_is_taken_once_and_counted() {
-        const EACH: usize = 20_000;
-        let slots = Slots::new(1);
-        let user = |base: usize| {
-            let user = |i| {
-                put(&slots, 0, base + i).expect("fewer users than slots");
-                let take = || slots.take(Side::Even, 0);
-                let object = std::iter::from_fn(|| Some(take())).flatten().next();
-                object.expect("not the last").into_value()
-            };
-            (0..EACH).map(user).collect::<Vec<_>>()
-        };
-        let mut all: Vec<_> = thread::scope(|scope| {
-            let users = [0, 1, 2, 3].map(|who| scope.spawn(move || user(who * EACH)));
-            users
-                .into_iter()
-                .flat_map(|user| user.join().expect("no panic"))
-                .collect()
-        });
-        all.sort_unstable();
-        assert!(all.into_iter().eq(0..4 * EACH));
-        let census = slots.census();
-        assert_eq!((census.objects, census.puts), (0, 4 * EACH as u64));
     }
 }

@@ -4,6 +4,7 @@ use super::Engine;
 use super::generation::Side;
 use super::held::{Held, Outcome};
 use super::object::{Chain, Object};
+use super::slots::Claim;
 use super::worker::Worker;
 use crate::sys::chaos::point;
 
@@ -12,16 +13,39 @@ impl<T> Engine<T> {
     /// worker's count of puts and misses.
     #[inline]
     pub(crate) fn take(&self) -> Result<Object<T>, u64> {
-        if let Some(object) = self.take_past(self.workers.here()) {
-            return Ok(object);
+        match self.take_here(self.workers.here(), || self.workers.enter()) {
+            Some(object) => Ok(object),
+            None => self.take_elsewhere(),
         }
-        self.take_from_workers()
+    }
+
+    /// Takes from the slots of that processor. Half a magazine of what else is in line there goes up, if `enter` closes a
+    /// worker.
+    #[inline]
+    pub(crate) fn take_here<'e>(
+        &'e self,
+        index: usize,
+        enter: impl FnOnce() -> Option<Held<'e, T>>,
+    ) -> Option<Object<T>> {
+        let mut claim = self.slots.newest(self.generation.primary(), index)?;
+        claim.count_hit();
+        let (object, rest) = claim.chain.take()?.split();
+        self.budget.refund(1, object.weight());
+        claim.chain = match rest {
+            // What may not be in a magazine stays where it is.
+            Some(rest) if self.is_private(object.weight()) => match enter() {
+                Some(mut me) => self.refill(&mut me, rest),
+                None => Some(rest),
+            },
+            rest => rest,
+        };
+        Some(object)
     }
 
     #[inline(never)]
-    fn take_from_workers(&self) -> Result<Object<T>, u64> {
+    fn take_elsewhere(&self) -> Result<Object<T>, u64> {
         let Some(mut me) = self.workers.enter() else {
-            let found = self.take_shared().or_else(|| self.look_again());
+            let found = self.take_unheld().or_else(|| self.look_again());
             return found.ok_or_else(|| self.ledger.shared_misses.add(1));
         };
         let found = self.take_as(&mut me);
@@ -30,25 +54,15 @@ impl<T> Engine<T> {
         found.ok_or_else(|| me.count_miss())
     }
 
-    /// Takes an object out of a slot of that processor.
-    #[inline]
-    pub(crate) fn take_past(&self, index: usize) -> Option<Object<T>> {
-        let object = self.slots.take(self.generation.primary(), index)?;
-        self.budget.refund(1, object.weight());
-        Some(object)
-    }
-
     /// Takes what was on its way at the first look, from a place that was still to be looked at to one that had been.
     #[inline]
     fn look_again(&self) -> Option<Object<T>> {
         let sides = [Side::Even, Side::Odd];
-        let nothing = |side| {
-            self.workers.is_empty(side) && self.slots.is_empty(side) && self.shared.is_empty(side)
-        };
-        if sides.into_iter().all(nothing) {
+        // What somebody has in hand may be back by then.
+        if sides.into_iter().all(|side| self.slots.is_bare(side)) {
             return None;
         }
-        self.take_shared()
+        self.take_unheld()
     }
 
     /// Takes from the magazine of this thread's shard, where there are no sequences: a compare-exchange and a
@@ -58,41 +72,28 @@ impl<T> Engine<T> {
         self.workers.enter_shard()?.pop()
     }
 
-    /// The same as the holder of a worker.
+    /// Takes an object as the holder of a worker.
     pub(crate) fn take_as(&self, me: &mut Held<'_, T>) -> Option<Object<T>> {
         if let Some(object) = me.pop() {
             return Some(object);
         }
         if self.cost.is_dear() {
             // A magazine that was just made is open.
-            self.vacate(me);
+            self.shut(me, 0, 0);
         }
-        let primary = self.generation.primary();
-        let victim = primary.other();
-        let here = me.worker().index();
-        let random = (me.worker().arrivals() ^ here as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let (chain, outcome) = me
-            .pop_below(primary)
-            .map(|chain| (chain, Outcome::Local))
-            .or_else(|| {
-                let stolen = self.steal(primary, random, here);
-                stolen.map(|chain| (chain, Outcome::Stolen))
-            })
-            .or_else(|| {
-                let own = me.pop_below(victim);
-                let found = own.or_else(|| self.steal(victim, random, here));
-                found.map(|chain| (chain, Outcome::Victim))
-            })?;
-        let (object, rest) = chain.split();
+        let index = me.worker().index();
+        let (mut claim, side, outcome) = self.oldest(index)?;
+        let (object, rest) = claim.chain.take()?.split();
         me.count_get(outcome);
-        self.subtract_deep(me, object.weight());
         self.budget.refund(1, object.weight());
-        match (outcome, rest) {
-            (Outcome::Local | Outcome::Stolen, Some(rest)) => self.refill(me, rest),
+        claim.chain = match (outcome, rest) {
+            (Outcome::Stolen, Some(rest)) if self.is_private(object.weight()) => {
+                let rest = self.refill(me, rest);
+                rest.and_then(|rest| self.slots.move_to(side, index, rest).err())
+            }
             // Victims stay victims: what nobody wants is to age.
-            (Outcome::Victim, Some(rest)) => self.push_below(me, victim, rest),
-            (_, None) => {}
-        }
+            (_, rest) => rest,
+        };
         Some(object)
     }
 
@@ -109,60 +110,32 @@ impl<T> Engine<T> {
         Some(object)
     }
 
-    /// Moves a chain up into the empty magazine, as far as it fits there.
-    fn refill(&self, me: &mut Held<'_, T>, chain: Chain<T>) {
+    /// Moves half a magazine of a chain up; what is left of it.
+    fn refill(&self, me: &mut Held<'_, T>, chain: Chain<T>) -> Option<Chain<T>> {
         point("engine: refilling");
-        let rest = if self.opens(me, 0) {
-            let (objects, bytes, rest) = me.push_chain(chain);
-            me.count_ascent(objects);
-            self.subtract_deep(me, bytes);
-            self.budget.refund(objects, bytes);
-            rest
-        } else {
-            Some(chain)
-        };
-        if let Some(rest) = rest {
-            self.push_below(me, self.generation.primary(), rest);
+        if !self.opens(me, 0) {
+            return Some(chain);
         }
+        let (objects, bytes, rest) = me.push_chain(chain, me.capacity().div_ceil(2));
+        me.count_ascent(objects);
+        self.budget.refund(objects, bytes);
+        rest
     }
 
     /// Takes an object for a thread that has no worker just now. Counts what it finds.
-    pub(crate) fn take_shared(&self) -> Option<Object<T>> {
-        let random = self.ledger.shared_hits.get();
-        let random = random.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        // What this processor has put there last is warm.
-        let here = self.workers.here();
-        let mut side = self.generation.primary();
-        let found = self.steal(side, random, here).or_else(|| {
-            side = side.other();
-            self.steal(side, random, here)
-        });
-        let (object, rest) = found?.split();
-        if let Some(rest) = rest {
-            self.shared.push(side, here, rest);
-        }
+    pub(crate) fn take_unheld(&self) -> Option<Object<T>> {
+        let (mut claim, ..) = self.oldest(self.workers.here())?;
+        let (object, rest) = claim.chain.take()?.split();
+        claim.chain = rest;
         self.ledger.shared_hits.add(1);
-        self.ledger.subtract_deep(object.weight());
         self.budget.refund(1, object.weight());
         Some(object)
     }
 
-    /// The oldest chain of some worker's deque, or one of the slots or of the shared store.
-    fn steal(&self, side: Side, random: u64, whose: usize) -> Option<Chain<T>> {
-        // No pin of ours: each steal pins for itself, and most misses find no deque to ask.
-        self.workers
-            .steal(side, random)
-            .or_else(|| self.steal_open(side, whose))
-    }
-
-    /// An object of a slot, booked as if it had been in the shared store; or a chain that is there.
-    pub(super) fn steal_open(&self, side: Side, whose: usize) -> Option<Chain<T>> {
-        match self.slots.steal(side, whose) {
-            Some(object) => {
-                self.ledger.add_deep(object.weight());
-                Some(Chain::of(object))
-            }
-            None => self.shared.steal(side, whose),
-        }
+    /// A chain that is no victim, or one that is, from that processor's on.
+    fn oldest(&self, index: usize) -> Option<(Claim<'_, T>, Side, Outcome)> {
+        let primary = self.generation.primary();
+        let find = |side, outcome| Some((self.slots.oldest(side, index)?, side, outcome));
+        find(primary, Outcome::Stolen).or_else(|| find(primary.other(), Outcome::Victim))
     }
 }

@@ -38,8 +38,10 @@ fn put(engine: &Engine<usize>, index: usize, value: usize) {
 }
 
 fn get(engine: &Engine<usize>, index: usize) -> Option<usize> {
-    let mut me = engine.workers.enter_at(index).expect("nobody else");
-    engine.take_as(&mut me).map(Object::into_value)
+    let at_hand = engine.workers.enter_at(index).expect("nobody else").pop();
+    let found = at_hand.or_else(|| engine.take_here(index, || engine.workers.enter_at(index)));
+    let found = found.or_else(|| engine.take_as(&mut engine.workers.enter_at(index)?));
+    found.map(Object::into_value)
 }
 
 fn held(engine: &Engine<usize>, index: usize) -> Option<u64> {
@@ -157,7 +159,7 @@ fn the_rest_of_a_victim_stays_a_victim() {
 fn the_rest_of_a_stolen_chain_is_found() {
     let engine = unbounded();
     (0..=CAPACITY).for_each(|value| put(&engine, 0, value));
-    assert!(engine.take_shared().is_some());
+    assert!(engine.take_unheld().is_some());
     assert_eq!(engine.stats().idle, CAPACITY);
     let mut rest = Batch::new();
     engine.take_all(&mut rest);
@@ -178,7 +180,7 @@ fn a_step_ends_within_a_chain() {
     let mut taken = Batch::new();
     while engine.generation.cycle() == 1 {
         let before = taken.len();
-        engine.step(1, 3, &mut taken);
+        engine.step(1, 3, false, &mut taken);
         assert!(taken.len() <= before + 3 || engine.generation.cycle() == 2);
     }
     assert_eq!(taken.len() + engine.stats().idle, CAPACITY + 1);
@@ -223,12 +225,15 @@ fn one_heavy_object_serves_all_workers_in_turn() {
     let mut made = 0;
     for turn in 0..1_000 {
         let index = turn * 37 % 64;
-        let at_hand = engine.take_past(index).map(Object::into_value);
-        let object = at_hand.or_else(|| get(&engine, index)).unwrap_or_else(|| {
+        let object = get(&engine, index).unwrap_or_else(|| {
             made += 1;
             made
         });
-        engine.give_past(index, Object::new(object), MEGABYTE);
+        engine.give_here(
+            index,
+            Object::new(object).weighing(MEGABYTE),
+            &mut Batch::new(),
+        );
     }
     assert_eq!(made, 1);
 }
@@ -265,4 +270,27 @@ fn what_is_put_back_is_counted_once() {
     );
     assert_eq!(stats.private_hits, 4);
     assert_eq!(engine.budget.charged(), (1, 0));
+}
+
+/// What is heavy stays in its slot when one of several in line is taken: no magazine gets a share for it.
+#[test]
+fn what_is_heavy_is_not_moved_up() {
+    let engine = engine(Budget::new(64, u64::MAX));
+    let mut refused = Batch::new();
+    for value in 0..9 {
+        engine.give_here(0, heavy(value, &engine), &mut refused);
+    }
+    for (left, index) in [(8, 0), (7, 1), (6, 1)] {
+        assert!(get(&engine, index).is_some());
+        assert_eq!(
+            (engine.stats().idle, engine.budget.charged().0),
+            (left, left as u64)
+        );
+    }
+    assert_eq!(refused.len(), 0);
+}
+
+fn heavy(value: usize, engine: &Engine<usize>) -> Object<usize> {
+    assert!(engine.budget.charge(1, MOST_BYTES + 1));
+    Object::new(value).weighing(MOST_BYTES + 1)
 }

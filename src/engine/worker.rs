@@ -1,14 +1,13 @@
-//! One processor's storage: a magazine and two deques, and who may move what is in them.
+//! One processor's magazine, and who may move what is in it.
 //!
 //! While the gate of the magazine is open, restartable sequences of its processor move objects in and out.
 //! Everything else is done by whoever has closed the gate, and shows a [`Held`] for it: the header and the
-//! objects of the magazine, the owner's ends of the deques, and the tallies are that one's alone. Nobody
-//! waits for an open gate; who finds it closed goes further down.
+//! objects of the magazine and the tallies are that one's alone. Nobody waits for an open gate; who finds it closed
+//! goes further down.
 //!
 //! **Fields.** `magazine`: see [`magazine`](crate::sys::magazine). `claim`: collectors, from 0 to 1 by
-//! compare-exchange, and back by the one that did it. `seen`: the collector that has the claim. `deques`:
-//! written once by the holder, read by all. Tallies: written by the holder, read by all. `created`: anyone.
-//! `granted`: written by the holder, read when nobody uses the pool any more.
+//! compare-exchange, and back by the one that did it. `seen`: the collector that has the claim.
+//! Tallies: written by the holder, read by all. `created`: anyone. `granted`: written by the holder, read when nobody uses the pool any more.
 //!
 //! **Closing.** A thread of the magazine's processor closes the gate by a sequence ([`enter`]); where there
 //! are no sequences, any thread does by a compare-exchange ([`try_enter`]): who goes down the ladder and finds
@@ -26,19 +25,17 @@
 //! [`stop`]: Worker::stop
 
 use super::counters::{Count, Fates, Tally};
-use super::generation::Side;
 use super::held::Held;
-use super::object::Chain;
 use crate::sys::Witness;
 use crate::sys::atomic::Ordering::{Acquire, Relaxed, Release};
-use crate::sys::atomic::{AtomicPtr, AtomicU32, AtomicU64};
+use crate::sys::atomic::{AtomicU32, AtomicU64};
 use crate::sys::chaos::point;
-use crate::sys::deque::Deque;
 use crate::sys::magazine::{self, HELD, Magazine, OPEN, STOPPED};
 use crate::sys::once_box::OnceBox;
 use crate::sys::scale::REAL;
 use std::marker::PhantomData;
 use std::mem;
+use std::sync::Mutex;
 
 /// One processor's storage in one pool.
 #[repr(C, align(128))]
@@ -53,8 +50,6 @@ pub(crate) struct Worker<T> {
     pub(crate) seen: AtomicU64,
     /// What the header has counted and does not count any more.
     pub(super) old_count: Tally,
-    pub(super) deques: [OnceBox<Deque<Chain<T>>>; 2],
-    pub(super) local_hits: Tally,
     pub(super) victim_hits: Tally,
     pub(super) stolen: Tally,
     pub(super) misses: Tally,
@@ -62,8 +57,6 @@ pub(crate) struct Worker<T> {
     pub(super) refills: Tally,
     /// Objects that went from the magazine down, less those that came up again.
     pub(super) descended: Tally,
-    /// Bytes this worker put below its magazine, less those it took from there: of each weight the lower half.
-    pub(super) deep_bytes: Tally,
     /// Objects created for gets that found nothing here.
     pub(crate) created: Count,
     /// What seldom becomes of an object.
@@ -71,8 +64,8 @@ pub(crate) struct Worker<T> {
     /// What the gate lets in when it opens, as its holder has said last.
     pub(super) granted: AtomicU32,
     pub(super) witness: Witness,
-    /// `Send` and `Sync` follow from the deques.
-    owns: PhantomData<AtomicPtr<T>>,
+    /// `Send` and `Sync` as a mutex is: objects come and go through a shared reference.
+    owns: PhantomData<Mutex<T>>,
 }
 
 const _: () = assert!(size_of::<Worker<u8>>() == 256 || size_of::<usize>() != 8 || !REAL);
@@ -88,14 +81,11 @@ impl<T> Worker<T> {
             bias,
             seen: AtomicU64::new(0),
             old_count: Tally::default(),
-            deques: [OnceBox::new(), OnceBox::new()],
-            local_hits: Tally::default(),
             victim_hits: Tally::default(),
             stolen: Tally::default(),
             misses: Tally::default(),
             refills: Tally::default(),
             descended: Tally::default(),
-            deep_bytes: Tally::default(),
             created: Count::default(),
             fates: OnceBox::new(),
             granted: AtomicU32::new(0),
@@ -107,12 +97,6 @@ impl<T> Worker<T> {
     /// Where the worker stands in the table.
     pub(crate) fn index(&self) -> usize {
         self.index as usize
-    }
-
-    /// One of the deques, if anything has ever come into it.
-    #[inline]
-    pub(crate) fn deque(&self, side: Side) -> Option<&Deque<Chain<T>>> {
-        self.deques[side as usize].get()
     }
 
     /// Objects and bytes in the magazine.
@@ -144,12 +128,10 @@ impl<T> Worker<T> {
         let (arrivals, others) = (self.arrivals(), self.misses.get() + self.refills.get());
         Tallies {
             puts: arrivals.saturating_sub(others),
-            local_hits: self.local_hits.get(),
             victim_hits: self.victim_hits.get(),
             stolen: self.stolen.get(),
             created: self.created.get(),
             descended: self.descended.get(),
-            deep_bytes: self.deep_bytes.get(),
         }
     }
 
@@ -252,22 +234,18 @@ impl<T> Drop for Stop<'_, T> {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tallies {
     pub(crate) puts: u64,
-    pub(crate) local_hits: u64,
     pub(crate) victim_hits: u64,
     pub(crate) stolen: u64,
     pub(crate) created: u64,
     pub(crate) descended: u64,
-    pub(crate) deep_bytes: u64,
 }
 
 impl std::ops::AddAssign for Tallies {
     fn add_assign(&mut self, other: Self) {
         self.puts += other.puts;
-        self.local_hits += other.local_hits;
         self.victim_hits += other.victim_hits;
         self.stolen += other.stolen;
         self.created += other.created;
         self.descended = self.descended.wrapping_add(other.descended);
-        self.deep_bytes = self.deep_bytes.wrapping_add(other.deep_bytes);
     }
 }

@@ -5,10 +5,7 @@
 //! has closed. A thread goes to the worker of its [`shard`], and moves to another of its processor's if that one
 //! is taken.
 
-use super::generation::Side;
 use super::held::Held;
-use super::hints::{Hints, Look};
-use super::object::Chain;
 use super::worker::Worker;
 use crate::sys::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use crate::sys::atomic::{AtomicPtr, AtomicUsize};
@@ -49,7 +46,6 @@ pub(crate) struct Workers<T> {
     stride: usize,
     /// Workers that were made have indices below this.
     made: AtomicUsize,
-    hints: [Hints; 2],
     /// What a new worker's magazine may hold: objects, and bytes together.
     capacity: u32,
     bytes: u64,
@@ -75,7 +71,6 @@ impl<T> Workers<T> {
                 .collect(),
             stride,
             made: AtomicUsize::new(0),
-            hints: [Hints::new(length), Hints::new(length)],
             capacity,
             bytes,
             owns: PhantomData,
@@ -244,28 +239,6 @@ impl<T> Workers<T> {
         // A division costs more than all the rest.
         let most = self.places();
         if number < most { number } else { number % most }
-    }
-
-    /// To be called after a push into a worker's deque: makes it known to thieves.
-    pub(crate) fn announce(&self, worker: &Worker<T>, side: Side) {
-        self.hints[side as usize].raise(worker.index());
-    }
-
-    /// Whether nothing is known to be in any deque of one side just now.
-    #[inline]
-    pub(crate) fn is_empty(&self, side: Side) -> bool {
-        self.hints[side as usize].is_empty()
-    }
-
-    /// The oldest chain of some worker's deque, from a random one on.
-    pub(crate) fn steal(&self, side: Side, random: u64) -> Option<Chain<T>> {
-        self.hints[side as usize].find(random, |index| {
-            let deque = self.get(index).and_then(|worker| worker.deque(side));
-            match deque.and_then(|deque| deque.steal()) {
-                Some(chain) => Look::Found(chain),
-                None => Look::Nothing(move || deque.is_none_or(|deque| deque.is_empty())),
-            }
-        })
     }
 }
 

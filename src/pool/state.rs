@@ -46,7 +46,8 @@ pub(crate) trait Relief: Send + Sync {
 pub(crate) struct Interior<T> {
     pub(crate) engine: Engine<T>,
     clock: Clock,
-    /// The cycle that users' threads work at, step by step; over if it is not the next one.
+    /// Twice the number of the cycle that users' threads work at, step by step; over if it is not the next one. One more: it
+    /// has been due before.
     due: AtomicU64,
     /// Gets by the last look at the budget of the process.
     noted_gets: AtomicU64,
@@ -101,8 +102,10 @@ impl<T> Interior<T> {
             return Ok(());
         }
         if self.clock.is_due() {
+            let cycle = self.engine.generation.cycle();
+            let overdue = u64::from(self.is_due(cycle));
             // Relaxed: a wish; the generation turns once.
-            self.due.store(self.engine.generation.cycle() + 1, Relaxed);
+            self.due.store(2 * (cycle + 1) + overdue, Relaxed);
         }
         self.advance(STEP)
     }
@@ -131,7 +134,7 @@ impl<T> Interior<T> {
     #[inline]
     fn is_due(&self, cycle: u64) -> bool {
         // Relaxed: a wish.
-        self.due.load(Relaxed) == cycle + 1
+        self.due.load(Relaxed) / 2 == cycle + 1
     }
 
     #[cold]
@@ -142,7 +145,10 @@ impl<T> Interior<T> {
         };
         caught(|| {
             let mut dead = Taken::new(&self.engine.ledger.aged_out);
-            self.engine.step(cycle, objects, &mut dead.objects);
+            // Relaxed: a wish.
+            let overdue = self.due.load(Relaxed) % 2 == 1;
+            let taken = &mut dead.objects;
+            self.engine.step(cycle, objects, overdue, taken);
             let dropped = dead.objects.len();
             let end = first_of(dead.bury().map(drop), self.stay_retired());
             if self.engine.generation.cycle() != cycle {
@@ -167,7 +173,7 @@ impl<T> Interior<T> {
     fn give_again(&self, mut refused: Batch<T>) -> Batch<T> {
         let mut left = Batch::new();
         while let Some(object) = refused.pop() {
-            self.engine.give_shared(object, &mut left);
+            self.engine.give_unheld(object, &mut left);
         }
         left
     }

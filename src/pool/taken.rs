@@ -14,8 +14,7 @@ use std::thread;
 /// What a panic carries.
 pub(crate) type Payload = Box<dyn Any + Send>;
 
-/// Objects that were taken out of a pool. Counted and dropped, each for itself, by unwinding too: what another
-/// library has deferred may panic while some are in hand.
+/// Objects that were taken out of a pool. Counted and dropped, each for itself, by unwinding too.
 pub(crate) struct Taken<'a, T> {
     pub(super) objects: Batch<T>,
     counted: &'a Count,

@@ -5,7 +5,7 @@
 
 /// Every point, so that a test can visit each of them.
 #[cfg(stealpool_chaos)]
-pub const POINTS: [&str; 25] = [
+pub const POINTS: [&str; 16] = [
     "worker: held",
     "worker: claimed",
     "worker: stopped",
@@ -18,16 +18,7 @@ pub const POINTS: [&str; 25] = [
     "cycle: emptying",
     "engine: refilling",
     "engine: going down",
-    "engine: charged",
-    "hints: raising",
-    "hints: lowered",
-    "deque: pushing",
-    "deque: popping",
-    "deque: stealing",
     "slots: claimed",
-    "slots: taking",
-    "shared: pushed",
-    "stack: node in hand",
     "roster: entered",
     "slot: looking",
     "slot: leaving",
@@ -52,8 +43,7 @@ pub(crate) fn point(name: &'static str) {
             hook(name);
         }
     }
-    // SeqCst, as shuttle has no other: it runs another task where an atomic is used, and what comes next
-    // may be one of crossbeam's.
+    // SeqCst, as shuttle has no other: it runs another task where an atomic is used.
     #[cfg(shuttle)]
     super::atomic::fence(super::atomic::Ordering::SeqCst);
     #[cfg(not(stealpool_chaos))]

@@ -10,7 +10,6 @@
 
 pub(crate) mod buckets;
 pub(crate) mod chaos;
-pub(crate) mod deque;
 pub(crate) mod magazine;
 pub(crate) mod membarrier;
 #[cfg(not(loom))]
@@ -18,7 +17,6 @@ pub(crate) mod nesting;
 pub(crate) mod once_box;
 pub(crate) mod ref_slot;
 pub(crate) mod rseq;
-pub(crate) mod shelf;
 pub(crate) mod stack;
 
 #[cfg(not(any(loom, shuttle)))]
@@ -88,11 +86,6 @@ pub(crate) fn move_to_shard(_: usize) {}
 pub(crate) mod scale {
     /// Whether atomics are the machine's own, without a checker's bookkeeping in them.
     pub(crate) const REAL: bool = !cfg!(any(loom, shuttle));
-
-    /// Bits in a word of the worker bitmap.
-    ///
-    /// Under a checker 2, so that three workers already need a second word.
-    pub(crate) const HINT_BITS: u32 = if REAL { 64 } else { 2 };
 
     /// Workers for each processor, where there are no sequences. To loom, those that a model names.
     pub(crate) const WORKERS_EACH: usize = match () {

@@ -80,10 +80,6 @@ pub(crate) enum Step {
     Budget(usize),
     /// Past a look at the clock.
     Many,
-    /// Another library defers so many closures that panic.
-    Defer(usize),
-    /// Somebody else pins, and runs what is deferred.
-    Pin(usize),
     /// A collector begins, whose source's destructor and whose hooks panic if this says so.
     Spawn(SourceFault, bool, bool),
     Stop,
@@ -117,8 +113,6 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Drain),
         2 => (0usize..100).prop_map(Step::Budget),
         2 => Just(Step::Many),
-        8 => (1usize..4).prop_map(Step::Defer),
-        4 => (1usize..200).prop_map(Step::Pin),
         6 => (fault, any::<bool>(), any::<bool>())
             .prop_map(|(fault, is_bomb, hooks)| Step::Spawn(fault, is_bomb, hooks)),
         2 => Just(Step::Stop),

@@ -203,8 +203,6 @@ pub(crate) fn run() {
         rounds.parse().expect("STEALPOOL_TSAN_ROUNDS is a number")
     });
     let planted = env::var_os("STEALPOOL_TSAN_PLANT").is_some_and(|what| what == "mailbox");
-    // The process's collector is made by its first user, with a lock of the standard library's.
-    drop(crossbeam_epoch::pin());
     for round in 0..rounds {
         one_round(round, planted);
     }

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
-use stealpool::model::{self, Core, Held};
+use stealpool::model::{Core, Held};
 
 /// What is pooled in a model: an index, and a cell that loom watches. Two holders at once, or a
 /// holder that does not happen-after the last one, fail the model.
@@ -166,7 +166,6 @@ fn run(
         builder.check(move || {
             count.fetch_add(1, Ordering::Relaxed);
             model();
-            model::end_of_execution();
         });
     }));
     (executions.load(Ordering::Relaxed), outcome)

@@ -1,4 +1,4 @@
-//! Objects in line: the unit that a deque moves.
+//! Objects in line: the unit that a slot holds.
 //!
 //! A chain is made by one thread and often taken apart by another, object by object, each in a cache
 //! line that the first one has written. Following the links would wait for these lines one after the
@@ -32,7 +32,7 @@ pub(crate) struct Chain<T> {
 
 impl<T> Chain<T> {
     /// The longest chain.
-    pub(crate) const LONGEST: u64 = 0xffff;
+    pub(crate) const LONGEST: u64 = Measure::MAX_LENGTH;
 
     /// A chain of one.
     #[inline]
@@ -68,15 +68,21 @@ impl<T> Chain<T> {
         unsafe { self.head.node.as_ref() }
     }
 
+    /// How many objects, and their weight together.
+    #[inline]
+    pub(crate) fn measure(&self) -> Measure {
+        self.node().measure
+    }
+
     /// How many objects.
     pub(crate) fn len(&self) -> u64 {
-        self.node().measure.length()
+        self.measure().length()
     }
 
     /// The weight of all of them, in bytes.
     #[inline]
     pub(crate) fn weight(&self) -> u64 {
-        self.node().measure.weight()
+        self.measure().weight()
     }
 
     /// The chain, with what its head does not know yet.
@@ -120,6 +126,26 @@ impl<T> Chain<T> {
         self.below(object).measuring(measure)
     }
 
+    /// The chain `self..., below...`. Gives both back if that were longer than [`LONGEST`](Self::LONGEST).
+    pub(crate) fn before(self, below: Chain<T>) -> Result<Self, (Self, Self)> {
+        let (weight, length) = (below.weight(), below.len());
+        if self.len() + length > Self::LONGEST {
+            return Err((self, below));
+        }
+        let mut node = self.head.node;
+        loop {
+            // SAFETY: all nodes of the line are ours alone.
+            let here = unsafe { node.as_mut() };
+            let sum = (here.measure.weight() + weight).min(Measure::MAX_WEIGHT);
+            here.measure = Measure::new(sum, here.measure.length() + length);
+            let Some(next) = NonNull::new(here.link) else {
+                here.link = below.into_raw().as_ptr();
+                return Ok(self);
+            };
+            node = next;
+        }
+    }
+
     /// The first object, and what is left.
     #[inline]
     pub(crate) fn split(self) -> (Object<T>, Option<Chain<T>>) {
@@ -133,7 +159,7 @@ impl<T> Chain<T> {
 
     /// Gives up ownership; the other half is [`from_raw`](Self::from_raw).
     #[inline]
-    fn into_raw(self) -> NonNull<Node<T>> {
+    pub(crate) fn into_raw(self) -> NonNull<Node<T>> {
         mem::ManuallyDrop::new(self).head.node
     }
 
@@ -143,7 +169,7 @@ impl<T> Chain<T> {
     ///
     /// `raw` came from [`into_raw`](Self::into_raw), and this is the only call for it.
     #[inline]
-    unsafe fn from_raw(raw: NonNull<Node<T>>) -> Self {
+    pub(crate) unsafe fn from_raw(raw: NonNull<Node<T>>) -> Self {
         Chain {
             head: Object {
                 node: raw,
@@ -225,6 +251,25 @@ mod tests {
                 .preceded_by(object()),
         );
         assert_eq!(Rc::strong_count(&token), 1);
+    }
+
+    #[test]
+    fn chains_are_joined_unless_that_were_too_long() {
+        let two = || Chain::of(weighing('b', 10)).preceded_by(weighing('a', 100));
+        let four = two().before(two()).expect("short");
+        assert_eq!((four.len(), four.weight()), (4, 220));
+        let mut seen = Vec::new();
+        let mut rest = Some(four);
+        while let Some(chain) = rest {
+            let (object, others) = chain.split();
+            seen.push((*object.value(), object.weight()));
+            rest = others;
+        }
+        assert_eq!(seen, [('a', 100), ('b', 10), ('a', 100), ('b', 10)]);
+        let long = Chain::of(weighing('z', 1)).measuring(Measure::new(1, Chain::<char>::LONGEST));
+        let (back, long) = two().before(long).expect_err("too long");
+        assert_eq!(back.len(), 2);
+        drop(long.measuring(Measure::new(1, 1)));
     }
 
     #[test]
