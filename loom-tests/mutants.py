@@ -67,7 +67,7 @@ MUTANTS = [
     ("share not given back", "src/engine/give.rs", "            self.budget.release(self.share, objects, bytes);\n", ""),
     ("refund left out", "src/engine/take.rs", "        me.count_get(outcome);\n        self.budget.refund(1, object.weight());\n", "        me.count_get(outcome);\n"),
     ("refund of a slot left out", "src/engine/take.rs", "        self.budget.refund(1, object.weight());\n        claim.chain = match rest {", "        claim.chain = match rest {"),
-    ("refund past the worker left out", "src/engine/take.rs", "        self.ledger.shared_hits.add(1);\n        self.budget.refund(1, object.weight());\n", "        self.ledger.shared_hits.add(1);\n"),
+    ("refund past the worker left out", "src/engine/take.rs", "        self.ledger.unheld_hits.add(1);\n        self.budget.refund(1, object.weight());\n", "        self.ledger.unheld_hits.add(1);\n"),
     ("what a cycle takes below stays charged", "src/engine/cycle.rs", "                quota.take(object.weight());\n                self.budget.refund(1, object.weight());\n", "                quota.take(object.weight());\n"),
     ("refused are put", "src/engine/counters.rs", "puts: difference(sum.puts + slots.puts, ledger.refused_by_workers.get()),", "puts: sum.puts + slots.puts,"),
     ("put past the worker past the bound", "src/engine/give.rs", "        if self.budget.charge(1, object.weight()) {\n            return", "        if true {\n            return"),

@@ -12,7 +12,7 @@ use std::time::Duration;
 /// |---|---|---|---|
 /// | [`max_idle`](Self::max_idle) | no bound | pooling off | no bound |
 /// | [`max_object_bytes`](Self::max_object_bytes) | no bound | keep only objects of footprint 0 | 2^44 - 1 bytes |
-/// | [`idle_bytes`](Self::idle_bytes) | no bound | keep only objects of footprint 0 | no bound |
+/// | [`idle_bytes`](Self::idle_bytes) | no bound | keep only objects of footprint 0 | from 2^44 on, no bound |
 /// | [`collect_every`](Self::collect_every) | 10 s | at every look at the clock | never |
 /// | [`private_depth`](Self::private_depth) | 14 | 1 | 14 |
 ///

@@ -215,14 +215,14 @@ impl<T> Core<T> {
     }
 
     /// A put by a thread that finds its worker in other hands.
-    pub fn put_shared(&self, held: Held<T>) -> Option<Held<T>> {
+    pub fn put_without_worker(&self, held: Held<T>) -> Option<Held<T>> {
         let mut refused = Batch::new();
         self.engine.give_unheld(held.0, &mut refused);
         Self::held(refused).pop()
     }
 
     /// A get by a thread that finds its worker in other hands.
-    pub fn get_shared(&self) -> Option<Held<T>> {
+    pub fn get_without_worker(&self) -> Option<Held<T>> {
         self.engine.take_unheld().map(Held)
     }
 

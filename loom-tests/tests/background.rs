@@ -2,22 +2,15 @@
 
 mod common;
 
-use common::{Item, assert_conserved, core, explore, touch};
+use common::{Item, assert_conserved, core, explore, touch, touched};
 use loom::thread;
 use std::sync::Arc;
-use stealpool::model::{Held, Pile, Seat};
+use stealpool::model::{Pile, Seat};
 
 fn put(seat: &Seat<'_, Item>, id: usize) {
     let item = Item::new(id);
     touch(&item);
     assert!(seat.put(item).is_empty());
-}
-
-fn touched(held: Vec<Held<Item>>) -> Vec<Held<Item>> {
-    held.iter().for_each(|held| {
-        touch(held);
-    });
-    held
 }
 
 /// *Threads*: two users that take steps of the same cycle, one object each; a third that takes.
@@ -34,7 +27,7 @@ fn steps_of_one_cycle() {
         let stepper = thread::spawn(move || touched(one.step(1, 1)));
         let taker = thread::spawn(move || {
             let seat = two.join();
-            touched(seat.get().into_iter().collect())
+            touched(seat.get())
         });
         let mut held = touched(core.step(1, 1));
         held.extend(stepper.join().unwrap());
@@ -97,7 +90,7 @@ fn a_budget_against_an_owner() {
             let other = Arc::clone(&core);
             let taker = thread::spawn(move || touched(other.take_bytes(1)));
             put(&me, 1);
-            let mut held = touched(me.get().into_iter().collect());
+            let mut held = touched(me.get());
             held.extend(taker.join().unwrap());
             assert_conserved(&core, held, 2);
         },
@@ -123,7 +116,7 @@ fn batches_that_wait() {
                     let item = Item::new(id);
                     touch(&item);
                     pile.add(item);
-                    touched(pile.take().into_iter().collect())
+                    touched(pile.take())
                 }
             };
             let (one, two) = (thread::spawn(user(0)), thread::spawn(user(1)));

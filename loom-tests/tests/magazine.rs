@@ -244,7 +244,7 @@ fn objects_turn_out_to_be_dear() {
         finder.join().unwrap();
         held.into_iter().for_each(put);
         core.look_after();
-        let found: Vec<_> = (0..2).filter_map(|_| core.get_shared()).collect();
+        let found: Vec<_> = (0..2).filter_map(|_| core.get_without_worker()).collect();
         assert_eq!(found.len(), 2, "below the magazine");
         assert_conserved(&core, found, 2);
     });

@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Item, assert_conserved, core, explore, explore_broken, touch};
+use common::{Item, assert_conserved, core, explore, explore_broken, touch, touched};
 use loom::thread;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -38,11 +38,6 @@ fn put(me: &Seat<'_, Item>, id: usize) {
     let item = Item::new(id);
     touch(&item);
     assert!(me.put(item).is_empty());
-}
-
-fn touched(held: Vec<Held<Item>>) -> Vec<Held<Item>> {
-    held.iter().for_each(|held| _ = touch(held));
-    held
 }
 
 /// *Threads*: one that panics with an object in its hands; one that takes everything.
@@ -87,7 +82,7 @@ fn a_constructor_that_panics() {
                 let me = other.seat(0);
                 put(&me, 1);
 
-                touched(me.get().into_iter().collect())
+                touched(me.get())
             });
             let me = core.seat(0);
             let mut held = Vec::new();
@@ -122,7 +117,7 @@ fn a_destructor_that_panics_in_a_collector() {
             });
             let me = core.join();
             put(&me, 0);
-            let held = touched(me.get().into_iter().collect());
+            let held = touched(me.get());
             put(&me, 1);
             let mut held = held;
             held.extend(collector.join().unwrap());
@@ -148,7 +143,7 @@ fn a_judgement_that_panics() {
         let thief = thread::spawn(move || {
             let me = other.join();
 
-            touched(me.get().into_iter().collect())
+            touched(me.get())
         });
         let mut held = Vec::new();
         panicking(|| held.extend((0..2).filter_map(|_| me.get())));

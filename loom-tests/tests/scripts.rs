@@ -152,9 +152,9 @@ fn play(core: &Core<Item>, ops: &[Op], mut hands: Hands) -> Hands {
             Op::TakeBytes => hands.take(core.take_bytes(1)),
             Op::LonelyPut => {
                 let next = hands.next();
-                hands.take(core.put_shared(next));
+                hands.take(core.put_without_worker(next));
             }
-            Op::LonelyGet => hands.take(core.get_shared()),
+            Op::LonelyGet => hands.take(core.get_without_worker()),
         }
     }
     hands

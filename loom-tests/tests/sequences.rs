@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Bound, Item, assert_conserved, explore, touch};
+use common::{Bound, Item, assert_conserved, explore, touch, touched};
 use loom::thread;
 use std::sync::Arc;
 use stealpool::model::{Core, Cpu, Held};
@@ -21,12 +21,7 @@ fn put(cpu: &Cpu<'_, Item>, id: usize) {
 }
 
 fn get(cpu: &Cpu<'_, Item>) -> Vec<Held<Item>> {
-    touched(cpu.get().into_iter().collect())
-}
-
-fn touched(held: Vec<Held<Item>>) -> Vec<Held<Item>> {
-    held.iter().for_each(|held| _ = touch(held));
-    held
+    touched(cpu.get())
 }
 
 /// A thread on the other processor that takes objects out of the core.

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Item, assert_conserved, explore, touch};
+use common::{Item, assert_conserved, core, explore, touch, touched};
 use loom::thread;
 use std::sync::Arc;
 use stealpool::model::{Core, Held, Seat};
@@ -14,16 +14,6 @@ fn put(me: &Seat<'_, Item>, id: usize) {
     let item = Item::weighing(id, HEAVY);
     touch(&item);
     assert!(me.put(item).is_empty());
-}
-
-fn core() -> Arc<Core<Item>> {
-    common::core()
-}
-
-fn touched(held: impl IntoIterator<Item = Held<Item>>) -> Vec<Held<Item>> {
-    let held: Vec<_> = held.into_iter().collect();
-    held.iter().for_each(|held| _ = touch(held));
-    held
 }
 
 fn assert_booked(core: &Core<Item>, held: Vec<Held<Item>>, count: usize) {

@@ -129,8 +129,8 @@ fn without_a_worker() {
         let thief = thief(&core, 1);
         let item = Item::new(0);
         touch(&item);
-        assert!(core.put_shared(item).is_none());
-        let mut held: Vec<_> = core.get_shared().into_iter().collect();
+        assert!(core.put_without_worker(item).is_none());
+        let mut held: Vec<_> = core.get_without_worker().into_iter().collect();
         held.iter().for_each(|held| {
             touch(held);
         });
@@ -149,8 +149,8 @@ fn two_without_a_worker() {
         let put_get = |core: &Core<Item>, id| {
             let item = Item::new(id);
             touch(&item);
-            assert!(core.put_shared(item).is_none());
-            core.get_shared().inspect(|held| _ = touch(held))
+            assert!(core.put_without_worker(item).is_none());
+            core.get_without_worker().inspect(|held| _ = touch(held))
         };
         let other = Arc::clone(&core);
         let second = thread::spawn(move || put_get(&other, 1));

@@ -2,15 +2,10 @@
 
 mod common;
 
-use common::{Bound, Item, assert_conserved, explore, explore_broken, touch};
+use common::{Bound, Item, assert_conserved, explore, explore_broken, touch, touched};
 use loom::thread;
 use std::sync::Arc;
 use stealpool::model::{Core, Held, Seat};
-
-fn touched(held: Vec<Held<Item>>) -> Vec<Held<Item>> {
-    held.iter().for_each(|held| _ = touch(held));
-    held
-}
 
 /// What a thread does with its worker; the objects it is left with.
 fn work(
@@ -122,8 +117,8 @@ fn a_worker_a_stranger_and_steps() {
                     |core| {
                         let item = Item::new(3);
                         touch(&item);
-                        let mut held: Vec<_> = core.put_shared(item).into_iter().collect();
-                        held.extend(core.get_shared());
+                        let mut held: Vec<_> = core.put_without_worker(item).into_iter().collect();
+                        held.extend(core.get_without_worker());
                         touched(held)
                     },
                     |core| touched(core.step(core.cycles(), 1)),
@@ -173,7 +168,7 @@ fn two_users_of_one_worker_and_a_collector() {
                         let held = me.get();
                         held.map(|held| me.put(held)).unwrap_or_default()
                     },
-                    |core| touched(core.seat(0).get().into_iter().collect()),
+                    |core| touched(core.seat(0).get()),
                     |core| touched(core.cycle()),
                 ],
                 1,

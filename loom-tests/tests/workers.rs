@@ -2,20 +2,15 @@
 
 mod common;
 
-use common::{Item, assert_conserved, core, explore, touch};
+use common::{Item, assert_conserved, core, explore, touch, touched};
 use loom::thread;
 use std::sync::Arc;
-use stealpool::model::{Core, Held, Seat};
+use stealpool::model::{Core, Seat};
 
 fn put(me: &Seat<'_, Item>, id: usize) {
     let item = Item::new(id);
     touch(&item);
     assert!(me.put(item).is_empty());
-}
-
-fn touched(held: Vec<Held<Item>>) -> Vec<Held<Item>> {
-    held.iter().for_each(|held| _ = touch(held));
-    held
 }
 
 /// *Threads*: a newcomer that puts two; a thief that has a worker.
@@ -27,11 +22,11 @@ fn a_newcomer_against_a_thief() {
         let core = core();
         let first = core.join();
         let other = Arc::clone(&core);
-        let thief = thread::spawn(move || touched(other.join().get().into_iter().collect()));
+        let thief = thread::spawn(move || touched(other.join().get()));
         let me = core.join();
         (0..2).for_each(|id| put(&me, id));
         let mut held = thief.join().unwrap();
-        held.extend(touched(first.get().into_iter().collect()));
+        held.extend(touched(first.get()));
         assert_eq!(held.len(), 1, "the other one is in the newcomer's magazine");
         assert_conserved(&core, held, 2);
     });
@@ -48,13 +43,13 @@ fn a_third_worker() {
         assert!(second.put(Item::new(2)).is_empty());
         let other = Arc::clone(&core);
         let thief = thread::spawn(move || {
-            let get = || other.get_shared();
-            touched(get().into_iter().chain(get()).collect())
+            let get = || other.get_without_worker();
+            touched(get().into_iter().chain(get()))
         });
         let third = core.join();
         (0..2).for_each(|id| put(&third, id));
         let mut held = thief.join().unwrap();
-        held.extend(touched(first.get().into_iter().collect()));
+        held.extend(touched(first.get()));
         assert_eq!(held.len(), 1);
         assert_conserved(&core, held, 3);
     });

@@ -13,8 +13,7 @@ use std::time::Duration;
 
 /// From how many nanoseconds on an object is dear.
 ///
-/// Past the magazine, a get and a put cost 10 to 15 ns more (docs/benchmarks.md, the pair of 64 KiB). So an object that is
-/// made once in ten thousand uses costs less than that.
+/// Past the magazine, a get and a put cost two locked instructions more, about a ten-thousandth of this.
 const DEAR: u64 = 100_000;
 
 /// One in so many creations is timed.

@@ -115,9 +115,9 @@ pub(crate) struct Ledger {
     /// Objects that collectors took from magazines.
     pub(crate) called_in: Count,
     /// What threads without a worker found, gave and made; and what gets found at their second look.
-    pub(crate) shared_hits: Count,
-    pub(crate) shared_created: Count,
-    pub(crate) shared_misses: Count,
+    pub(crate) unheld_hits: Count,
+    pub(crate) unheld_created: Count,
+    pub(crate) unheld_misses: Count,
     /// Created ahead, by `reserve`.
     pub(crate) reserved: Count,
     /// What has become of objects in the hands of threads without a worker.
@@ -169,8 +169,8 @@ impl<T> Engine<T> {
         let difference = |plus: u64, minus: u64| (plus.wrapping_sub(minus) as i64).max(0) as u64;
         let left = sum.descended.wrapping_add(held + ledger.called_in.get());
         let private_hits = difference(sum.puts, left);
-        let steals = sum.stolen + ledger.shared_hits.get();
-        let misses = sum.created + ledger.shared_created.get();
+        let steals = sum.stolen + ledger.unheld_hits.get();
+        let misses = sum.created + ledger.unheld_created.get();
         let creates = misses + ledger.reserved.get();
         let drops = self.drops();
         let gone = drops.total() + self.fate(Fate::Released) + ledger.drained.get();

@@ -119,7 +119,7 @@ impl<T> Engine<T> {
     /// Where objects are counted that are created for gets that found nothing here.
     pub(crate) fn created(&self) -> &Count {
         let worker = self.workers.get(self.workers.here());
-        worker.map_or(&self.ledger.shared_created, |worker| &worker.created)
+        worker.map_or(&self.ledger.unheld_created, |worker| &worker.created)
     }
 
     /// Says that no user will ever come again: magazines are called in without a barrier, which the system might

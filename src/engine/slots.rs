@@ -95,8 +95,8 @@ impl<T> Line<T> {
             .iter()
             .rposition(Slot::is_full)
             .map_or(0, |top| top + 1);
-        let order = (above..SLOTS).chain(0..above);
-        order.into_iter().find_map(|at| slots[at].claim_empty())
+        let mut order = (above..SLOTS).chain(0..above);
+        order.find_map(|at| slots[at].claim_empty())
     }
 
     /// The newest chain, if it can grow by so many objects to no more than [`MERGED`].
@@ -208,7 +208,7 @@ impl<T> Slots<T> {
     }
 
     /// Adds what a thief has left of a chain to the slots of its own processor. Gives it back if none is empty, or if it
-    /// is a store that others use, too.
+    /// is longer than [`MERGED`]: then others live on it, too.
     pub(crate) fn move_to(
         &self,
         side: Side,

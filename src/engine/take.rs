@@ -46,7 +46,7 @@ impl<T> Engine<T> {
     fn take_elsewhere(&self) -> Result<Object<T>, u64> {
         let Some(mut me) = self.workers.enter() else {
             let found = self.take_unheld().or_else(|| self.look_again());
-            return found.ok_or_else(|| self.ledger.shared_misses.add(1));
+            return found.ok_or_else(|| self.ledger.unheld_misses.add(1));
         };
         let found = self.take_as(&mut me);
         let found = found.or_else(|| self.take_from_siblings(&me));
@@ -127,7 +127,7 @@ impl<T> Engine<T> {
         let (mut claim, ..) = self.oldest(self.workers.here())?;
         let (object, rest) = claim.chain.take()?.split();
         claim.chain = rest;
-        self.ledger.shared_hits.add(1);
+        self.ledger.unheld_hits.add(1);
         self.budget.refund(1, object.weight());
         Some(object)
     }

@@ -7,7 +7,8 @@
 //!
 //! **Fields.** `magazine`: see [`magazine`](crate::sys::magazine). `claim`: collectors, from 0 to 1 by
 //! compare-exchange, and back by the one that did it. `seen`: the collector that has the claim.
-//! Tallies: written by the holder, read by all. `created`: anyone. `granted`: written by the holder, read when nobody uses the pool any more.
+//! Tallies: written by the holder, read by all. `created`: anyone. `granted`: written by the holder, read when nobody
+//! uses the pool any more.
 //!
 //! **Closing.** A thread of the magazine's processor closes the gate by a sequence ([`enter`]); where there
 //! are no sequences, any thread does by a compare-exchange ([`try_enter`]): who goes down the ladder and finds

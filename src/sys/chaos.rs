@@ -20,8 +20,8 @@ pub const POINTS: [&str; 16] = [
     "engine: going down",
     "slots: claimed",
     "roster: entered",
-    "slot: looking",
-    "slot: leaving",
+    "roster: looking",
+    "roster: leaving",
 ];
 
 #[cfg(stealpool_chaos)]

@@ -63,7 +63,7 @@ impl<T> RefSlot<T> {
     pub(crate) fn look<R>(&self, f: impl FnOnce(&T) -> R) -> (Option<R>, Option<T>) {
         // Acquire: pairs with the Release in `settle`.
         let before = self.word.fetch_add(LOOK, Acquire);
-        point("slot: looking");
+        point("roster: looking");
         let seen = if before & SETTLED == 0 {
             None
         } else {
@@ -85,7 +85,7 @@ impl<T> RefSlot<T> {
     pub(crate) unsafe fn leave(&self) -> Option<T> {
         // Release: what the caller wrote elsewhere for this tenancy comes before what the next tenant writes there.
         let before = self.word.fetch_add(LEAVING - SETTLED, Release);
-        point("slot: leaving");
+        point("roster: leaving");
         let left = (before == SETTLED).then(|| self.last_out());
         left.flatten()
     }

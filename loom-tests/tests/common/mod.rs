@@ -40,6 +40,13 @@ pub fn touch(held: &Held<Item>) -> usize {
     held.value().id
 }
 
+/// Uses all of them.
+pub fn touched(held: impl IntoIterator<Item = Held<Item>>) -> Vec<Held<Item>> {
+    let held: Vec<_> = held.into_iter().collect();
+    held.iter().for_each(|held| _ = touch(held));
+    held
+}
+
 /// A core for models: `cores` x 4 workers keep deques.
 pub fn core() -> Arc<Core<Item>> {
     Arc::new(Core::new(1, u64::MAX))
