@@ -182,8 +182,6 @@ pop:
   {
     look();
     STEP(need(length > 0 && length <= capacity, forget(); goto next); x = load(newest));
-    /* What it adds to the header. */
-    STEP(touch(x));
     STEP(take(x, me); hand = x; write(header - ONE); assert(!inside[m]); forget())
   } or_again(pop);
   goto taken;

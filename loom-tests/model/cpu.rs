@@ -26,12 +26,12 @@ impl<'c, T> Cpu<'c, T> {
         let engine = &self.core.engine;
         let table = engine.workers.table().expect("sequences");
         // SAFETY: the core's table.
-        let head = unsafe { rseq::pop(table) };
-        if head.is_null() {
+        let object = unsafe { rseq::pop(table) };
+        if object.is_null() {
             return engine.take().ok().map(Held);
         }
         // SAFETY: the sequence has taken it out of a magazine of this core.
-        Some(Held(unsafe { Object::from_head(head) }.0.weighing(1)))
+        Some(Held(unsafe { Object::from_raw(object) }.weighing(1)))
     }
 
     /// A put likewise; what finds no room comes back.
@@ -39,13 +39,13 @@ impl<'c, T> Cpu<'c, T> {
         let engine = &self.core.engine;
         let table = engine.workers.table().expect("sequences");
         let weight = held.0.weight();
-        let head = held.0.into_head(magazine::share(weight));
+        let object = held.0.into_raw();
         // SAFETY: the core's table, and an object that is ours.
-        if unsafe { rseq::push(table, magazine::share(weight), head) } != 0 {
+        if unsafe { rseq::push(table, weight as u16, object) } != 0 {
             return Vec::new();
         }
         // SAFETY: the sequence did not take it.
-        let (object, _) = unsafe { Object::from_head(head) };
+        let object = unsafe { Object::from_raw(object) };
         let mut refused = Batch::new();
         engine.give(object, weight, &mut refused);
         Core::held(refused)

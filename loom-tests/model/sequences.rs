@@ -7,7 +7,7 @@
 //!
 //! Loads are Acquire and commits Release: the order of x86-64.
 
-use super::super::magazine::{COUNTED, HEAD, HELD, Head, Magazine, OPEN, Table};
+use super::super::magazine::{self, COUNTED, HEAD, HELD, Magazine, OPEN, Table};
 use loom::sync::Mutex;
 use loom::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::cell::Cell;
@@ -111,9 +111,9 @@ fn sequence<R>(
 /// # Safety
 ///
 /// None is needed.
-pub(crate) unsafe fn pop(table: &Table) -> *mut Head {
+pub(crate) unsafe fn pop(table: &Table) -> *mut () {
     // Acquire, Release, all: the order of x86-64.
-    let loads = |magazine: &Magazine, unless: &Unless| {
+    let loads = |magazine: &Magazine, _: &Unless| {
         let capacity = magazine.gate.load(Acquire) as u32;
         let header = magazine.header.load(Acquire);
         let newest = (header as u8 as u32).wrapping_sub(1);
@@ -121,15 +121,10 @@ pub(crate) unsafe fn pop(table: &Table) -> *mut Head {
             return Step::Fail;
         }
         let object = magazine.objects[newest as usize].load(Acquire);
-        let mut share = 0;
-        // SAFETY: as in the real sequence, nothing came in between: it is in the magazine.
-        if unless(&mut || share = unsafe { (*object).share }) {
-            Step::Commit((object, header.wrapping_sub(share)))
-        } else {
-            Step::Again
-        }
+        let weight = magazine.weights[newest as usize].load(Acquire);
+        Step::Commit((object, header.wrapping_sub(magazine::share(weight))))
     };
-    let commit = |magazine: &Magazine, found: &(*mut Head, u64)| {
+    let commit = |magazine: &Magazine, found: &(*mut (), u64)| {
         magazine.header.store(found.1, Release);
     };
     sequence(table, loads, commit).map_or(ptr::null_mut(), |(_, (object, _))| object)
@@ -138,21 +133,25 @@ pub(crate) unsafe fn pop(table: &Table) -> *mut Head {
 /// # Safety
 ///
 /// None is needed.
-pub(crate) unsafe fn push(table: &Table, share: u64, object: *mut Head) -> u64 {
+pub(crate) unsafe fn push(table: &Table, weight: u16, object: *mut ()) -> u64 {
     // Acquire, Release, all: the order of x86-64.
     let loads = |magazine: &Magazine, unless: &Unless| {
         let capacity = magazine.gate.load(Acquire) as u32;
         let header = magazine.header.load(Acquire);
         let length = header as u8 as u32;
         let Some(more) = header
-            .checked_add(share + COUNTED)
+            .checked_add(magazine::share(weight) + COUNTED)
             .filter(|_| length < capacity)
         else {
             return Step::Fail;
         };
-        let place = &magazine.objects[length as usize];
-        // Relaxed: nobody looks there before the commit.
-        if unless(&mut || place.store(object, Relaxed)) {
+        let length = length as usize;
+        // Relaxed, both: nobody looks there before the commit.
+        let mut above = || {
+            magazine.weights[length].store(weight, Relaxed);
+            magazine.objects[length].store(object, Relaxed);
+        };
+        if unless(&mut above) {
             Step::Commit(more)
         } else {
             Step::Again

@@ -4,7 +4,7 @@ use super::object::{Chain, Object};
 use super::worker::Worker;
 use crate::sys::atomic::Ordering::{Relaxed, Release};
 use crate::sys::chaos::point;
-use crate::sys::magazine::{self, COUNTED, NOTED, OPEN};
+use crate::sys::magazine::{self, COUNTED, Magazine, NOTED, OPEN};
 use std::marker::PhantomData;
 
 /// Where a get found something below the magazine.
@@ -70,6 +70,13 @@ impl<'w, T> Held<'w, T> {
         self.worker.magazine.header.store(header, Relaxed);
     }
 
+    /// What the object at this place weighs.
+    #[inline]
+    fn weight(&self, place: usize) -> u16 {
+        // Relaxed: the holder's alone.
+        self.worker.magazine.weights[place].load(Relaxed)
+    }
+
     /// How many objects are in the magazine.
     pub(crate) fn len(&self) -> usize {
         magazine::length(self.header())
@@ -81,10 +88,10 @@ impl<'w, T> Held<'w, T> {
             let header = self.header();
             let newest = magazine::length(header).checked_sub(1)?;
             // Relaxed: the holder's alone.
-            let head = self.worker.magazine.objects[newest].load(Relaxed);
+            let object = self.worker.magazine.objects[newest].load(Relaxed);
             // SAFETY: below the length, so the magazine owns it; not any more after the next line.
-            let (object, share) = unsafe { Object::from_head(head) };
-            self.set_header(header - share);
+            let object = unsafe { Object::from_raw(object) };
+            self.set_header(header - magazine::share(self.weight(newest)));
             Some(object)
         })
     }
@@ -104,7 +111,7 @@ impl<'w, T> Held<'w, T> {
     #[inline]
     fn place(&self, object: Object<T>, weight: u64, more: u64) -> Result<u64, Object<T>> {
         let before = self.header();
-        let Some(header) = self.with(before + more, weight) else {
+        let Some((header, weight)) = self.with(before + more, weight) else {
             return Err(object);
         };
         self.worker.witness.exclusive(|| {
@@ -114,21 +121,23 @@ impl<'w, T> Held<'w, T> {
         Ok(header)
     }
 
-    /// The header with an object more. `None`: there is no room.
+    /// The header with an object more, and what that weighs. `None`: there is no room.
     #[inline]
-    fn with(&self, header: u64, weight: u64) -> Option<u64> {
-        if weight > magazine::MOST_BYTES || magazine::length(header) >= self.capacity() as usize {
+    fn with(&self, header: u64, weight: u64) -> Option<(u64, u16)> {
+        let weight = u16::try_from(weight).ok()?;
+        if magazine::length(header) >= self.capacity() as usize {
             return None;
         }
-        header.checked_add(magazine::share(weight))
+        Some((header.checked_add(magazine::share(weight))?, weight))
     }
 
     /// Stores an object above those that `header` counts.
     #[inline]
-    fn store(&self, header: u64, object: Object<T>, weight: u64) {
-        let place = &self.worker.magazine.objects[magazine::length(header)];
-        // Relaxed: published by the gate.
-        place.store(object.into_head(magazine::share(weight)), Relaxed);
+    fn store(&self, header: u64, object: Object<T>, weight: u16) {
+        let (magazine, place) = (&self.worker.magazine, magazine::length(header));
+        // Relaxed, both: published by the gate.
+        magazine.objects[place].store(object.into_raw(), Relaxed);
+        magazine.weights[place].store(weight, Relaxed);
     }
 
     /// Puts up to `most` objects of a chain on top, as far as there is room: how many, their bytes, and what is left.
@@ -139,8 +148,7 @@ impl<'w, T> Held<'w, T> {
             while objects < u64::from(most) {
                 let Some(chain) = rest.take() else { break };
                 let (object, others) = chain.split();
-                let weight = object.weight();
-                let Some(more) = self.with(header, weight) else {
+                let Some((more, weight)) = self.with(header, object.weight()) else {
                     rest = Some(match others {
                         Some(others) => others.preceded_by(object),
                         None => Chain::of(object),
@@ -150,7 +158,7 @@ impl<'w, T> Held<'w, T> {
                 self.store(header, object, weight);
                 header = more;
                 objects += 1;
-                bytes += weight;
+                bytes += u64::from(weight);
                 rest = others;
             }
             self.set_header(header);
@@ -170,17 +178,21 @@ impl<'w, T> Held<'w, T> {
             let mut header = self.header();
             let length = magazine::length(header);
             let count = count.min(length);
-            let objects = &self.worker.magazine.objects;
-            let chain = Chain::of_all(objects[..count].iter().map(|place| {
+            let Magazine {
+                objects, weights, ..
+            } = &self.worker.magazine;
+            let chain = Chain::of_all((0..count).map(|place| {
                 // SAFETY: below the length, so the magazine owns it; what stays is moved over it below.
                 // Relaxed: the holder's alone.
-                let (object, share) = unsafe { Object::from_head(place.load(Relaxed)) };
-                header -= share;
-                (object, share >> magazine::WEIGHT_SHIFT)
+                let object = unsafe { Object::from_raw(objects[place].load(Relaxed)) };
+                let weight = self.weight(place);
+                header -= magazine::share(weight);
+                (object, u64::from(weight))
             }));
             for place in count..length {
-                // Relaxed, both: the holder's alone.
+                // Relaxed, all: the holder's alone.
                 objects[place - count].store(objects[place].load(Relaxed), Relaxed);
+                weights[place - count].store(self.weight(place), Relaxed);
             }
             self.set_header(header);
             chain

@@ -15,8 +15,7 @@
 //! * [`Chain`]: one object or more, the unit that a slot holds. Its length (at most [`Chain::LONGEST`])
 //!   and weight are known at the head.
 //!
-//! In a magazine an object is a bare pointer, and the second word says what it adds to the header there
-//! (see [`magazine`](crate::sys::magazine)).
+//! In a magazine an object is a bare pointer.
 //!
 //! Both own what they point to. Dropping one drops its objects.
 
@@ -24,7 +23,6 @@ mod chain;
 
 pub(crate) use chain::Chain;
 
-use crate::sys::magazine::Head;
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem;
@@ -39,12 +37,6 @@ pub(crate) struct Node<T> {
     ahead: *mut Node<T>,
     value: T,
 }
-
-// A magazine knows the first two words.
-const _: () = assert!(
-    mem::offset_of!(Node<u128>, link) == mem::offset_of!(Head, link)
-        && mem::offset_of!(Node<u128>, measure) == mem::offset_of!(Head, share)
-);
 
 /// Bits of a measure that say the length.
 const LENGTH_BITS: u32 = 20;
@@ -154,32 +146,24 @@ impl<T> Object<T> {
         self
     }
 
-    /// Gives up ownership to a magazine, whose header the object adds this to; the other half is
-    /// [`from_head`](Self::from_head).
+    /// Gives up ownership to a magazine; the other half is [`from_raw`](Self::from_raw).
     #[inline(always)]
-    pub(crate) fn into_head(mut self, share: u64) -> *mut Head {
-        // SAFETY: as in `value_mut`.
-        let node = unsafe { self.node.as_mut() };
-        node.measure = Measure::from_bits(share);
+    pub(crate) fn into_raw(self) -> *mut () {
         mem::ManuallyDrop::new(self).node.as_ptr().cast()
     }
 
-    /// Takes ownership back, and what the object adds to the header. What it weighs must be
-    /// [said](Self::weighing) before anyone asks.
+    /// Takes ownership back. What the object weighs must be [said](Self::weighing) before anyone asks.
     ///
     /// # Safety
     ///
-    /// `head` came from [`into_head`](Self::into_head), and this is the only call for it.
+    /// `raw` came from [`into_raw`](Self::into_raw), and this is the only call for it.
     #[inline(always)]
-    pub(crate) unsafe fn from_head(head: *mut Head) -> (Self, u64) {
-        let object = Object {
-            // SAFETY: `into_head` gave a pointer to a node.
-            node: unsafe { NonNull::new_unchecked(head.cast::<Node<T>>()) },
+    pub(crate) unsafe fn from_raw(raw: *mut ()) -> Self {
+        Object {
+            // SAFETY: `into_raw` gave a pointer to a node.
+            node: unsafe { NonNull::new_unchecked(raw.cast::<Node<T>>()) },
             owns: PhantomData,
-        };
-        // SAFETY: the node is alive while its one `Object` is.
-        let node = unsafe { object.node.as_ref() };
-        (object, node.measure.to_bits())
+        }
     }
 
     /// Gives up ownership, with the link set; the other half is [`unlink`](Self::unlink).

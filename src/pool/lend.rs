@@ -15,7 +15,7 @@ use crate::engine::give::Given;
 use crate::engine::object::Object;
 use crate::policy::Policy;
 use crate::pool::Pool;
-use crate::sys::magazine::{self, MOST_BYTES};
+use crate::sys::magazine;
 use crate::sys::rseq;
 use crate::sys::scale::TICK;
 use std::convert::Infallible;
@@ -85,20 +85,18 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// place, found no room and was dropped.
     #[inline]
     pub(crate) fn keep(&self, object: Object<T>, weight: u64) -> bool {
-        if weight > MOST_BYTES {
+        let Ok(light) = u16::try_from(weight) else {
             return self.keep_slowly(object, weight);
-        }
+        };
         let Some(table) = self.link.table() else {
             return self.keep_by_exchange(object, weight);
         };
-        let share = magazine::share(weight);
-        let head = object.into_head(share);
-        // SAFETY: there are sequences where there is a table, and the link keeps it. The head is the
-        // caller's, and has its share.
-        let header = unsafe { rseq::push(table, share, head) };
+        let object = object.into_raw();
+        // SAFETY: there are sequences where there is a table, and the link keeps it. The object is ours.
+        let header = unsafe { rseq::push(table, light, object) };
         if header == 0 {
             // SAFETY: the sequence did not take it.
-            let (object, _) = unsafe { Object::from_head(head) };
+            let object = unsafe { Object::from_raw(object) };
             return self.keep_slowly(object, weight);
         }
         let count = magazine::count(header);
@@ -222,12 +220,12 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
             return self.take_by_exchange();
         };
         // SAFETY: there are sequences where there is a table, and the link keeps it.
-        let head = unsafe { rseq::pop(table) };
-        if head.is_null() {
+        let object = unsafe { rseq::pop(table) };
+        if object.is_null() {
             return self.take_slowly();
         }
         // SAFETY: the sequence has taken it out of a magazine of this pool.
-        Some(unsafe { Object::from_head(head) }.0)
+        Some(unsafe { Object::from_raw(object) })
     }
 
     /// The same where there are no sequences.

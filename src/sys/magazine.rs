@@ -1,10 +1,10 @@
 //! The words of a magazine: what restartable sequences and everybody else work on.
 //!
 //! ```text
-//!   0        8        16       24                              128
-//!   ┌────────┬────────┬────────┬────────┬─────────── ─ ┬────────┐
-//!   │ header │  gate  │ oldest │        │              │ newest │
-//!   └────────┴────────┴────────┴────────┴─────────── ─ ┴────────┘
+//!   0        8        16       24             128      130
+//!   ┌────────┬────────┬────────┬────────┬─ ─ ─┬────────┬────────┬─ ─
+//!   │ header │  gate  │ oldest │ newer  │     │ weight │ weight │
+//!   └────────┴────────┴────────┴────────┴─ ─ ─┴────────┴────────┴─ ─
 //!
 //!   header   63      48 47                        8 7       0
 //!            ┌─────────┬───────────────────────────┬─────────┐
@@ -24,21 +24,12 @@
 //!
 //! A closed gate has capacity 0, so that a get finds the magazine empty and a put finds it full.
 
-use super::atomic::{AtomicPtr, AtomicU64};
+use super::atomic::{AtomicPtr, AtomicU16, AtomicU64};
 use super::scale::REAL;
 use std::ptr::{self, NonNull};
 
-/// Objects that a magazine has room for: two cache lines with header and gate.
+/// Objects that a magazine has room for: with header and gate, two cache lines; their weights are in a third.
 pub(crate) const CAPACITY: usize = if REAL { 14 } else { 2 };
-
-/// What the sequences know of an object's box.
-#[repr(C)]
-#[derive(Debug)]
-pub(crate) struct Head {
-    pub(crate) link: *mut (),
-    /// While the object is in a magazine: what it adds to the header, but for the count.
-    pub(crate) share: u64,
-}
 
 /// A stack of objects that one processor moves by restartable sequences.
 #[repr(C)]
@@ -46,17 +37,18 @@ pub(crate) struct Head {
 pub(crate) struct Magazine {
     pub(crate) header: AtomicU64,
     pub(crate) gate: AtomicU64,
-    pub(crate) objects: [AtomicPtr<Head>; CAPACITY],
+    pub(crate) objects: [AtomicPtr<()>; CAPACITY],
+    /// Of each object. Here, and not in its box: a get would wait for the pointer first.
+    pub(crate) weights: [AtomicU16; CAPACITY],
 }
 
 // The sequences have these offsets in them.
 const _: () = assert!(
     !REAL
         || size_of::<usize>() != 8
-        || (size_of::<Magazine>() == 16 + CAPACITY * size_of::<usize>()
-            && std::mem::offset_of!(Magazine, gate) == 8
+        || (std::mem::offset_of!(Magazine, gate) == 8
             && std::mem::offset_of!(Magazine, objects) == 16
-            && std::mem::offset_of!(Head, share) == 8)
+            && std::mem::offset_of!(Magazine, weights) == 128)
 );
 
 /// A thread has closed the gate.
@@ -77,7 +69,7 @@ pub(crate) const NOTED: u64 = MOST_COUNTED / 2;
 /// Where the header's weight begins.
 pub(crate) const WEIGHT_SHIFT: u32 = 48;
 /// The most bytes that a magazine holds.
-pub(crate) const MOST_BYTES: u64 = 0xffff;
+pub(crate) const MOST_BYTES: u64 = u16::MAX as u64;
 
 /// A header's length.
 #[inline(always)]
@@ -96,10 +88,10 @@ pub(crate) fn weight(header: u64) -> u64 {
     header >> WEIGHT_SHIFT
 }
 
-/// What an object of this weight adds to a header. At most [`MOST_BYTES`].
+/// What an object of this weight adds to a header, but for the count.
 #[inline(always)]
-pub(crate) fn share(weight: u64) -> u64 {
-    weight << WEIGHT_SHIFT | ONE
+pub(crate) fn share(weight: u16) -> u64 {
+    u64::from(weight) << WEIGHT_SHIFT | ONE
 }
 
 impl Magazine {
@@ -109,6 +101,7 @@ impl Magazine {
             header: AtomicU64::new(bias << WEIGHT_SHIFT),
             gate: AtomicU64::new(HELD),
             objects: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
+            weights: std::array::from_fn(|_| AtomicU16::new(0)),
         }
     }
 }
@@ -130,6 +123,7 @@ pub(crate) fn none() -> *mut Magazine {
         header: AtomicU64::new(0),
         gate: AtomicU64::new(HELD),
         objects: [const { AtomicPtr::new(ptr::null_mut()) }; CAPACITY],
+        weights: [const { AtomicU16::new(0) }; CAPACITY],
     };
     ptr::from_ref(&NONE).cast_mut()
 }

@@ -9,14 +9,13 @@
 //!
 //! | sequence | reads | commits | fails |
 //! |---|---|---|---|
-//! | [`pop`] | gate, header, newest object, its share | `header - share` | empty, or the gate is closed |
-//! | [`push`] | gate, header; writes the pointer above the newest | `header + share + one`, counted | full, too heavy, or closed |
+//! | [`pop`] | gate, header, newest object, its weight | `header`, less both | empty, or the gate is closed |
+//! | [`push`] | gate, header; writes object and weight above the newest | `header`, with both, counted | full, too heavy, or closed |
 //! | [`close`] | gate | `gate = HELD` | closed already |
 //!
-//! **What a sequence may follow.** A pointer that `pop` has loaded is alive: only sequences of this
-//! processor take objects out while the gate is open, and had one run in between, this one would have been
-//! started again before it used the pointer. A collector on another processor frees only after
-//! [`barrier`](super::membarrier::restart) has restarted whatever was under way.
+//! **Who else takes objects out.** While the gate is open, only sequences of this processor, and had one run in
+//! between, this one would have been started again. A collector on another processor takes them only after its
+//! [barrier](super::membarrier::restart) has restarted whatever was under way. A sequence looks at no object.
 //!
 //! **The gate is read before the header.** Who holds the gate may be on another processor by now, and opens it
 //! there after it has changed the header. A sequence that reads an open gate after an older header would

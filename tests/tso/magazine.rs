@@ -163,10 +163,6 @@ impl Model for Magazines {
             Op::LoadGate => cpu.registers().gate = cpu.load(word(GATE)),
             Op::LoadHeader => cpu.registers().header = cpu.load(word(HEADER)),
             Op::LoadNewest => cpu.registers().object = cpu.load(word(OBJECTS + length - 1)),
-            Op::LoadShare => {
-                cpu.ghost().touch(object)?;
-                cpu.load(content(object));
-            }
             Op::StorePointer => cpu.store(word(OBJECTS + length), hand),
             Op::CommitPop => {
                 cpu.ghost().commit(magazine)?;

@@ -28,8 +28,6 @@ pub(crate) enum Op {
     LoadGate,
     LoadHeader,
     LoadNewest,
-    /// Reads what an object adds to the header.
-    LoadShare,
     StorePointer,
     /// What the three sequences commit.
     CommitPop,
@@ -139,7 +137,6 @@ const POP: &[Op] = &[
     Op::LoadHeader,
     Op::Unless(If::Poppable, Mark::End),
     Op::LoadNewest,
-    Op::LoadShare,
     Op::CommitPop,
     Op::Read,
     Op::Write,

@@ -6,7 +6,7 @@
 //! protocol does not need: who takes over is on the same processor, or comes after a barrier.
 
 use super::area::processors;
-use crate::sys::magazine::{COUNTED, HEAD, HELD, Head, Magazine, Table};
+use crate::sys::magazine::{self, COUNTED, HEAD, HELD, Magazine, ONE, Table, WEIGHT_SHIFT};
 use std::arch::asm;
 
 /// Reads a field of this thread's area.
@@ -86,7 +86,7 @@ macro_rules! sequence {
     };
 }
 
-const _: () = assert!(HEAD == 3);
+const _: () = assert!(HEAD == 3 && ONE == 1 && WEIGHT_SHIFT == 48);
 
 /// Takes the newest object of this processor's magazine; null: there is none, or its gate is closed.
 ///
@@ -95,11 +95,11 @@ const _: () = assert!(HEAD == 3);
 /// `available` has said yes, `table` begins with `head`, and each of its other entries, as many as there are
 /// [`processors`], is a magazine that outlives the call.
 #[inline(always)]
-pub(crate) unsafe fn pop(table: &Table) -> *mut Head {
+pub(crate) unsafe fn pop(table: &Table) -> *mut () {
     debug_assert!(table.len() >= HEAD + processors());
-    let object: *mut Head;
+    let object: *mut ();
     // SAFETY: a restartable sequence, see the module. It touches this thread's area and a magazine of the
-    // table, and the head of an object that is in the magazine.
+    // table, nothing else.
     unsafe {
         sequence!(table,
             ["ldr {h}, [{m}]",
@@ -107,10 +107,12 @@ pub(crate) unsafe fn pop(table: &Table) -> *mut Head {
              "sub {t:w}, {t:w}, #1",
              "cmp {t:w}, {gate:w}",
              "b.hs 77f",
+             "add {gate}, {m}, {t}, lsl #1",
              "add {t}, {m}, {t}, lsl #3",
+             "ldrh {gate:w}, [{gate}, #128]",
              "ldr {object}, [{t}, #16]",
-             "ldr {t}, [{object}, #8]",
-             "sub {h}, {h}, {t}",
+             "sub {h}, {h}, #1",
+             "sub {h}, {h}, {gate}, lsl #48",
              "stlr {h}, [{m}]"],
             "77: mov {object}, xzr",
             m = out(reg) _,
@@ -126,9 +128,9 @@ pub(crate) unsafe fn pop(table: &Table) -> *mut Head {
 ///
 /// # Safety
 ///
-/// As for [`pop`]; `object` is the caller's, its head has `share`, and is the magazine's if this succeeds.
+/// As for [`pop`]; `object` is the caller's, and is the magazine's if this succeeds.
 #[inline(always)]
-pub(crate) unsafe fn push(table: &Table, share: u64, object: *mut Head) -> u64 {
+pub(crate) unsafe fn push(table: &Table, weight: u16, object: *mut ()) -> u64 {
     debug_assert!(table.len() >= HEAD + processors());
     let header: u64;
     // SAFETY: as in `pop`; it writes above the newest object, which nobody looks at before the commit.
@@ -140,14 +142,17 @@ pub(crate) unsafe fn push(table: &Table, share: u64, object: *mut Head) -> u64 {
              "b.hs 77f",
              "adds {h}, {h}, {more}",
              "b.cs 77f",
+             "add {gate}, {m}, {t}, lsl #1",
              "add {t}, {m}, {t}, lsl #3",
+             "strh {weight:w}, [{gate}, #128]",
              "str {object}, [{t}, #16]",
              "stlr {h}, [{m}]"],
             "77: mov {h}, xzr",
             m = out(reg) _,
             gate = out(reg) _,
             h = out(reg) header,
-            more = in(reg) share + COUNTED,
+            more = in(reg) magazine::share(weight) + COUNTED,
+            weight = in(reg) weight,
             object = in(reg) object,
         );
     }

@@ -1,6 +1,6 @@
 //! No restartable sequences: everything fails, and nobody is told to try.
 
-use super::super::magazine::{HEAD, Head, Magazine, Table};
+use super::super::magazine::{HEAD, Magazine, Table};
 
 /// Whether this process has restartable sequences.
 pub(crate) fn available() -> bool {
@@ -26,7 +26,7 @@ pub(crate) fn here() -> Option<usize> {
 ///
 /// None is needed.
 #[inline(always)]
-pub(crate) unsafe fn pop(_table: &Table) -> *mut Head {
+pub(crate) unsafe fn pop(_table: &Table) -> *mut () {
     std::ptr::null_mut()
 }
 
@@ -34,7 +34,7 @@ pub(crate) unsafe fn pop(_table: &Table) -> *mut Head {
 ///
 /// None is needed.
 #[inline(always)]
-pub(crate) unsafe fn push(_table: &Table, _share: u64, _object: *mut Head) -> u64 {
+pub(crate) unsafe fn push(_table: &Table, _weight: u16, _object: *mut ()) -> u64 {
     0
 }
 

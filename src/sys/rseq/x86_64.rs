@@ -1,7 +1,7 @@
 //! The sequences in x86-64's instructions.
 
 use super::area::processors;
-use crate::sys::magazine::{COUNTED, HEAD, HELD, Head, Magazine, Table};
+use crate::sys::magazine::{self, COUNTED, HEAD, HELD, Magazine, ONE, Table, WEIGHT_SHIFT};
 use std::arch::asm;
 
 /// Reads a field of this thread's area.
@@ -71,7 +71,7 @@ macro_rules! sequence {
     };
 }
 
-const _: () = assert!(HEAD == 3);
+const _: () = assert!(HEAD == 3 && ONE == 1 && WEIGHT_SHIFT == 48);
 
 /// Takes the newest object of this processor's magazine; null: there is none, or its gate is closed.
 ///
@@ -80,24 +80,28 @@ const _: () = assert!(HEAD == 3);
 /// `available` has said yes, `table` begins with `head`, and each of its other entries, as many as there are
 /// [`processors`], is a magazine that outlives the call.
 #[inline(always)]
-pub(crate) unsafe fn pop(table: &Table) -> *mut Head {
+pub(crate) unsafe fn pop(table: &Table) -> *mut () {
     debug_assert!(table.len() >= HEAD + processors());
-    let object: *mut Head;
+    let object: *mut ();
     // SAFETY: a restartable sequence, see the module. It touches this thread's area and a magazine of the
-    // table, and the head of an object that is in the magazine.
+    // table, nothing else.
     unsafe {
         sequence!(table,
-            ["mov {object:e}, dword ptr [{m} + 8]",
+            ["mov {w:e}, dword ptr [{m} + 8]",
              "mov {h}, qword ptr [{m}]",
              "movzx {t:e}, {h:l}",
-             "dec {t:e}",
-             "cmp {t:e}, {object:e}",
+             "lea {object:e}, [{t} - 1]",
+             "cmp {object:e}, {w:e}",
              "jae 77f",
-             "mov {object}, qword ptr [{m} + {t}*8 + 16]",
-             "sub {h}, qword ptr [{object} + 8]",
+             "movzx {w:e}, word ptr [{m} + {t}*2 + 126]",
+             "mov {object}, qword ptr [{m} + {t}*8 + 8]",
+             "dec {h}",
+             "shl {w}, 48",
+             "sub {h}, {w}",
              "mov qword ptr [{m}], {h}"],
             "77: xor {object:e}, {object:e}",
             m = out(reg) _,
+            w = out(reg) _,
             h = out(reg_abcd) _,
             object = out(reg) object,
         );
@@ -109,9 +113,9 @@ pub(crate) unsafe fn pop(table: &Table) -> *mut Head {
 ///
 /// # Safety
 ///
-/// As for [`pop`]; `object` is the caller's, its head has `share`, and is the magazine's if this succeeds.
+/// As for [`pop`]; `object` is the caller's, and is the magazine's if this succeeds.
 #[inline(always)]
-pub(crate) unsafe fn push(table: &Table, share: u64, object: *mut Head) -> u64 {
+pub(crate) unsafe fn push(table: &Table, weight: u16, object: *mut ()) -> u64 {
     debug_assert!(table.len() >= HEAD + processors());
     let header: u64;
     // SAFETY: as in `pop`; it writes above the newest object, which nobody looks at before the commit.
@@ -124,13 +128,15 @@ pub(crate) unsafe fn push(table: &Table, share: u64, object: *mut Head) -> u64 {
              "jae 77f",
              "add {h}, {more}",
              "jc 77f",
+             "mov word ptr [{m} + {t}*2 + 128], {weight:x}",
              "mov qword ptr [{m} + {t}*8 + 16], {object}",
              "mov qword ptr [{m}], {h}"],
             "77: xor {h:e}, {h:e}",
             m = out(reg) _,
             capacity = out(reg) _,
             h = out(reg_abcd) header,
-            more = in(reg) share + COUNTED,
+            more = in(reg) magazine::share(weight) + COUNTED,
+            weight = in(reg) weight,
             object = in(reg) object,
         );
     }
