@@ -31,10 +31,7 @@ mod free_list {
     pub(crate) fn pair() {
         let mut node = TOP.get();
         if node.is_null() {
-            node = Box::into_raw(Box::new(Node {
-                next: ptr::null_mut(),
-                value: Vec::new(),
-            }));
+            node = Box::into_raw(Box::new(Node { next: ptr::null_mut(), value: Vec::new() }));
         } else {
             // SAFETY: a node on the list is alive, and this thread's alone.
             TOP.set(unsafe { (*node).next });
@@ -72,15 +69,9 @@ fn contenders() -> Vec<(&'static str, Work)> {
     vec![
         ("thread-local free list", Box::new(free_list::pair)),
         ("stealpool", Box::new(|| drop(black_box(POOL.get())))),
-        (
-            "regex-automata",
-            Box::new(move || black_box(regex.get()).clear()),
-        ),
+        ("regex-automata", Box::new(move || black_box(regex.get()).clear())),
         ("opool", Box::new(move || drop(black_box(opool.get())))),
-        (
-            "object-pool",
-            Box::new(move || black_box(object_pool.pull(Vec::new)).clear()),
-        ),
+        ("object-pool", Box::new(move || black_box(object_pool.pull(Vec::new)).clear())),
         (
             "ArrayQueue",
             Box::new(move || {
@@ -98,10 +89,7 @@ fn contenders() -> Vec<(&'static str, Work)> {
                 mutex.lock().expect("nobody panics").push(buffer);
             }),
         ),
-        (
-            "malloc of 64 bytes",
-            Box::new(|| drop(black_box(Vec::<u8>::with_capacity(64)))),
-        ),
+        ("malloc of 64 bytes", Box::new(|| drop(black_box(Vec::<u8>::with_capacity(64))))),
     ]
 }
 

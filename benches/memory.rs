@@ -40,10 +40,7 @@ fn pool() -> Pool<Vec<u8>> {
 /// Resident memory of the process in bytes, where `/proc` has it.
 fn resident() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = statm
-        .split_whitespace()
-        .nth(1)
-        .and_then(|pages| pages.parse::<usize>().ok());
+    let pages = statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<usize>().ok());
     pages.unwrap_or(0) * 4096
 }
 
@@ -61,11 +58,8 @@ fn main() {
     drop(untouched);
 
     let pools: Vec<Pool<Vec<u8>>> = (0..POOLS).map(|_| pool()).collect();
-    let (used, weighed, end) = (
-        Barrier::new(THREADS + 1),
-        Barrier::new(THREADS + 1),
-        Barrier::new(THREADS + 1),
-    );
+    let (used, weighed, end) =
+        (Barrier::new(THREADS + 1), Barrier::new(THREADS + 1), Barrier::new(THREADS + 1));
     let empty_threads = Barrier::new(THREADS + 1);
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
@@ -86,26 +80,13 @@ fn main() {
         let (live, rss) = (LIVE.load(Relaxed) - live, resident().saturating_sub(rss));
         let bare = |pool: &Pool<_>| pool.idle() == 0 && pool.stats().workers == THREADS;
         let all_bare = pools.iter().all(bare);
-        println!(
-            "{:<58} {:>12}",
-            "1,500 pools x 64 threads, idle: objects dropped", objects
-        );
+        println!("{:<58} {:>12}", "1,500 pools x 64 threads, idle: objects dropped", objects);
         println!("{:<58} {:>12}", "  allocated, bytes", live);
-        println!(
-            "{:<58} {:>12}",
-            "  resident, bytes (freed objects' pages included)", rss
-        );
-        println!(
-            "{:<58} {:>12}",
-            "  allocated per worker, bytes",
-            live / (POOLS * THREADS)
-        );
+        println!("{:<58} {:>12}", "  resident, bytes (freed objects' pages included)", rss);
+        println!("{:<58} {:>12}", "  allocated per worker, bytes", live / (POOLS * THREADS));
         weighed.wait();
         end.wait();
-        assert!(
-            all_bare,
-            "each thread has a worker of each pool, and none holds an object"
-        );
+        assert!(all_bare, "each thread has a worker of each pool, and none holds an object");
     });
 
     drop(pools);

@@ -22,10 +22,7 @@ struct Idle {
 
 impl Idle {
     fn new(pool: &Buffers, count: usize, held: usize) -> Self {
-        let (ready, end) = (
-            Arc::new(Barrier::new(count + 1)),
-            Arc::new(Barrier::new(count + 1)),
-        );
+        let (ready, end) = (Arc::new(Barrier::new(count + 1)), Arc::new(Barrier::new(count + 1)));
         let thread = |_| {
             let (pool, ready, end) = (Arc::clone(pool), Arc::clone(&ready), Arc::clone(&end));
             let small = std::thread::Builder::new().stack_size(64 << 10);
@@ -46,9 +43,7 @@ impl Idle {
 impl Drop for Idle {
     fn drop(&mut self) {
         self.end.wait();
-        self.threads
-            .drain(..)
-            .for_each(|thread| thread.join().expect("no panic"));
+        self.threads.drain(..).for_each(|thread| thread.join().expect("no panic"));
     }
 }
 

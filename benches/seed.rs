@@ -49,12 +49,7 @@ fn greeting(buffer: &mut Vec<u8>) {
 
 fn short_string(criterion: &mut Criterion) {
     static POOL: Pool<Vec<u8>> = Pool::new(Vec::new);
-    compare(
-        criterion,
-        "short string",
-        || greeting(&mut Vec::new()),
-        || greeting(&mut POOL.get()),
-    );
+    compare(criterion, "short string", || greeting(&mut Vec::new()), || greeting(&mut POOL.get()));
 }
 
 fn small_vec(criterion: &mut Criterion) {
@@ -91,12 +86,7 @@ fn compressor(criterion: &mut Criterion) {
         state.reset();
         true
     }));
-    compare(
-        criterion,
-        "deflate state",
-        || compress(&mut new()),
-        || compress(&mut pool.get()),
-    );
+    compare(criterion, "deflate state", || compress(&mut new()), || compress(&mut pool.get()));
 }
 
 fn main() {

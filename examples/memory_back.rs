@@ -18,16 +18,11 @@ const BURST: usize = 10_000;
 const THREADS: usize = 8;
 const SECOND: Duration = Duration::from_secs(1);
 
-static BUFFERS: Pool<Vec<u8>> = Builder::new()
-    .name("buffers")
-    .build(|| Vec::with_capacity(SIZE));
+static BUFFERS: Pool<Vec<u8>> = Builder::new().name("buffers").build(|| Vec::with_capacity(SIZE));
 
 fn main() -> io::Result<()> {
     let switch = PressureSwitch::new();
-    let collector = Collector::builder()
-        .every(SECOND)
-        .pressure(switch.clone())
-        .spawn()?;
+    let collector = Collector::builder().every(SECOND).pressure(switch.clone()).spawn()?;
     let crew = Crew::new();
     crew.run(1); // every thread has a worker, and the program what it needs
     settle();
@@ -82,10 +77,7 @@ fn main() -> io::Result<()> {
     println!(
         "cycles on use: a get and its drop while 100,000 idle objects of 1 KiB age, nanoseconds"
     );
-    println!(
-        "  {:24} {:>7} {:>7} {:>7} {:>9} {:>9}",
-        "", "p50", "p99", "p99.9", "p99.99", "worst"
-    );
+    println!("  {:24} {:>7} {:>7} {:>7} {:>9} {:>9}", "", "p50", "p99", "p99.9", "p99.99", "worst");
     // Each twice, in turn.
     for round in ["", " again"] {
         for (name, settings) in [
@@ -112,14 +104,8 @@ fn latencies(pool: &Pool<Vec<u8>>) -> (String, u64) {
         .collect();
     times.sort_unstable();
     let at = |part: f64| times[((times.len() - 1) as f64 * part) as usize];
-    let line = format!(
-        "{:7} {:7} {:7} {:9} {:9}",
-        at(0.5),
-        at(0.99),
-        at(0.999),
-        at(0.9999),
-        at(1.0)
-    );
+    let line =
+        format!("{:7} {:7} {:7} {:9} {:9}", at(0.5), at(0.99), at(0.999), at(0.9999), at(1.0));
     (line, pool.stats().drops.aged)
 }
 
@@ -176,9 +162,7 @@ impl Crew {
             });
             (jobs, outbox)
         };
-        Crew {
-            members: (0..THREADS).map(member).collect(),
-        }
+        Crew { members: (0..THREADS).map(member).collect() }
     }
 
     fn run(&self, count: usize) {

@@ -19,14 +19,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 use stealpool::{Builder, Collector, CycleReport, Pool, PressureSwitch, Stats};
 
-static BODIES: Pool<Vec<u8>> = Builder::new()
-    .name("bodies")
-    .build(|| Vec::with_capacity(16 << 10));
+static BODIES: Pool<Vec<u8>> = Builder::new().name("bodies").build(|| Vec::with_capacity(16 << 10));
 static LINES: Pool<String> = Builder::new().name("lines").max_idle(64).build(String::new);
-static IMAGES: Pool<Vec<u8>> = Builder::new()
-    .name("images")
-    .max_object_bytes(1 << 20)
-    .build(|| Vec::with_capacity(256 << 10));
+static IMAGES: Pool<Vec<u8>> =
+    Builder::new().name("images").max_object_bytes(1 << 20).build(|| Vec::with_capacity(256 << 10));
 
 /// The width of a sparkline.
 const HISTORY: usize = 40;
@@ -194,15 +190,9 @@ fn frame(
         let hits = sparkline(history.hits.iter().copied(), 0.5, 1.0);
         let reasons = stats.drops.by_reason().into_iter();
         let reasons = reasons.filter(|(_, count)| *count > 0);
-        let reasons: Vec<_> = reasons
-            .map(|(why, count)| format!("{why} {count}"))
-            .collect();
-        let _infallible = writeln!(
-            text,
-            "{:8} hit rate {hits:40}  dropped: {}",
-            "",
-            reasons.join(", ")
-        );
+        let reasons: Vec<_> = reasons.map(|(why, count)| format!("{why} {count}")).collect();
+        let _infallible =
+            writeln!(text, "{:8} hit rate {hits:40}  dropped: {}", "", reasons.join(", "));
     }
     text.push_str("\nthe collector, newest first\n");
     for report in reports.lock().expect("nobody panics here").iter() {
@@ -222,11 +212,7 @@ fn load(seed: u64, begun: Instant) {
     };
     loop {
         let is_burst = begun.elapsed().as_secs() % 10 < 3;
-        let bodies = if is_burst {
-            50 + below(200)
-        } else {
-            1 + below(3)
-        };
+        let bodies = if is_burst { 50 + below(200) } else { 1 + below(3) };
         let mut held: Vec<_> = (0..bodies).map(|_| BODIES.get()).collect();
         for body in &mut held {
             body.resize(1 + below(16 << 10), 1);

@@ -85,9 +85,7 @@ impl<T: Elastic, C: Fn() -> T> Policy<T> for DropAbove<C> {
 
 impl<C> fmt::Debug for DropAbove<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DropAbove")
-            .field("bytes", &self.bytes)
-            .finish_non_exhaustive()
+        f.debug_struct("DropAbove").field("bytes", &self.bytes).finish_non_exhaustive()
     }
 }
 
@@ -138,8 +136,6 @@ impl<T: Elastic, C: Fn() -> T> Policy<T> for ShrinkAbove<C> {
 
 impl<C> fmt::Debug for ShrinkAbove<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ShrinkAbove")
-            .field("bytes", &self.bytes)
-            .finish_non_exhaustive()
+        f.debug_struct("ShrinkAbove").field("bytes", &self.bytes).finish_non_exhaustive()
     }
 }

@@ -123,11 +123,7 @@ impl Builder {
     #[must_use]
     pub const fn collect_every(mut self, interval: Duration) -> Self {
         let millis = interval.as_nanos().div_ceil(1_000_000);
-        self.interval = if millis < u32::MAX as u128 {
-            millis as u32
-        } else {
-            u32::MAX
-        };
+        self.interval = if millis < u32::MAX as u128 { millis as u32 } else { u32::MAX };
         self
     }
 

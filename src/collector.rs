@@ -8,10 +8,7 @@ pub(crate) mod background;
 pub(crate) mod export;
 pub(crate) mod idle_budget;
 pub(crate) mod listing;
-#[cfg_attr(
-    target_os = "linux",
-    expect(unsafe_code, reason = "the system call `poll`")
-)]
+#[cfg_attr(target_os = "linux", expect(unsafe_code, reason = "the system call `poll`"))]
 pub(crate) mod pressure;
 mod report;
 #[expect(unsafe_code, reason = "who settles in a slot, and leaves it once")]
@@ -162,9 +159,7 @@ pub struct CollectorBuilder {
 
 impl fmt::Debug for CollectorBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CollectorBuilder")
-            .field("every", &self.every)
-            .finish_non_exhaustive()
+        f.debug_struct("CollectorBuilder").field("every", &self.every).finish_non_exhaustive()
     }
 }
 
@@ -281,15 +276,10 @@ impl CollectorBuilder {
             hooks: self.hooks,
         });
         let runner = thread::Runner::new(Arc::clone(&shared), self.every, source, reign);
-        let thread = threads::Builder::new()
-            .name(String::from("stealpool"))
-            .spawn(move || runner.run())?;
+        let thread =
+            threads::Builder::new().name(String::from("stealpool")).spawn(move || runner.run())?;
         shared.signals.belong_to(thread.thread().clone());
-        Ok(Collector {
-            shared,
-            thread: Some(thread),
-            process: process::id(),
-        })
+        Ok(Collector { shared, thread: Some(thread), process: process::id() })
     }
 }
 

@@ -68,10 +68,7 @@ pub struct OwnedGuard<T: Send + 'static, P: Policy<T> = fn() -> T> {
 impl<'a, T: Send + 'static, P: Policy<T>> Guard<'a, T, P> {
     #[inline]
     pub(crate) fn new(pool: &'a Pool<T, P>, object: Object<T>) -> Self {
-        Guard {
-            pool,
-            object: ManuallyDrop::new(object),
-        }
+        Guard { pool, object: ManuallyDrop::new(object) }
     }
 
     #[inline]
@@ -96,10 +93,7 @@ impl<T: Send + 'static, P: Policy<T>> Drop for Guard<'_, T, P> {
 impl<T: Send + 'static, P: Policy<T>> OwnedGuard<T, P> {
     #[inline]
     pub(crate) fn new(pool: Arc<Pool<T, P>>, object: Object<T>) -> Self {
-        OwnedGuard {
-            pool: ManuallyDrop::new(pool),
-            object: ManuallyDrop::new(object),
-        }
+        OwnedGuard { pool: ManuallyDrop::new(pool), object: ManuallyDrop::new(object) }
     }
 
     #[inline]

@@ -195,11 +195,7 @@ where
         let relief: Weak<Shared<K, T, P>> = Arc::downgrade(shared);
         let pool = Pool::with_settings(shared.settings, (shared.policy)(&key));
         let used = Arc::new(AtomicU64::new(shared.now()));
-        let relief = Reliever {
-            shared: relief,
-            used: Arc::clone(&used),
-            start: shared.start,
-        };
+        let relief = Reliever { shared: relief, used: Arc::clone(&used), start: shared.start };
         pool.share(shared.budget.clone(), Arc::new(relief));
         let entry = Arc::new(Entry::new(pool, used));
         shared.look();
@@ -373,9 +369,7 @@ where
 {
     /// The same pool.
     fn clone(&self) -> Self {
-        KeyedPool {
-            shared: Arc::clone(&self.shared),
-        }
+        KeyedPool { shared: Arc::clone(&self.shared) }
     }
 }
 

@@ -3,10 +3,7 @@
 #![cfg_attr(not(loom), doc = include_str!("../docs/crate.md"))]
 #![deny(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![cfg_attr(
-    loom,
-    allow(dead_code, reason = "the models drive the core, not the whole pool")
-)]
+#![cfg_attr(loom, allow(dead_code, reason = "the models drive the core, not the whole pool"))]
 
 // What users see; user code runs here and nowhere below.
 #[cfg(not(loom))]
@@ -18,10 +15,7 @@ mod collector;
 #[cfg(not(loom))]
 mod fast_path;
 #[cfg(not(loom))]
-#[expect(
-    unsafe_code,
-    reason = "takes the object out of a guard that is being dropped"
-)]
+#[expect(unsafe_code, reason = "takes the object out of a guard that is being dropped")]
 mod guard;
 #[cfg(not(loom))]
 mod keyed;
@@ -30,10 +24,7 @@ mod pass_through;
 #[cfg(not(loom))]
 mod policy;
 #[cfg(not(loom))]
-#[expect(
-    unsafe_code,
-    reason = "an `Arc` behind an atomic pointer; the fast path's sequences"
-)]
+#[expect(unsafe_code, reason = "an `Arc` behind an atomic pointer; the fast path's sequences")]
 mod pool;
 #[cfg(not(loom))]
 mod recycle;

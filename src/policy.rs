@@ -90,11 +90,7 @@ impl<T: Recycle, F: Fn() -> T> Policy<T> for F {
 /// assert_eq!(parsers.idle(), 1);
 /// ```
 pub const fn policy<C>(create: C) -> Closures<C> {
-    Closures {
-        create,
-        recycle: ByType,
-        footprint: ByType,
-    }
+    Closures { create, recycle: ByType, footprint: ByType }
 }
 
 /// What [`policy`] makes.
@@ -141,11 +137,7 @@ impl<C, F> Closures<C, ByType, F> {
         C: Fn() -> T,
         R: Fn(&mut T) -> bool,
     {
-        Closures {
-            create: self.create,
-            recycle,
-            footprint: self.footprint,
-        }
+        Closures { create: self.create, recycle, footprint: self.footprint }
     }
 }
 
@@ -156,11 +148,7 @@ impl<C, R> Closures<C, R, ByType> {
         C: Fn() -> T,
         F: Fn(&T) -> usize,
     {
-        Closures {
-            create: self.create,
-            recycle: self.recycle,
-            footprint,
-        }
+        Closures { create: self.create, recycle: self.recycle, footprint }
     }
 }
 

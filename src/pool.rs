@@ -71,11 +71,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     }
 
     pub(crate) const fn with_settings(settings: Builder, policy: P) -> Self {
-        Pool {
-            link: Link::new(),
-            settings,
-            policy,
-        }
+        Pool { link: Link::new(), settings, policy }
     }
 
     /// Lends an object: a warm one if any is idle anywhere in the pool, else a new one.
@@ -250,10 +246,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// println!("{stats}");
     /// ```
     pub fn stats(&self) -> Stats {
-        self.link
-            .interior()
-            .map(|interior| interior.stats())
-            .unwrap_or_default()
+        self.link.interior().map(|interior| interior.stats()).unwrap_or_default()
     }
 
     /// The name given by [`Builder::name`].

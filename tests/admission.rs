@@ -101,10 +101,7 @@ fn an_object_that_owns_a_buffer() {
             self.out.shrink(bytes);
         }
     }
-    let new = || Encoder {
-        out: String::new(),
-        depth: 0,
-    };
+    let new = || Encoder { out: String::new(), depth: 0 };
     let pool = Pool::new(ShrinkAbove::new(100, new));
     {
         let mut encoder = pool.get();
@@ -125,18 +122,13 @@ fn each_rule_weighs_what_it_keeps() {
         (pool.stats().idle_bytes, format!("{:?}", pool.policy()))
     }
     let new = || Vec::<u8>::with_capacity(100);
-    for (idle, text) in [
-        kept(DropAbove::new(4_321, new)),
-        kept(ShrinkAbove::new(4_321, new)),
-    ] {
+    for (idle, text) in [kept(DropAbove::new(4_321, new)), kept(ShrinkAbove::new(4_321, new))] {
         assert_eq!(idle, 100);
         assert!(text.contains("4321"), "{text}");
     }
     let (idle, text) = kept(QuarterUsed::new(new));
     assert!(idle == 100 && text.contains("QuarterUsed"), "{text}");
-    let (idle, text) = kept(Calibrated::new(|usual| {
-        Vec::<u8>::with_capacity(usual + 100)
-    }));
+    let (idle, text) = kept(Calibrated::new(|usual| Vec::<u8>::with_capacity(usual + 100)));
     assert!(idle >= 100 && text.contains("limit: None"), "{text}");
 }
 
@@ -144,10 +136,7 @@ fn each_rule_weighs_what_it_keeps() {
 #[test]
 fn every_buffer_shrinks_to_its_content() {
     fn check<T: Elastic + PartialEq + std::fmt::Debug>(mut buffer: T, same: T, used: usize) {
-        assert!(
-            buffer.used() == used && buffer.room() >= 1_000,
-            "{buffer:?}"
-        );
+        assert!(buffer.used() == used && buffer.room() >= 1_000, "{buffer:?}");
         buffer.shrink(100);
         assert!((100..200).contains(&buffer.room()), "{}", buffer.room());
         buffer.shrink(0);
@@ -168,11 +157,7 @@ fn every_buffer_shrinks_to_its_content() {
     words.push(7);
     check(words, vec![7], 4);
     #[cfg(feature = "bytes")]
-    check(
-        filled(bytes::BytesMut::with_capacity(1_000)),
-        bytes::BytesMut::from(&[1, 2, 3][..]),
-        3,
-    );
+    check(filled(bytes::BytesMut::with_capacity(1_000)), bytes::BytesMut::from(&[1, 2, 3][..]), 3);
 }
 
 /// A buffer with its strikes is a buffer like any other.

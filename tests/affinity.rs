@@ -77,11 +77,7 @@ impl Lent {
 /// All that the counts say, when nobody uses the pool.
 fn assert_exact(pool: &CountedPool, census: &Census, gets: usize) {
     let stats = pool.stats();
-    assert_eq!(
-        (stats.gets, stats.puts),
-        (gets as u64, gets as u64),
-        "{stats}"
-    );
+    assert_eq!((stats.gets, stats.puts), (gets as u64, gets as u64), "{stats}");
     assert_eq!(stats.creates as usize, census.made(), "{stats}");
     assert_eq!(hits(&stats), stats.gets - stats.creates, "{stats}");
     assert_eq!((stats.idle, stats.live), (census.alive(), census.alive()));
@@ -159,16 +155,13 @@ fn wander(rounds: usize, cycles: bool) -> usize {
 
 #[test]
 fn moved_threads_make_what_is_in_use_and_what_magazines_hide() {
-    in_child(
-        "moved_threads_make_what_is_in_use_and_what_magazines_hide",
-        || {
-            let most = THREADS * HELD + processors() * MAGAZINE;
-            for _ in 0..3 {
-                let alive = wander(scaled(60_000), false);
-                assert!(alive <= most, "{alive} of {most}");
-            }
-        },
-    );
+    in_child("moved_threads_make_what_is_in_use_and_what_magazines_hide", || {
+        let most = THREADS * HELD + processors() * MAGAZINE;
+        for _ in 0..3 {
+            let alive = wander(scaled(60_000), false);
+            assert!(alive <= most, "{alive} of {most}");
+        }
+    });
 }
 
 #[test]
@@ -206,11 +199,7 @@ fn what_moves_with_its_thread_is_found_again() {
             stop.store(true, Release);
         });
         assert_exact(&pool, &census, 2 * scaled(5_000));
-        assert!(
-            census.made() <= 2 + processors() * MAGAZINE,
-            "{}",
-            pool.stats()
-        );
+        assert!(census.made() <= 2 + processors() * MAGAZINE, "{}", pool.stats());
         assert_empties(&pool, &census);
     });
 }
@@ -224,50 +213,43 @@ fn one_processor_is_one_worker_for_any_number_of_threads() {
     let one = Set::one(there[there.len() - 1]);
     // Before the process begins, so that none of its threads ever had another.
     assert!(one.keep(0));
-    in_child(
-        "one_processor_is_one_worker_for_any_number_of_threads",
-        || {
-            let census = Census::new();
-            let pool = census.pool();
-            let (used, wider) = (Barrier::new(MANY + 1), Barrier::new(MANY + 1));
-            thread::scope(|scope| {
-                for number in 0..MANY {
-                    let (pool, used, wider) = (&pool, &used, &wider);
-                    scope.spawn(move || {
-                        let rounds = || {
-                            for round in 0..ROUNDS {
-                                let held = [pool.get(), pool.get()];
-                                if (round + number) % 16 == 0 {
-                                    thread::yield_now();
-                                }
-                                drop(held);
+    in_child("one_processor_is_one_worker_for_any_number_of_threads", || {
+        let census = Census::new();
+        let pool = census.pool();
+        let (used, wider) = (Barrier::new(MANY + 1), Barrier::new(MANY + 1));
+        thread::scope(|scope| {
+            for number in 0..MANY {
+                let (pool, used, wider) = (&pool, &used, &wider);
+                scope.spawn(move || {
+                    let rounds = || {
+                        for round in 0..ROUNDS {
+                            let held = [pool.get(), pool.get()];
+                            if (round + number) % 16 == 0 {
+                                thread::yield_now();
                             }
-                        };
-                        rounds();
-                        used.wait();
-                        wider.wait();
-                        rounds();
-                    });
-                }
-                used.wait();
-                assert_exact(&pool, &census, MANY * ROUNDS * 2);
-                // By sequences, a processor has one worker.
-                let stats = pool.stats();
-                let most = if hides() { 1 } else { most_workers() };
-                assert!((1..=most).contains(&stats.workers), "{stats}");
-                assert!(census.made() <= MANY * 2 + MAGAZINE, "{}", pool.stats());
-                everybody_may_use(&every_processor());
-                wider.wait();
-            });
-            assert_exact(&pool, &census, 2 * MANY * ROUNDS * 2);
-            assert!(
-                census.made() <= MANY * 2 + processors() * MAGAZINE,
-                "{}",
-                pool.stats()
-            );
-            assert_empties(&pool, &census);
-        },
-    );
+                            drop(held);
+                        }
+                    };
+                    rounds();
+                    used.wait();
+                    wider.wait();
+                    rounds();
+                });
+            }
+            used.wait();
+            assert_exact(&pool, &census, MANY * ROUNDS * 2);
+            // By sequences, a processor has one worker.
+            let stats = pool.stats();
+            let most = if hides() { 1 } else { most_workers() };
+            assert!((1..=most).contains(&stats.workers), "{stats}");
+            assert!(census.made() <= MANY * 2 + MAGAZINE, "{}", pool.stats());
+            everybody_may_use(&every_processor());
+            wider.wait();
+        });
+        assert_exact(&pool, &census, 2 * MANY * ROUNDS * 2);
+        assert!(census.made() <= MANY * 2 + processors() * MAGAZINE, "{}", pool.stats());
+        assert_empties(&pool, &census);
+    });
     assert!(allowed.keep(0));
 }
 

@@ -25,21 +25,9 @@ fn two_cycles_empty_the_pool_exactly() {
         let census = Census::new();
         let pool = census.pool();
         hold(&pool, n);
-        assert_eq!(
-            pool.collect(),
-            Collected {
-                aged: n,
-                dropped: 0
-            }
-        );
+        assert_eq!(pool.collect(), Collected { aged: n, dropped: 0 });
         assert_eq!((pool.idle(), census.alive()), (n, n));
-        assert_eq!(
-            pool.collect(),
-            Collected {
-                aged: 0,
-                dropped: n
-            }
-        );
+        assert_eq!(pool.collect(), Collected { aged: 0, dropped: n });
         assert_eq!((pool.idle(), census.alive()), (0, 0));
         assert_eq!(pool.collect(), Collected::default());
         let stats = pool.stats();
@@ -85,25 +73,11 @@ fn two_cycles_empty_exited_threads() {
             })
         })
         .collect();
-    threads
-        .into_iter()
-        .for_each(|thread| thread.join().unwrap());
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
     let left = pool.idle();
     assert!(left >= 8, "each thread left one at least");
-    assert_eq!(
-        pool.collect(),
-        Collected {
-            aged: left,
-            dropped: 0
-        }
-    );
-    assert_eq!(
-        pool.collect(),
-        Collected {
-            aged: 0,
-            dropped: left
-        }
-    );
+    assert_eq!(pool.collect(), Collected { aged: left, dropped: 0 });
+    assert_eq!(pool.collect(), Collected { aged: 0, dropped: left });
     assert_eq!(census.alive(), 0);
 }
 
@@ -135,20 +109,8 @@ fn two_cycles_empty_the_shared_store() {
         .join()
         .unwrap();
         assert_eq!(pool.idle(), 101);
-        assert_eq!(
-            pool.collect(),
-            Collected {
-                aged: 101,
-                dropped: 0
-            }
-        );
-        assert_eq!(
-            pool.collect(),
-            Collected {
-                aged: 0,
-                dropped: 101
-            }
-        );
+        assert_eq!(pool.collect(), Collected { aged: 101, dropped: 0 });
+        assert_eq!(pool.collect(), Collected { aged: 0, dropped: 101 });
         assert_eq!(census.alive(), 0);
     }
 }
@@ -165,20 +127,8 @@ fn two_cycles_empty_what_more_threads_than_processors_left() {
     }
     let n = puppets.len() * 3;
     assert_eq!(pool.idle(), n);
-    assert_eq!(
-        pool.collect(),
-        Collected {
-            aged: n,
-            dropped: 0
-        }
-    );
-    assert_eq!(
-        pool.collect(),
-        Collected {
-            aged: 0,
-            dropped: n
-        }
-    );
+    assert_eq!(pool.collect(), Collected { aged: n, dropped: 0 });
+    assert_eq!(pool.collect(), Collected { aged: 0, dropped: n });
     assert_eq!(census.alive(), 0);
     puppets.into_iter().for_each(Puppet::end);
 }
@@ -228,13 +178,7 @@ fn what_is_in_use_is_never_touched() {
     }
     assert_eq!(census.dropped(), 0);
     drop(held);
-    assert_eq!(
-        pool.collect(),
-        Collected {
-            aged: 10,
-            dropped: 0
-        }
-    );
+    assert_eq!(pool.collect(), Collected { aged: 10, dropped: 0 });
 }
 
 /// golang/go#22950: what a burst left behind goes although the pool stays busy, and what the steady
@@ -267,18 +211,10 @@ const RHYTHMS: [Rhythm; 14] = [
     ("get only", 1, |pool, _| drop(Guard::into_inner(pool.get()))),
     ("get and discard", 1, |pool, _| Guard::discard(pool.get())),
     ("put only", 1, |pool, census| pool.put(census.object())),
-    ("wrap only", 1, |pool, census| {
-        drop(pool.wrap(census.object()))
-    }),
-    ("try_get only", 1, |pool, _| {
-        drop(pool.try_get().map(Guard::into_inner))
-    }),
+    ("wrap only", 1, |pool, census| drop(pool.wrap(census.object()))),
+    ("try_get only", 1, |pool, _| drop(pool.try_get().map(Guard::into_inner))),
     ("try_get_with in vain", 1, |pool, _| {
-        assert!(
-            pool.try_get_with(|| Err(()))
-                .map(Guard::into_inner)
-                .is_err()
-        );
+        assert!(pool.try_get_with(|| Err(())).map(Guard::into_inner).is_err());
     }),
     ("owned", 2, |pool, _| drop(pool.get_owned())),
     ("two gets, one put", 3, |pool, _| {
@@ -371,10 +307,7 @@ fn pools_age_on_use_by_short_threads() {
         }
         let expected = (threads * per_thread / TICK - 1) as u64;
         let cycles = pool.stats().cycles;
-        assert!(
-            cycles >= expected,
-            "{per_thread} operations a thread: {cycles} cycles"
-        );
+        assert!(cycles >= expected, "{per_thread} operations a thread: {cycles} cycles");
     }
 }
 
@@ -455,15 +388,8 @@ fn any_number_of_threads_may_collect_at_once() {
         .collect();
     users.into_iter().for_each(|user| user.join().unwrap());
     stop.store(true, Release);
-    let dropped: usize = collectors
-        .into_iter()
-        .map(|thread| thread.join().unwrap())
-        .sum();
-    assert_eq!(
-        dropped,
-        census.dropped(),
-        "each is counted by one collector"
-    );
+    let dropped: usize = collectors.into_iter().map(|thread| thread.join().unwrap()).sum();
+    assert_eq!(dropped, census.dropped(), "each is counted by one collector");
     assert_eq!(pool.stats().aged_out, census.dropped() as u64);
     assert_eq!(pool.idle(), census.alive());
     pool.collect();
@@ -482,33 +408,12 @@ fn collect_all_ages_every_pool_of_the_process() {
         hold(&gone, 5);
         drop(gone);
         drop(STATIC.get());
-        assert_eq!(
-            stealpool::collect_all(),
-            Collected {
-                aged: 8,
-                dropped: 0
-            }
-        );
+        assert_eq!(stealpool::collect_all(), Collected { aged: 8, dropped: 0 });
         let late = census.pool();
         hold(&late, 1);
-        assert_eq!(
-            stealpool::collect_all(),
-            Collected {
-                aged: 1,
-                dropped: 8
-            }
-        );
-        assert_eq!(
-            (one.idle(), two.idle(), STATIC.idle(), late.idle()),
-            (0, 0, 0, 1)
-        );
-        assert_eq!(
-            stealpool::collect_all(),
-            Collected {
-                aged: 0,
-                dropped: 1
-            }
-        );
+        assert_eq!(stealpool::collect_all(), Collected { aged: 1, dropped: 8 });
+        assert_eq!((one.idle(), two.idle(), STATIC.idle(), late.idle()), (0, 0, 0, 1));
+        assert_eq!(stealpool::collect_all(), Collected { aged: 0, dropped: 1 });
         assert_eq!(census.alive(), 0);
     });
 }
@@ -533,11 +438,7 @@ fn collect_all_meets_pools_that_come_and_go() {
         }
         stop.store(true, Release);
         collector.join().unwrap();
-        assert_eq!(
-            census.alive(),
-            0,
-            "a pool in a collector's hands leaves nothing behind"
-        );
+        assert_eq!(census.alive(), 0, "a pool in a collector's hands leaves nothing behind");
     });
 }
 
@@ -567,24 +468,11 @@ fn clear_and_drain_take_objects_of_any_age() {
 
 #[test]
 fn reserved_objects_age_like_others() {
-    let pool: Pool<u8, _> = Builder::new()
-        .collect_manually()
-        .build(policy(|| 0u8).recycle_with(|_| true));
+    let pool: Pool<u8, _> =
+        Builder::new().collect_manually().build(policy(|| 0u8).recycle_with(|_| true));
     pool.reserve(100);
-    assert_eq!(
-        pool.collect(),
-        Collected {
-            aged: 100,
-            dropped: 0
-        }
-    );
+    assert_eq!(pool.collect(), Collected { aged: 100, dropped: 0 });
     pool.reserve(100);
     assert_eq!(pool.stats().creates, 100, "they are still there");
-    assert_eq!(
-        pool.collect(),
-        Collected {
-            aged: 0,
-            dropped: 100
-        }
-    );
+    assert_eq!(pool.collect(), Collected { aged: 0, dropped: 100 });
 }

@@ -72,15 +72,9 @@ fn an_untouched_pool_owns_nothing() {
     static STATIC: Pool<Vec<u8>> = Builder::new().max_idle(7).build(Vec::new);
     let count = allocations(|| {
         for _ in 0..1000 {
-            let pool = Builder::new()
-                .max_idle(10)
-                .idle_bytes(1 << 20)
-                .build(plain());
+            let pool = Builder::new().max_idle(10).idle_bytes(1 << 20).build(plain());
             assert_eq!((pool.idle(), pool.stats().gets), (0, 0));
-            assert_eq!(
-                (pool.clear(), pool.collect().dropped, pool.drain().len()),
-                (0, 0, 0)
-            );
+            assert_eq!((pool.clear(), pool.collect().dropped, pool.drain().len()), (0, 0, 0));
         }
         assert_eq!(STATIC.idle(), 0);
     });
@@ -174,25 +168,22 @@ fn cycles_on_use_allocate_nothing() {
 
 #[test]
 fn warm_owned_guards_and_misses_that_fail_allocate_nothing() {
-    in_child(
-        "warm_owned_guards_and_misses_that_fail_allocate_nothing",
-        || {
-            stay_here();
-            let pool = Arc::new(Builder::new().collect_manually().build(plain()));
-            drop(pool.get_owned());
-            let count = allocations(|| {
-                for _ in 0..10_000 {
-                    drop((pool.get_owned(), pool.try_get()));
-                    assert!(pool.try_get_with(|| Err::<[u64; 4], ()>(())).is_ok());
-                    let held = pool.get();
-                    assert!(pool.try_get().is_none());
-                    assert!(pool.try_get_with(|| Err(())).is_err());
-                    drop(held);
-                }
-            });
-            assert_eq!(count, 0);
-        },
-    );
+    in_child("warm_owned_guards_and_misses_that_fail_allocate_nothing", || {
+        stay_here();
+        let pool = Arc::new(Builder::new().collect_manually().build(plain()));
+        drop(pool.get_owned());
+        let count = allocations(|| {
+            for _ in 0..10_000 {
+                drop((pool.get_owned(), pool.try_get()));
+                assert!(pool.try_get_with(|| Err::<[u64; 4], ()>(())).is_ok());
+                let held = pool.get();
+                assert!(pool.try_get().is_none());
+                assert!(pool.try_get_with(|| Err(())).is_err());
+                drop(held);
+            }
+        });
+        assert_eq!(count, 0);
+    });
 }
 
 /// One box for an object, whatever happens to it.
@@ -242,56 +233,47 @@ fn pools_made_and_dropped_on_one_thread_leave_nothing() {
 
 #[test]
 fn pools_made_and_dropped_on_many_threads_leave_nothing() {
-    in_child(
-        "pools_made_and_dropped_on_many_threads_leave_nothing",
-        || {
-            let round = || {
-                for _ in 0..50 {
-                    thread::spawn(|| use_and_drop(20)).join().unwrap();
-                }
-            };
-            (0..4).for_each(|_| round());
-            let before = live();
-            (0..scaled(200)).for_each(|_| round());
-            let grown = live() - before;
-            assert!(grown.abs() < 32_768, "{grown} bytes");
-        },
-    );
+    in_child("pools_made_and_dropped_on_many_threads_leave_nothing", || {
+        let round = || {
+            for _ in 0..50 {
+                thread::spawn(|| use_and_drop(20)).join().unwrap();
+            }
+        };
+        (0..4).for_each(|_| round());
+        let before = live();
+        (0..scaled(200)).for_each(|_| round());
+        let grown = live() - before;
+        assert!(grown.abs() < 32_768, "{grown} bytes");
+    });
 }
 
 /// A thread that lives on forgets the pools that others have dropped.
 #[test]
 fn pools_dropped_by_others_leave_nothing_with_their_users() {
-    in_child(
-        "pools_dropped_by_others_leave_nothing_with_their_users",
-        || {
-            let user = Puppet::new();
-            let round = |n: usize| {
-                for _ in 0..n {
-                    let pool = Arc::new(Builder::new().collect_manually().build(plain()));
-                    let same = Arc::clone(&pool);
-                    user.run(move || drop([same.get(), same.get()]));
-                    drop(pool);
-                }
-            };
-            round(500);
-            let before = live();
-            round(20_000);
-            let grown = live() - before;
-            assert!(grown.abs() < 20_000, "{grown} bytes for 20,000 pools");
-        },
-    );
+    in_child("pools_dropped_by_others_leave_nothing_with_their_users", || {
+        let user = Puppet::new();
+        let round = |n: usize| {
+            for _ in 0..n {
+                let pool = Arc::new(Builder::new().collect_manually().build(plain()));
+                let same = Arc::clone(&pool);
+                user.run(move || drop([same.get(), same.get()]));
+                drop(pool);
+            }
+        };
+        round(500);
+        let before = live();
+        round(20_000);
+        let grown = live() - before;
+        assert!(grown.abs() < 20_000, "{grown} bytes for 20,000 pools");
+    });
 }
 
 /// A thread that ends has nothing to give back; a pool that lives on keeps its workers.
 #[test]
 fn threads_that_end_leave_nothing() {
     in_child("threads_that_end_leave_nothing", || {
-        let pools: Arc<Vec<_>> = Arc::new(
-            (0..20)
-                .map(|_| Builder::new().collect_manually().build(plain()))
-                .collect(),
-        );
+        let pools: Arc<Vec<_>> =
+            Arc::new((0..20).map(|_| Builder::new().collect_manually().build(plain())).collect());
         let round = || {
             for _ in 0..100 {
                 let pools = Arc::clone(&pools);
@@ -304,11 +286,7 @@ fn threads_that_end_leave_nothing() {
         (0..scaled(200)).for_each(|_| round());
         let grown = live() - before;
         assert!(grown.abs() < 32_768, "{grown} bytes");
-        assert!(
-            pools
-                .iter()
-                .all(|pool| pool.stats().workers <= common::most_workers())
-        );
+        assert!(pools.iter().all(|pool| pool.stats().workers <= common::most_workers()));
     });
 }
 
@@ -331,10 +309,7 @@ fn a_dropped_pool_gives_everything_back() {
         let before = live();
         (0..20).for_each(|_| round());
         let grown = live() - before;
-        assert!(
-            grown.abs() < 16_384,
-            "{grown} bytes for 20 pools of 1,000 objects"
-        );
+        assert!(grown.abs() < 16_384, "{grown} bytes for 20 pools of 1,000 objects");
         puppets.into_iter().for_each(Puppet::end);
     });
 }

@@ -75,9 +75,7 @@ fn use_pools() {
                 })
             })
             .collect();
-        threads
-            .into_iter()
-            .for_each(|thread| thread.join().expect("no panic"));
+        threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
         pool.collect();
         deep.collect();
         stealpool::collect_all();
@@ -94,10 +92,7 @@ fn use_pools() {
 fn with_a_failure(which: &str) {
     // SAFETY: arms a timer of this process, which ends it if it hangs.
     unsafe { libc::alarm(30) };
-    let no_core = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
+    let no_core = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `no_core` lives through the call.
     unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const no_core) };
     LEFT.store(which.parse().expect("a number"), Relaxed);
@@ -148,8 +143,7 @@ fn a_constructor_that_gets_no_memory_is_an_error() {
         }
         let pool: Pool<Vec<u8>> = Builder::new().collect_manually().build(Vec::new);
         let both = [pool.try_get_with(large), pool.try_get_with(large)];
-        both.into_iter()
-            .for_each(|found| drop(found.expect("memory is there")));
+        both.into_iter().for_each(|found| drop(found.expect("memory is there")));
         let kept = (pool.get(), pool.get());
         LARGEST.store(LARGE - 1, Relaxed);
         let before = pool.stats();

@@ -29,10 +29,7 @@ fn max_idle_zero_turns_pooling_off() {
     let stats = pool.stats();
     assert_eq!((stats.creates, stats.gets, stats.discarded), (3, 3, 5));
     assert_eq!((stats.puts, stats.idle), (0, 0));
-    assert_eq!(
-        (census.made(), census.alive(), census.recycled()),
-        (5, 0, 0)
-    );
+    assert_eq!((census.made(), census.alive(), census.recycled()), (5, 0, 0));
     assert!(pool.try_get().is_none());
     assert_eq!(pool.collect(), stealpool::Collected::default());
 }
@@ -85,11 +82,7 @@ fn huge_bounds_are_no_bounds() {
         let pool = census.pool_with(settings);
         give(&pool, &census, 1000);
         (0..3).for_each(|_| pool.put(census.weighing((1 << 44) - 1)));
-        assert_eq!(
-            (pool.idle(), pool.stats().overflowed),
-            (1003, 0),
-            "{settings:?}"
-        );
+        assert_eq!((pool.idle(), pool.stats().overflowed), (1003, 0), "{settings:?}");
         // More than a process can address is a wrong footprint: dropped, and counted.
         pool.put(census.weighing(1 << 44));
         pool.put(census.weighing(usize::MAX));
@@ -135,15 +128,11 @@ fn reserve_stops_at_the_bounds() {
     pool.reserve(5);
     assert_eq!(census.made() - census.dropped(), 10);
 
-    let heavy = MANUAL
-        .idle_bytes(1000)
-        .build(policy(|| [0u8; 300]).recycle_with(|_| true));
+    let heavy = MANUAL.idle_bytes(1000).build(policy(|| [0u8; 300]).recycle_with(|_| true));
     heavy.reserve(usize::MAX);
     assert_eq!((heavy.idle(), heavy.stats().idle_bytes), (3, 900));
 
-    let too_big = MANUAL
-        .max_object_bytes(299)
-        .build(policy(|| [0u8; 300]).recycle_with(|_| true));
+    let too_big = MANUAL.max_object_bytes(299).build(policy(|| [0u8; 300]).recycle_with(|_| true));
     too_big.reserve(usize::MAX);
     assert_eq!(too_big.idle(), 0);
 }
@@ -156,10 +145,7 @@ fn idle_bytes_is_never_exceeded_by_a_byte() {
         pool.put(census.weighing(weight));
     }
     let stats = pool.stats();
-    assert_eq!(
-        (stats.idle, stats.idle_bytes, stats.overflowed),
-        (2, 1000, 0)
-    );
+    assert_eq!((stats.idle, stats.idle_bytes, stats.overflowed), (2, 1000, 0));
     pool.put(census.weighing(1));
     assert!(pool.stats().idle_bytes <= 1000);
     assert_eq!(pool.stats().overflowed, 1);
@@ -204,27 +190,13 @@ fn bounds_hold_in_any_sequence_on_one_thread() {
                 _ => {}
             }
             let stats = pool.stats();
-            assert!(
-                seed % 3 == 0 || stats.idle <= max_idle,
-                "seed {seed}: {stats}"
-            );
-            assert!(
-                seed % 3 == 1 || stats.idle_bytes <= max_bytes,
-                "seed {seed}: {stats}"
-            );
-            assert_eq!(
-                stats.idle + held.len(),
-                census.alive(),
-                "seed {seed}: {stats}"
-            );
+            assert!(seed % 3 == 0 || stats.idle <= max_idle, "seed {seed}: {stats}");
+            assert!(seed % 3 == 1 || stats.idle_bytes <= max_bytes, "seed {seed}: {stats}");
+            assert_eq!(stats.idle + held.len(), census.alive(), "seed {seed}: {stats}");
         }
         drop(held);
         pool.clear();
-        assert_eq!(
-            (pool.idle(), pool.stats().idle_bytes),
-            (0, 0),
-            "seed {seed}"
-        );
+        assert_eq!((pool.idle(), pool.stats().idle_bytes), (0, 0), "seed {seed}");
         assert_eq!(census.alive(), 0, "seed {seed}");
         if seed % 3 == 1 {
             // All of the room came back.
@@ -287,11 +259,7 @@ fn room_comes_back() {
                 }
                 empty(&pool);
                 let stats = pool.stats();
-                assert_eq!(
-                    (stats.idle, stats.idle_bytes),
-                    (0, 0),
-                    "{name} {ended} {round}"
-                );
+                assert_eq!((stats.idle, stats.idle_bytes), (0, 0), "{name} {ended} {round}");
                 assert_eq!(census.alive(), 0, "{name} {ended} {round}");
                 // A thread that is new here has all of it.
                 let (same, makes) = (Arc::clone(&pool), census.clone());
@@ -318,20 +286,14 @@ fn what_an_empty_slot_was_lent_is_there_for_a_larger_object() {
     buffer.reserve_exact(200);
     drop(buffer);
     let stats = pool.stats();
-    assert_eq!(
-        (stats.idle, stats.idle_bytes, stats.overflowed),
-        (1, 200, 0)
-    );
+    assert_eq!((stats.idle, stats.idle_bytes, stats.overflowed), (1, 200, 0));
 }
 
 /// Takes and gives back in bursts, so that the thread keeps as much at hand as it may.
 fn deepen(pool: &CountedPool, census: &Census, bytes: usize) {
     for _ in 0..10 {
         let held: Vec<_> = (0..32)
-            .map(|_| {
-                pool.try_get()
-                    .unwrap_or_else(|| pool.wrap(census.weighing(bytes)))
-            })
+            .map(|_| pool.try_get().unwrap_or_else(|| pool.wrap(census.weighing(bytes))))
             .collect();
         drop(held);
     }
@@ -359,8 +321,7 @@ fn a_cycle_takes_back_what_a_busy_thread_does_not_use_any_more() {
     let pool = census.pool_with(MANUAL.max_idle(64));
     deepen(&pool, &census, 1);
     let held: Vec<_> = std::iter::from_fn(|| pool.try_get()).collect();
-    held.into_iter()
-        .for_each(|guard| drop(Guard::into_inner(guard)));
+    held.into_iter().for_each(|guard| drop(Guard::into_inner(guard)));
     (0..3).for_each(|_| {
         drop(pool.get());
         pool.collect();
@@ -400,11 +361,7 @@ fn room_comes_back_when_objects_leave() {
     for round in 0..100 {
         (0..10).for_each(|i| pool.put(census.weighing(i * round)));
         let idle = pool.idle();
-        assert!(
-            (least..=10).contains(&idle),
-            "round {round}: {}",
-            pool.stats()
-        );
+        assert!((least..=10).contains(&idle), "round {round}: {}", pool.stats());
         let out: Vec<Counted> = (0..10).map(|_| Guard::into_inner(pool.get())).collect();
         let left = pool.idle();
         assert!(left <= 10 - least, "round {round}: {}", pool.stats());
@@ -478,26 +435,16 @@ fn bounds_hold_among_threads(settings: Builder, max_idle: usize, max_bytes: usiz
         let stats = pool.stats();
         assert_eq!(stats.idle, census.alive(), "{stats}");
         assert!(stats.idle <= max_idle, "{max_idle} allowed: {stats}");
-        assert!(
-            stats.idle_bytes <= max_bytes,
-            "{max_bytes} allowed: {stats}"
-        );
+        assert!(stats.idle_bytes <= max_bytes, "{max_bytes} allowed: {stats}");
     }
     let stats = pool.stats();
     assert_eq!(stats.idle, census.alive(), "{stats}");
     let weight: usize = pool.drain().map(|object| object.weight).sum();
     assert_eq!(weight, stats.idle_bytes, "{stats}");
-    assert_eq!(
-        (pool.idle(), pool.stats().idle_bytes, census.alive()),
-        (0, 0, 0)
-    );
+    assert_eq!((pool.idle(), pool.stats().idle_bytes, census.alive()), (0, 0, 0));
     // Nothing of the room has leaked.
     stay_here();
-    let weight = if max_bytes == usize::MAX {
-        1
-    } else {
-        max_bytes / max_idle
-    };
+    let weight = if max_bytes == usize::MAX { 1 } else { max_bytes / max_idle };
     (0..max_idle + 5).for_each(|_| pool.put(census.weighing(weight)));
     assert_eq!(pool.idle(), max_idle, "{}", pool.stats());
 }

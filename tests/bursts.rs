@@ -22,12 +22,7 @@ fn warm(pool: &Arc<CountedPool>, size: usize) {
 #[test]
 fn a_burst_is_served_from_the_magazine_and_in_chains() {
     stay_here();
-    for (size, most) in [
-        (8, 0),
-        (MAGAZINE, 0),
-        (100, 100 / 7 + 1),
-        (1_000, 1_000 / 7 + 1),
-    ] {
+    for (size, most) in [(8, 0), (MAGAZINE, 0), (100, 100 / 7 + 1), (1_000, 1_000 / 7 + 1)] {
         let pool = Census::new().pool();
         warm(&pool, size);
         let before = pool.stats();
@@ -37,10 +32,7 @@ fn a_burst_is_served_from_the_magazine_and_in_chains() {
         assert!(after.creates <= (size + MAGAZINE) as u64, "{after}");
         assert_eq!(after.gets - before.gets, size as u64);
         let below = after.local_hits + after.steals - before.local_hits - before.steals;
-        assert!(
-            below <= most as u64,
-            "{below} of {size} came from below: {after}"
-        );
+        assert!(below <= most as u64, "{below} of {size} came from below: {after}");
     }
 }
 
@@ -206,9 +198,6 @@ fn what_another_magazine_holds_is_found_where_there_are_no_sequences() {
     let reach = if hides() { 0 } else { 3 };
     assert_eq!(found.collect::<Vec<_>>().len(), reach, "{}", pool.stats());
     let stats = pool.stats();
-    assert_eq!(
-        (stats.idle, stats.steals, stats.gets),
-        (3, reach as u64, 3 + reach as u64)
-    );
+    assert_eq!((stats.idle, stats.steals, stats.gets), (3, reach as u64, 3 + reach as u64));
     other.end();
 }

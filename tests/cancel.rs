@@ -67,10 +67,9 @@ fn poll_on(puppet: &Puppet, mut task: Task) -> Option<Task> {
 /// it in the middle. Each object comes back there and then, and none is lost.
 #[test]
 fn a_thousand_cancels_at_random_polls() {
-    for settings in [
-        Builder::new().collect_manually(),
-        Builder::new().collect_manually().max_idle(8),
-    ] {
+    for settings in
+        [Builder::new().collect_manually(), Builder::new().collect_manually().max_idle(8)]
+    {
         let census = Census::new();
         let pool = census.pool_with(settings);
         let puppets: Vec<_> = (0..THREADS).map(|_| Puppet::new()).collect();

@@ -21,9 +21,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 /// A collector without a system's pressure source.
 fn every(interval: Duration) -> Collector {
-    let builder = Collector::builder()
-        .every(interval)
-        .on_memory_pressure(false);
+    let builder = Collector::builder().every(interval).on_memory_pressure(false);
     builder.spawn().expect("none runs yet")
 }
 
@@ -82,9 +80,7 @@ fn a_spawn_that_unwinds_changes_nothing() {
     in_child("a_spawn_that_unwinds_changes_nothing", || {
         let spawn = |name, drop| {
             let source = Fragile { name, drop };
-            catch_unwind(AssertUnwindSafe(|| {
-                Collector::builder().pressure(source).spawn()
-            }))
+            catch_unwind(AssertUnwindSafe(|| Collector::builder().pressure(source).spawn()))
         };
         assert!(spawn(true, false).is_err());
         assert_none_runs();
@@ -194,15 +190,9 @@ fn a_destructor_that_panics_is_reported() {
         let collector = Collector::builder()
             .every(MILLISECOND)
             .on_panic(move |report| {
-                assert_eq!(
-                    (report.pool(), report.message()),
-                    (Some("bombs"), Some("boom"))
-                );
+                assert_eq!((report.pool(), report.message()), (Some("bombs"), Some("boom")));
                 assert_eq!(report.payload().downcast_ref(), Some(&"boom"));
-                assert_eq!(
-                    report.to_string(),
-                    "a destructor panicked in pool bombs: boom"
-                );
+                assert_eq!(report.to_string(), "a destructor panicked in pool bombs: boom");
                 assert!(format!("{report:?}").contains("boom"));
                 count.fetch_add(1, AcqRel);
                 panic!("the hook panics, too");
@@ -300,10 +290,7 @@ fn a_source_that_fails_is_put_out_of_use() {
             let pool = census.pool();
             drop(pool.get());
             let waits = Arc::new(AtomicUsize::new(0));
-            let source = Fails {
-                waits: Arc::clone(&waits),
-                how,
-            };
+            let source = Fails { waits: Arc::clone(&waits), how };
             let builder = Collector::builder().every(MILLISECOND);
             let collector = builder.pressure(source).spawn().unwrap();
             assert!(patiently(|| census.alive() == 0), "it goes on without");
@@ -395,10 +382,7 @@ fn a_source_that_returns_early_does_not_make_it_spin() {
         let pool = Census::new().pool();
         let _lent = pool.get();
         let waits = Arc::new(AtomicUsize::new(0));
-        let source = Fails {
-            waits: Arc::clone(&waits),
-            how: || Ok(false),
-        };
+        let source = Fails { waits: Arc::clone(&waits), how: || Ok(false) };
         let builder = Collector::builder().every(HOUR);
         let collector = builder.pressure(source).spawn().unwrap();
         std::thread::sleep(20 * MILLISECOND);
@@ -409,22 +393,19 @@ fn a_source_that_returns_early_does_not_make_it_spin() {
 
 #[test]
 fn what_comes_after_a_time_without_objects_is_aged_too() {
-    in_child(
-        "what_comes_after_a_time_without_objects_is_aged_too",
-        || {
-            let _collector = every(MILLISECOND);
-            let census = Census::new();
-            let pool = census.pool();
-            for round in 0..50 {
-                match round % 3 {
-                    0 => drop(pool.get()),
-                    1 => pool.put(census.object()),
-                    _ => pool.reserve(3),
-                }
-                assert!(patiently(|| census.alive() == 0), "round {round}");
+    in_child("what_comes_after_a_time_without_objects_is_aged_too", || {
+        let _collector = every(MILLISECOND);
+        let census = Census::new();
+        let pool = census.pool();
+        for round in 0..50 {
+            match round % 3 {
+                0 => drop(pool.get()),
+                1 => pool.put(census.object()),
+                _ => pool.reserve(3),
             }
-        },
-    );
+            assert!(patiently(|| census.alive() == 0), "round {round}");
+        }
+    });
 }
 
 /// Pools that come after their collector have magazines like all others.
@@ -558,10 +539,8 @@ mod linux {
                 (readable.to_str().unwrap(), "%%%"),
             ];
             for (watch, write) in wrong {
-                let variables = [
-                    ("MEMORY_PRESSURE_WATCH", watch),
-                    ("MEMORY_PRESSURE_WRITE", write),
-                ];
+                let variables =
+                    [("MEMORY_PRESSURE_WATCH", watch), ("MEMORY_PRESSURE_WRITE", write)];
                 match with_variables(&variables, status) {
                     PressureStatus::Watching(name) => assert_ne!(name, watch),
                     PressureStatus::Off(reason) => assert!(reason.contains(watch), "{reason}"),
@@ -619,10 +598,7 @@ mod linux {
             manager.write_all(b"pressure").unwrap();
             assert!(patiently(|| pool.idle() == 0));
             drop(manager);
-            assert!(patiently(|| matches!(
-                collector.pressure_source(),
-                PressureStatus::Off(_)
-            )));
+            assert!(patiently(|| matches!(collector.pressure_source(), PressureStatus::Off(_))));
             std::fs::remove_file(path).unwrap();
         });
     }
@@ -632,11 +608,8 @@ mod linux {
 #[test]
 fn huge_footprints_do_not_stop_it() {
     in_child("huge_footprints_do_not_stop_it", || {
-        let huge = || {
-            stealpool::policy(|| ())
-                .recycle_with(|_| true)
-                .footprint_with(|_| (1 << 44) - 1)
-        };
+        let huge =
+            || stealpool::policy(|| ()).recycle_with(|_| true).footprint_with(|_| (1 << 44) - 1);
         let pools: Vec<Pool<(), _>> = (0..3).map(|_| Pool::new(huge())).collect();
         let use_all = || {
             for pool in &pools {
@@ -644,12 +617,10 @@ fn huge_footprints_do_not_stop_it() {
             }
         };
         use_all();
-        let sum = pools
-            .iter()
-            .fold(stealpool::Stats::default(), |mut sum, pool| {
-                sum += pool.stats();
-                sum
-            });
+        let sum = pools.iter().fold(stealpool::Stats::default(), |mut sum, pool| {
+            sum += pool.stats();
+            sum
+        });
         assert_eq!(sum.idle, 96_000);
         assert!(sum.idle_bytes >= 3 << 44, "{}", sum.idle_bytes);
         // Of one pool, too.

@@ -185,17 +185,12 @@ fn threads_outlive_the_library_whose_pool_they_used() {
             }
             let found: usize = thread::scope(|scope| {
                 let run = |thread: &'_ Puppet| thread.run(move || use_it(pool));
-                let running = threads
-                    .iter()
-                    .map(|thread| scope.spawn(move || run(thread)));
+                let running = threads.iter().map(|thread| scope.spawn(move || run(thread)));
                 let running: Vec<_> = running.collect();
                 let all = running.into_iter();
                 all.map(|thread| thread.join().expect("it is well")).sum()
             });
-            let (gets, puts) = (
-                2 * READY + THREADS * ROUNDS,
-                2 * READY + 2 * THREADS * ROUNDS,
-            );
+            let (gets, puts) = (2 * READY + THREADS * ROUNDS, 2 * READY + 2 * THREADS * ROUNDS);
             let last = Puppet::new();
             assert!(last.run(move || (pool.is_exact)(gets + found, puts)));
             last.end();
@@ -206,10 +201,7 @@ fn threads_outlive_the_library_whose_pool_they_used() {
                 }
             });
         }
-        println!(
-            "unloaded {unloaded} times; {} signals",
-            SIGNALS.load(Acquire)
-        );
+        println!("unloaded {unloaded} times; {} signals", SIGNALS.load(Acquire));
         assert!(unloaded > 0, "never unloaded");
         threads.into_iter().for_each(Puppet::end);
     });

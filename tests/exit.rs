@@ -22,11 +22,7 @@ const END: &str = "end of the case";
 const CASES: [(&str, fn(), usize); 7] = [
     ("main_returns", main_returns, RUNS),
     ("a_thread_exits", a_thread_exits, RUNS),
-    (
-        "main_exits_while_a_collector_runs",
-        main_exits_while_a_collector_runs,
-        RUNS / 4,
-    ),
+    ("main_exits_while_a_collector_runs", main_exits_while_a_collector_runs, RUNS / 4),
     ("drop_on_main_first", drop_on_main_first, 1),
     ("drop_on_main_last", drop_on_main_last, 1),
     ("get_on_main_first", get_on_main_first, 1),
@@ -47,19 +43,10 @@ fn main() -> ExitCode {
                 .env(CASE, name)
                 .output()
                 .expect("this runs again");
-            let (out, err) = (
-                String::from_utf8_lossy(&output.stdout),
-                String::from_utf8_lossy(&output.stderr),
-            );
-            assert!(
-                output.status.success(),
-                "{name}, run {run}: {}\n{out}\n{err}",
-                output.status
-            );
-            assert!(
-                out.contains(END) && err.is_empty(),
-                "{name}, run {run}:\n{out}\n{err}"
-            );
+            let (out, err) =
+                (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+            assert!(output.status.success(), "{name}, run {run}: {}\n{out}\n{err}", output.status);
+            assert!(out.contains(END) && err.is_empty(), "{name}, run {run}:\n{out}\n{err}");
         }
         println!("{name}: {runs} clean");
     }
@@ -148,10 +135,7 @@ fn main_exits_while_a_collector_runs() {
 }
 
 /// Runs its job when the main thread's locals are destroyed.
-struct AtEnd(
-    Option<fn(Option<Guard<'static, Page>>)>,
-    Option<Guard<'static, Page>>,
-);
+struct AtEnd(Option<fn(Option<Guard<'static, Page>>)>, Option<Guard<'static, Page>>);
 
 impl Drop for AtEnd {
     fn drop(&mut self) {
@@ -202,11 +186,7 @@ fn get_on_main_last() {
 
 fn get_more(held: Option<Guard<'static, Page>>) {
     drop([POOL.get(), POOL.get()]);
-    assert_eq!(
-        (POOL.idle(), ALIVE.load(Relaxed)),
-        (2, 3),
-        "one found, one made"
-    );
+    assert_eq!((POOL.idle(), ALIVE.load(Relaxed)), (2, 3), "one found, one made");
     drop(held);
     POOL.collect();
     POOL.collect();

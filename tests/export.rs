@@ -78,9 +78,7 @@ mod metrics_feature {
 
     #[test]
     fn a_recorder_is_told_each_named_pool_s_figures() {
-        let pool: Pool<Vec<u8>> = Builder::new()
-            .name("told")
-            .build(|| Vec::with_capacity(100));
+        let pool: Pool<Vec<u8>> = Builder::new().name("told").build(|| Vec::with_capacity(100));
         let unnamed: Pool<Vec<u8>> = Pool::new(Vec::new);
         drop((pool.get(), pool.get(), unnamed.get()));
         Guard::discard(pool.get());
@@ -104,11 +102,7 @@ mod metrics_feature {
             assert_eq!(notes.get(name), Some(&value), "{name}: {notes:?}");
         }
         let named = ["told", "heard"];
-        assert!(
-            notes
-                .keys()
-                .all(|key| named.iter().any(|name| key.contains(name)))
-        );
+        assert!(notes.keys().all(|key| named.iter().any(|name| key.contains(name))));
     }
 
     /// Panics wherever it is called, if it is told to.

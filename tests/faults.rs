@@ -33,10 +33,7 @@ fn has_test(source: &str, name: &str) -> bool {
     let Some(at) = lines.iter().position(|line| line.starts_with(&function)) else {
         return false;
     };
-    let attributes = lines[..at]
-        .iter()
-        .rev()
-        .take_while(|line| line.starts_with("#["));
+    let attributes = lines[..at].iter().rev().take_while(|line| line.starts_with("#["));
     let is_test = attributes.into_iter().any(|line| *line == "#[test]");
     is_test || source.contains(&format!("\"{name}\""))
 }
@@ -62,10 +59,7 @@ fn every_fault_has_its_tests() {
                 }
                 continue;
             };
-            assert!(
-                path.contains("/ui/") || !names.is_empty(),
-                "{row}: {path}: no test"
-            );
+            assert!(path.contains("/ui/") || !names.is_empty(), "{row}: {path}: no test");
             seen += names.len();
             for name in names.iter().filter(|name| !has_test(&source, name)) {
                 missing.push(format!("{row}: no test {name} in {path}"));

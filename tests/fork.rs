@@ -55,11 +55,7 @@ fn a_quiet_pool_is_whole_in_the_child() {
             assert_eq!(pool.idle(), 0);
         });
         assert_eq!(status, 0);
-        assert_eq!(
-            (pool.idle(), census.made()),
-            (3, 3),
-            "the parent's is its own"
-        );
+        assert_eq!((pool.idle(), census.made()), (3, 3), "the parent's is its own");
     });
 }
 
@@ -128,9 +124,7 @@ fn a_busy_pool_is_usable_in_the_child() {
             .collect();
         drop([pool.get(), pool.get()]);
         // Past the first uses: what a process sets up once, a child cannot finish.
-        assert!(common::patiently(
-            || pool.stats().gets > 10_000 && pool.stats().cycles > 10
-        ));
+        assert!(common::patiently(|| pool.stats().gets > 10_000 && pool.stats().cycles > 10));
         for fork in 0..if cfg!(debug_assertions) { 50 } else { 200 } {
             let status = fork_and(|| {
                 use_it(&pool);
@@ -139,9 +133,7 @@ fn a_busy_pool_is_usable_in_the_child() {
             assert_eq!(status, 0, "fork {fork}");
         }
         stop.store(true, Release);
-        threads
-            .into_iter()
-            .for_each(|thread| thread.join().unwrap());
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
         assert_eq!(pool.idle(), census.alive());
     });
 }

@@ -29,16 +29,8 @@ fn guards_are_two_words() {
     assert_eq!(size_of::<Guard<'static, [u8; 4096], Fixed>>(), WORDS);
     assert_eq!(size_of::<OwnedGuard<[u8; 4096], Fixed>>(), WORDS);
     assert_eq!(size_of::<Guard<'static, ()>>(), WORDS);
-    assert_eq!(
-        size_of::<Option<Guard<'static, Vec<u8>>>>(),
-        WORDS,
-        "with a niche"
-    );
-    assert_eq!(
-        size_of::<Option<OwnedGuard<Vec<u8>>>>(),
-        WORDS,
-        "with a niche"
-    );
+    assert_eq!(size_of::<Option<Guard<'static, Vec<u8>>>>(), WORDS, "with a niche");
+    assert_eq!(size_of::<Option<OwnedGuard<Vec<u8>>>>(), WORDS, "with a niche");
 }
 
 /// Both kinds of guard, in the same test.
@@ -86,17 +78,11 @@ fn a_guard_prints_like_the_object() {
         assert_eq!(format!("{guard}"), "a\"b");
         assert_eq!(format!("{guard:?}"), "\"a\\\"b\"");
         assert_eq!(format!("{guard:>5}|{guard:<5}|"), "  a\"b|a\"b  |");
-        assert_eq!(
-            format!("{guard:p}"),
-            format!("{:p}", std::ptr::from_ref(&*guard))
-        );
+        assert_eq!(format!("{guard:p}"), format!("{:p}", std::ptr::from_ref(&*guard)));
     });
-    with_each_guard!(
-        MANUAL.build(policy(|| vec![1, 2]).recycle_with(|_| true)),
-        |guard| {
-            assert_eq!(format!("{guard:#?}"), "[\n    1,\n    2,\n]");
-        }
-    );
+    with_each_guard!(MANUAL.build(policy(|| vec![1, 2]).recycle_with(|_| true)), |guard| {
+        assert_eq!(format!("{guard:#?}"), "[\n    1,\n    2,\n]");
+    });
 }
 
 #[test]
@@ -117,10 +103,7 @@ fn a_guard_passes_where_a_reference_is_asked() {
 fn the_objects_own_methods_win() {
     struct Shelf(u32);
     impl Shelf {
-        #[expect(
-            clippy::wrong_self_convention,
-            reason = "the name is what the test is about"
-        )]
+        #[expect(clippy::wrong_self_convention, reason = "the name is what the test is about")]
         fn into_inner(&self) -> u32 {
             self.0
         }
@@ -131,23 +114,17 @@ fn the_objects_own_methods_win() {
             "the shelf's"
         }
     }
-    with_each_guard!(
-        MANUAL.build(policy(|| Shelf(1)).recycle_with(|_| true)),
-        |guard| {
-            guard.put(7);
-            assert_eq!((guard.into_inner(), guard.discard()), (7, "the shelf's"));
-        }
-    );
+    with_each_guard!(MANUAL.build(policy(|| Shelf(1)).recycle_with(|_| true)), |guard| {
+        guard.put(7);
+        assert_eq!((guard.into_inner(), guard.discard()), (7, "the shelf's"));
+    });
 }
 
 #[test]
 fn into_inner_takes_the_object_out_for_good() {
     let census = Census::new();
     let pool = census.pool();
-    let (a, b) = (
-        Guard::into_inner(pool.get()),
-        OwnedGuard::into_inner(pool.get_owned()),
-    );
+    let (a, b) = (Guard::into_inner(pool.get()), OwnedGuard::into_inner(pool.get_owned()));
     assert_eq!((a.id, b.id), (0, 1));
     assert_eq!((pool.idle(), pool.stats().discarded), (0, 0));
     assert_eq!((census.recycled(), census.dropped()), (0, 0));
@@ -164,10 +141,7 @@ fn discard_drops_the_object_at_once() {
     let pool = census.pool();
     Guard::discard(pool.get());
     OwnedGuard::discard(pool.get_owned());
-    assert_eq!(
-        (census.dropped(), census.recycled(), pool.idle()),
-        (2, 0, 0)
-    );
+    assert_eq!((census.dropped(), census.recycled(), pool.idle()), (2, 0, 0));
     assert_eq!(pool.stats().discarded, 2);
     assert_eq!(Arc::strong_count(&pool), 1);
 }
@@ -192,10 +166,7 @@ fn wrap_lends_an_object_from_outside() {
     assert_eq!((pool.stats().gets, pool.stats().creates), (0, 0));
     drop(lent);
     drop(pool.wrap_owned(census.object()));
-    assert_eq!(
-        (pool.idle(), pool.stats().idle_bytes, pool.stats().puts),
-        (2, 5, 2)
-    );
+    assert_eq!((pool.idle(), pool.stats().idle_bytes, pool.stats().puts), (2, 5, 2));
     assert_eq!(pool.get().id, 1, "the newest first");
     let inside = Guard::into_inner(pool.wrap(census.object()));
     assert_eq!((inside.id, pool.idle()), (2, 2));
@@ -207,14 +178,8 @@ fn guards_never_alias() {
     let pool: Pool<u64, _> = MANUAL.build(policy(|| 0).recycle_with(|_| true));
     for round in 0..5u64 {
         let mut held: Vec<_> = (0..200).map(|_| pool.get()).collect();
-        held.iter_mut()
-            .zip(0..)
-            .for_each(|(guard, i)| **guard = round * 1000 + i);
-        assert!(
-            held.iter()
-                .zip(0..)
-                .all(|(guard, i)| **guard == round * 1000 + i)
-        );
+        held.iter_mut().zip(0..).for_each(|(guard, i)| **guard = round * 1000 + i);
+        assert!(held.iter().zip(0..).all(|(guard, i)| **guard == round * 1000 + i));
         held.rotate_left(round as usize);
     }
     assert_eq!(pool.stats().creates, 200);
@@ -237,10 +202,7 @@ fn a_guard_may_be_dropped_on_another_thread() {
     );
     assert_eq!((census.recycled(), census.dropped()), (100, 0));
     let stats = pool.stats();
-    assert_eq!(
-        (hits(&stats), stats.puts),
-        (100 - census.made() as u64, 100)
-    );
+    assert_eq!((hits(&stats), stats.puts), (100 - census.made() as u64, 100));
 }
 
 /// Get here, drop there, for ever: objects flow back by stealing, and do not pile up there.
@@ -256,11 +218,7 @@ fn a_pipeline_reuses_its_objects() {
     drop(send);
     consumer.join().unwrap();
     // Four in the channel, one on either side, and what the magazines hold.
-    assert!(
-        census.made() <= 6 + MAGAZINE * processors(),
-        "{}",
-        pool.stats()
-    );
+    assert!(census.made() <= 6 + MAGAZINE * processors(), "{}", pool.stats());
     assert!(pool.stats().hit_rate() > 0.99);
 }
 
@@ -296,11 +254,7 @@ fn guards_may_be_swapped_and_stored() {
     assert_eq!(*b, [1]);
     let mut map = HashMap::from([("a", a), ("b", b)]);
     map.remove("a");
-    assert_eq!(
-        (pool.idle(), other.idle()),
-        (0, 1),
-        "each goes home to its own pool"
-    );
+    assert_eq!((pool.idle(), other.idle()), (0, 1), "each goes home to its own pool");
     drop(map);
     assert_eq!((pool.idle(), other.idle()), (1, 1));
     // The objects themselves may be swapped, too: a pool does not know its own.
@@ -362,10 +316,7 @@ fn a_policy_refuses_what_is_not_worth_keeping() {
     pool.get().reserve(1001);
     assert_eq!((pool.idle(), pool.stats().discarded), (0, 1));
     pool.get().push('x');
-    assert_eq!(
-        (pool.idle(), pool.stats().idle_bytes),
-        (1, size_of::<String>())
-    );
+    assert_eq!((pool.idle(), pool.stats().idle_bytes), (1, size_of::<String>()));
     assert!(pool.get().is_empty());
 }
 

@@ -11,11 +11,8 @@ use stealpool::{Guard, OwnedGuard};
 
 /// Who and what, in the order of time; the cycles' object is nobody.
 fn forged(script: &[(Op, u32)]) -> Vec<Event> {
-    let event = |(time, (op, id)): (usize, &(Op, u32))| Event {
-        op: *op,
-        id: *id,
-        thread: time as u32 % 2,
-    };
+    let event =
+        |(time, (op, id)): (usize, &(Op, u32))| Event { op: *op, id: *id, thread: time as u32 % 2 };
     script.iter().enumerate().map(event).collect()
 }
 
@@ -75,12 +72,7 @@ fn what_may_happen_is_accepted() {
         ],
         1,
     );
-    let expected = Sums {
-        made: 5,
-        dropped: 3,
-        leaked: 1,
-        idle: 1,
-    };
+    let expected = Sums { made: 5, dropped: 3, leaked: 1, idle: 1 };
     assert_eq!(sums, expected);
     assert_eq!(right(&[], 0), Sums::default());
 }
@@ -101,11 +93,7 @@ fn an_object_is_lent_again_when_it_has_come_back() {
 
 #[test]
 fn an_object_is_made_once() {
-    wrong(
-        history::MADE_TWICE,
-        [1, 2],
-        &[(Made, 0), (Gave, 0), (Made, 0)],
-    );
+    wrong(history::MADE_TWICE, [1, 2], &[(Made, 0), (Gave, 0), (Made, 0)]);
     let violation = judge(&forged(&[(Took, 0)]), 0).unwrap_err();
     assert_eq!(violation.rule, history::BEFORE_IT_WAS_MADE);
 }
@@ -135,11 +123,7 @@ fn an_object_outlives_its_first_cycle() {
         script.extend(cycle);
         script
     };
-    wrong(
-        history::AGED_EARLY,
-        [4, 6],
-        &late([(CycleEnded, 0), (Gave, 0)]),
-    );
+    wrong(history::AGED_EARLY, [4, 6], &late([(CycleEnded, 0), (Gave, 0)]));
     right(&late([(Gave, 0), (CycleEnded, 0)]), 0);
     // Use makes it young again.
     let mut script = vec![(Made, 0), (Gave, 0), (CycleBegan, 0), (CycleEnded, 0)];

@@ -126,18 +126,13 @@ fn a_panic_of_a_destructor_comes_out_once_all_is_dropped() {
             assert!(!self.0, "boom");
         }
     }
-    in_child(
-        "a_panic_of_a_destructor_comes_out_once_all_is_dropped",
-        || {
-            let pools: Vec<_> = (0..3)
-                .map(|_| stealpool::Pool::new(|| Bomb(true)))
-                .collect();
-            for pool in &pools {
-                drop((pool.get(), pool.get()));
-            }
-            let end = thread::spawn(|| set_idle_budget(0)).join();
-            assert!(end.is_err());
-            assert!(pools.iter().all(|pool| pool.idle() == 0));
-        },
-    );
+    in_child("a_panic_of_a_destructor_comes_out_once_all_is_dropped", || {
+        let pools: Vec<_> = (0..3).map(|_| stealpool::Pool::new(|| Bomb(true))).collect();
+        for pool in &pools {
+            drop((pool.get(), pool.get()));
+        }
+        let end = thread::spawn(|| set_idle_budget(0)).join();
+        assert!(end.is_err());
+        assert!(pools.iter().all(|pool| pool.idle() == 0));
+    });
 }

@@ -82,15 +82,8 @@ impl Allowed {
     fn keeps(&self, who: &str, pool: &Pool<Vec<u8>, impl Policy<Vec<u8>>>) -> bool {
         let (stats, always) = (pool.stats(), self.always);
         let made = stats.creates as usize;
-        assert!(
-            made <= always,
-            "{who}: {made} made, {always} allowed: {stats}"
-        );
-        assert_eq!(
-            (stats.gets, pool.idle()),
-            (stats.puts, made),
-            "{who}: {stats}"
-        );
+        assert!(made <= always, "{who}: {made} made, {always} allowed: {stats}");
+        assert_eq!((stats.gets, pool.idle()), (stats.puts, made), "{who}: {stats}");
         assert!(stats.workers <= common::most_workers(), "{who}: {stats}");
         made <= self.mostly
     }
@@ -104,9 +97,7 @@ fn mostly(who: &str, run: impl Fn(&str) -> bool) {
 
 fn each_case(case: impl Fn(usize, Builder)) {
     for threads in THREADS {
-        settings()
-            .into_iter()
-            .for_each(|settings| case(threads, settings));
+        settings().into_iter().for_each(|settings| case(threads, settings));
     }
 }
 
@@ -130,10 +121,7 @@ fn in_turn<P: Policy<Vec<u8>> + Sync>(make: impl Fn(Builder) -> Pool<Vec<u8>, P>
 #[test]
 fn in_turn_threads_make_an_object_a_processor() {
     let bytes = 16 * KIB;
-    let most = Allowed {
-        always: 1 + processors() * in_a_magazine(bytes),
-        mostly: processors(),
-    };
+    let most = Allowed { always: 1 + processors() * in_a_magazine(bytes), mostly: processors() };
     in_turn(|settings| buffers(settings, bytes), &most);
 }
 
@@ -141,20 +129,14 @@ fn in_turn_threads_make_an_object_a_processor() {
 #[test]
 fn in_turn_threads_share_what_is_heavy() {
     let holders = 1;
-    let most = Allowed {
-        always: 2 * (holders + 1),
-        mostly: processors(),
-    };
+    let most = Allowed { always: 2 * (holders + 1), mostly: processors() };
     in_turn(|settings| buffers(settings, MIB), &most);
 }
 
 /// The first is made before anybody knows what it costs, so another may be.
 #[test]
 fn in_turn_threads_share_what_is_dear() {
-    let most = Allowed {
-        always: 2,
-        mostly: 2,
-    };
+    let most = Allowed { always: 2, mostly: 2 };
     in_turn(dear, &most);
 }
 
@@ -216,10 +198,7 @@ fn all_at_once_threads_make_no_more_than_users_and_magazines_hold() {
             mostly(&format!("{threads} threads, {bytes} bytes"), |who| {
                 let pool = buffers(settings, bytes);
                 let users = all_at_once(threads, &pool);
-                let most = Allowed {
-                    always: 2 * users + hidden,
-                    mostly: users + hidden,
-                };
+                let most = Allowed { always: 2 * users + hidden, mostly: users + hidden };
                 most.keeps(&format!("{who}, {users} users at once"), &pool)
             });
         });
@@ -236,10 +215,7 @@ fn what_is_heavy_does_not_pile_up() {
         let pool = Builder::new().collect_manually().build(weighs);
         let work = || (0..gets).for_each(|_| drop(pool.get()));
         thread::scope(|scope| (0..THREADS).for_each(|_| drop(scope.spawn(work))));
-        let most = Allowed {
-            always: 4 * THREADS,
-            mostly: THREADS + processors(),
-        };
+        let most = Allowed { always: 4 * THREADS, mostly: THREADS + processors() };
         most.keeps(who, &pool)
     });
 }

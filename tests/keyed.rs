@@ -157,9 +157,7 @@ fn many_threads_many_keys() {
             })
         })
         .collect();
-    threads
-        .into_iter()
-        .for_each(|thread| thread.join().unwrap());
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
     assert!(pool.keys().len() <= 20);
     assert_eq!(pool.stats().idle, pool.stats().live);
     pool.clear();
@@ -232,9 +230,7 @@ fn the_most_keys_hold_whatever_keys_say() {
     }
     impl Eq for Liar {}
 
-    let liar = Liar {
-        hash: Arc::default(),
-    };
+    let liar = Liar { hash: Arc::default() };
     let census = Census::new();
     let makes = census.clone();
     let pool = KeyedPool::new(move |_: &Liar| makes.maker()).max_keys(4);
@@ -312,8 +308,7 @@ fn a_forgotten_key_keeps_nothing_that_comes_meanwhile() {
         let handle = pool.pool(&1);
         let held: Vec<_> = (0..4).map(|_| handle.get_owned()).collect();
         thread::scope(|scope| {
-            held.into_iter()
-                .for_each(|guard| _ = scope.spawn(move || drop(guard)));
+            held.into_iter().for_each(|guard| _ = scope.spawn(move || drop(guard)));
             pool.clear();
         });
         assert_eq!((handle.idle(), census.alive()), (0, 0));
@@ -337,13 +332,9 @@ fn many_forgotten_keys_end_at_once() {
         let pool = keyed(&census, Builder::new()).max_keys(1);
         // A thread of its own, for its stack is small.
         let other = pool.clone();
-        thread::spawn(move || (0..20_000).for_each(|key| drop(other.get(&key))))
-            .join()
-            .unwrap();
+        thread::spawn(move || (0..20_000).for_each(|key| drop(other.get(&key)))).join().unwrap();
         let other = pool.clone();
-        thread::spawn(move || (0..10).for_each(|key| drop(other.get(&key))))
-            .join()
-            .unwrap();
+        thread::spawn(move || (0..10).for_each(|key| drop(other.get(&key)))).join().unwrap();
         assert_eq!(pool.keys(), [9]);
         assert_eq!(census.alive(), pool.stats().idle);
     });
@@ -367,33 +358,30 @@ thread_local! {
 /// Nor when thread-locals end.
 #[test]
 fn many_forgotten_keys_end_in_a_thread_local_s_destructor() {
-    in_child(
-        "many_forgotten_keys_end_in_a_thread_local_s_destructor",
-        || {
-            for pools_first in [true, false] {
-                let census = Census::new();
-                let pool = keyed(&census, Builder::new()).max_keys(1);
-                let other = pool.clone();
-                let many = move || (0..20_000).for_each(|key| drop(other.get(&key)));
-                thread::spawn(many).join().unwrap();
-                let (other, plain) = (pool.clone(), census.pool());
-                let ending = thread::spawn(move || {
-                    let job = move || {
-                        (0..10).for_each(|key| drop(other.get(&key)));
-                        drop(plain.get());
-                        drop(plain);
-                    };
-                    if !pools_first {
-                        AT_END.with_borrow(|_| ());
-                    }
-                    AT_END.with_borrow_mut(|end| *end = AtEnd(Some(Box::new(job))));
-                });
-                ending.join().unwrap();
-                drop(pool);
-                assert_eq!(census.alive(), 0);
-            }
-        },
-    );
+    in_child("many_forgotten_keys_end_in_a_thread_local_s_destructor", || {
+        for pools_first in [true, false] {
+            let census = Census::new();
+            let pool = keyed(&census, Builder::new()).max_keys(1);
+            let other = pool.clone();
+            let many = move || (0..20_000).for_each(|key| drop(other.get(&key)));
+            thread::spawn(many).join().unwrap();
+            let (other, plain) = (pool.clone(), census.pool());
+            let ending = thread::spawn(move || {
+                let job = move || {
+                    (0..10).for_each(|key| drop(other.get(&key)));
+                    drop(plain.get());
+                    drop(plain);
+                };
+                if !pools_first {
+                    AT_END.with_borrow(|_| ());
+                }
+                AT_END.with_borrow_mut(|end| *end = AtEnd(Some(Box::new(job))));
+            });
+            ending.join().unwrap();
+            drop(pool);
+            assert_eq!(census.alive(), 0);
+        }
+    });
 }
 
 /// A key whose drop uses the keyed pool that it was a key of.
@@ -522,9 +510,5 @@ fn the_order_of_keys_may_change_while_it_is_asked_for() {
         ends.into_iter().for_each(|end| end.unwrap());
     });
     let stats = pool.stats();
-    assert_eq!(
-        (stats.live, stats.idle),
-        (stats.idle, census.alive()),
-        "{stats}"
-    );
+    assert_eq!((stats.live, stats.idle), (stats.idle, census.alive()), "{stats}");
 }

@@ -43,10 +43,7 @@ fn a_named_pool_is_aged_and_cleared_by_its_name() {
     pool.reserve(3);
     assert_eq!((found.clear(), census.alive()), (3, 0));
     let text = format!("{found:?}");
-    assert!(
-        text.contains("far away") && text.contains("cycles: 2"),
-        "{text}"
-    );
+    assert!(text.contains("far away") && text.contains("cycles: 2"), "{text}");
 }
 
 #[test]

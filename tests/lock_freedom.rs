@@ -64,10 +64,7 @@ fn slow(census: &Census) -> Arc<CountedPool> {
         while begun.elapsed() < Duration::from_micros(20) {}
         census.object()
     });
-    let settings = Builder::new()
-        .collect_manually()
-        .max_idle(1000)
-        .private_depth(DEPTH);
+    let settings = Builder::new().collect_manually().max_idle(1000).private_depth(DEPTH);
     Arc::new(settings.build(create))
 }
 
@@ -278,10 +275,7 @@ fn a_put_that_stops_while_its_key_is_forgotten_keeps_nothing() {
             let census = Census::new();
             let makes = census.clone();
             // A bound of one a processor, so that a put goes past the magazine.
-            let settings = Builder::new()
-                .collect_manually()
-                .max_idle(4)
-                .private_depth(1);
+            let settings = Builder::new().collect_manually().max_idle(4).private_depth(1);
             let pool = KeyedPool::with_settings(settings, move |_: &u32| makes.maker());
             // Keeps the key's pool alive.
             let handle = pool.pool(&1);
@@ -295,11 +289,7 @@ fn a_put_that_stops_while_its_key_is_forgotten_keeps_nothing() {
             pool.clear();
             unpark();
             job.join().unwrap();
-            assert_eq!(
-                (handle.idle(), census.alive()),
-                (0, 0),
-                "stopped at {point}"
-            );
+            assert_eq!((handle.idle(), census.alive()), (0, 0), "stopped at {point}");
         }
     });
 }

@@ -45,19 +45,12 @@ fn sequences(p: &Protocol) -> Vec<(Ops, u8)> {
 
 /// One that closes the magazine.
 fn holder(p: &Protocol) -> Vec<(Ops, u8)> {
-    vec![
-        ([&p.pop[..], &p.push].concat(), ANY),
-        (p.close.clone(), ANY),
-        (p.collect.clone(), ANY),
-    ]
+    vec![([&p.pop[..], &p.push].concat(), ANY), (p.close.clone(), ANY), (p.collect.clone(), ANY)]
 }
 
 /// A holder that may be on the other processor when it opens.
 fn no_collector(p: &Protocol) -> Vec<(Ops, u8)> {
-    vec![
-        ([&p.pop[..], &p.push].concat(), ANY),
-        ([&p.close[..], &p.push].concat(), ANY),
-    ]
+    vec![([&p.pop[..], &p.push].concat(), ANY), ([&p.close[..], &p.push].concat(), ANY)]
 }
 
 /// An object that is made on the way, and goes to another thread that has made room for it.
@@ -70,11 +63,7 @@ fn handed_on(p: &Protocol) -> Vec<(Ops, u8)> {
 }
 
 fn collectors(p: &Protocol) -> Vec<(Ops, u8)> {
-    vec![
-        ([&p.close[..], &p.pop].concat(), ANY),
-        (p.collect.clone(), ANY),
-        (p.collect.clone(), ANY),
-    ]
+    vec![([&p.close[..], &p.pop].concat(), ANY), (p.collect.clone(), ANY), (p.collect.clone(), ANY)]
 }
 
 fn refusal(p: &Protocol) -> Vec<(Ops, u8)> {
@@ -148,11 +137,7 @@ fn a_weaker_barrier_is_caught() {
     let by = |op| move |p: &mut Protocol| p.collect = edited(&p.collect, BARRIER, &[op]);
     assert_caught("none, or a refusal ignored", sequences, by(Op::Pause));
     assert_caught("only fences", sequences, by(barrier(true, false)));
-    assert_caught(
-        "only fences, a holder",
-        collectors,
-        by(barrier(true, false)),
-    );
+    assert_caught("only fences, a holder", collectors, by(barrier(true, false)));
     assert_caught("only restarts", sequences, by(barrier(false, true)));
     assert_caught("comes before the stop", holder, |p| {
         p.collect = moved(&p.collect, BARRIER, Op::LoadGate);
@@ -179,11 +164,7 @@ fn a_collector_that_stops_or_opens_wrongly_is_caught() {
         p.collect = edited(&p.collect, Op::Shut(STOPPED), &[Op::StoreGate(STOPPED)]);
     });
     assert_caught("opens before the header", sequences, |p| {
-        let open = [
-            Op::Open,
-            Op::StoreEmpty,
-            Op::Unless(If::Never, Mark::Leaving),
-        ];
+        let open = [Op::Open, Op::StoreEmpty, Op::Unless(If::Never, Mark::Leaving)];
         p.collect = edited(&p.collect, Op::StoreEmpty, &open);
     });
     assert_caught("opens what it turned away from", holder, |p| {
@@ -218,12 +199,8 @@ fn a_collector_without_its_claim_is_caught() {
 /// Spoils each of the three sequences in the same way.
 fn assert_each_caught(name: &str, spoil: impl Fn(&Ops) -> Ops) {
     assert_caught(&format!("pop {name}"), sequences, |p| p.pop = spoil(&p.pop));
-    assert_caught(&format!("push {name}"), sequences, |p| {
-        p.push = spoil(&p.push)
-    });
-    assert_caught(&format!("close {name}"), holder, |p| {
-        p.close = spoil(&p.close)
-    });
+    assert_caught(&format!("push {name}"), sequences, |p| p.push = spoil(&p.push));
+    assert_caught(&format!("close {name}"), holder, |p| p.close = spoil(&p.close));
 }
 
 #[test]
@@ -253,12 +230,8 @@ fn a_sequence_that_is_not_restarted_is_caught() {
 /// Who holds the gate may be on another processor, and opens it after a sequence has read an old header.
 #[test]
 fn a_header_read_before_the_gate_is_caught() {
-    assert_caught("pop", sequences, |p| {
-        p.pop = moved(&p.pop, Op::LoadHeader, Op::LoadGate)
-    });
-    assert_caught("push", sequences, |p| {
-        p.push = moved(&p.push, Op::LoadHeader, Op::LoadGate)
-    });
+    assert_caught("pop", sequences, |p| p.pop = moved(&p.pop, Op::LoadHeader, Op::LoadGate));
+    assert_caught("push", sequences, |p| p.push = moved(&p.push, Op::LoadHeader, Op::LoadGate));
     assert_caught("pop, no collector", no_collector, |p| {
         p.pop = moved(&p.pop, Op::LoadHeader, Op::LoadGate)
     });

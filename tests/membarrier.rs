@@ -1,8 +1,5 @@
 //! A kernel that refuses `membarrier`, from the start or after a while, as a seccomp filter does.
-#![cfg(all(
-    target_os = "linux",
-    any(target_arch = "x86_64", target_arch = "aarch64")
-))]
+#![cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 
 mod common;
 mod seccomp;
@@ -103,11 +100,7 @@ fn nothing_is_registered_before_the_first_cycle() {
         drop(after.get());
         drop(after.get());
         // Where there were no sequences, nobody asked.
-        assert_eq!(
-            stealpool::fast_path(),
-            FastPath::Exchange,
-            "was {at_work:?}"
-        );
+        assert_eq!(stealpool::fast_path(), FastPath::Exchange, "was {at_work:?}");
         after.collect();
         after.collect();
         assert_eq!(after.idle(), 0);
@@ -119,37 +112,34 @@ fn nothing_is_registered_before_the_first_cycle() {
 #[test]
 #[cfg_attr(not(panic = "unwind"), ignore = "needs panics that unwind")]
 fn destructors_may_panic_in_a_pool_that_ends_after_a_refusal() {
-    in_child(
-        "destructors_may_panic_in_a_pool_that_ends_after_a_refusal",
-        || {
-            static DROPPED: AtomicUsize = AtomicUsize::new(0);
-            struct Bomb;
-            impl Drop for Bomb {
-                fn drop(&mut self) {
-                    DROPPED.fetch_add(1, Relaxed);
-                    panic!("a panic of the test");
-                }
+    in_child("destructors_may_panic_in_a_pool_that_ends_after_a_refusal", || {
+        static DROPPED: AtomicUsize = AtomicUsize::new(0);
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                DROPPED.fetch_add(1, Relaxed);
+                panic!("a panic of the test");
             }
-            let policy = || stealpool::policy(|| Bomb).recycle_with(|_| true);
-            for keeps in 1..4 {
-                DROPPED.store(0, Relaxed);
-                let pool = Arc::new(Builder::new().collect_manually().build(policy()));
-                let threads: Vec<_> = (0..3).map(|_| Puppet::new()).collect();
-                for thread in &threads {
-                    let pool = Arc::clone(&pool);
-                    thread.run(move || drop((0..keeps).map(|_| pool.get()).collect::<Vec<_>>()));
-                }
-                let alive = pool.live();
-                if keeps == 1 {
-                    refuse_membarrier();
-                }
-                let end = catch_unwind(AssertUnwindSafe(|| drop(pool)));
-                assert!(end.is_err());
-                assert_eq!(DROPPED.load(Relaxed), alive);
-                threads.into_iter().for_each(Puppet::end);
+        }
+        let policy = || stealpool::policy(|| Bomb).recycle_with(|_| true);
+        for keeps in 1..4 {
+            DROPPED.store(0, Relaxed);
+            let pool = Arc::new(Builder::new().collect_manually().build(policy()));
+            let threads: Vec<_> = (0..3).map(|_| Puppet::new()).collect();
+            for thread in &threads {
+                let pool = Arc::clone(&pool);
+                thread.run(move || drop((0..keeps).map(|_| pool.get()).collect::<Vec<_>>()));
             }
-        },
-    );
+            let alive = pool.live();
+            if keeps == 1 {
+                refuse_membarrier();
+            }
+            let end = catch_unwind(AssertUnwindSafe(|| drop(pool)));
+            assert!(end.is_err());
+            assert_eq!(DROPPED.load(Relaxed), alive);
+            threads.into_iter().for_each(Puppet::end);
+        }
+    });
 }
 
 /// Forgotten keys hold no place of a bound.
@@ -182,10 +172,8 @@ fn a_handle_that_is_kept_gives_its_part_of_a_bound_back_after_a_refusal() {
             let settings = Builder::new().collect_manually().max_idle(16);
             let pool = KeyedPool::with_settings(settings, move |_: &u32| makes.maker());
             let handles: Vec<_> = (0..4).map(|key| pool.pool(&key)).collect();
-            let held: Vec<_> = handles
-                .iter()
-                .flat_map(|handle| (0..6).map(|_| handle.get_owned()))
-                .collect();
+            let held: Vec<_> =
+                handles.iter().flat_map(|handle| (0..6).map(|_| handle.get_owned())).collect();
             handles.iter().for_each(|handle| drop(handle.get_owned()));
             if refused_before_it_is_forgotten {
                 refuse_membarrier();

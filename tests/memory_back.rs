@@ -21,9 +21,7 @@ fn the_memory_of_a_burst_comes_back_to_the_system() {
         let (given_back, looked) = (Barrier::new(9), Barrier::new(9));
         let burst = || {
             let mut buffers: Vec<_> = (0..EACH).map(|_| pool.get()).collect();
-            buffers
-                .iter_mut()
-                .for_each(|buffer| buffer.resize(BYTES, 1));
+            buffers.iter_mut().for_each(|buffer| buffer.resize(BYTES, 1));
             drop(buffers);
             given_back.wait();
             looked.wait();
@@ -32,14 +30,9 @@ fn the_memory_of_a_burst_comes_back_to_the_system() {
             (0..8).for_each(|_| drop(scope.spawn(burst)));
             given_back.wait();
             let peak = common::resident();
-            assert!(
-                peak > before + EACH * BYTES,
-                "one thread's at least: {before} {peak}"
-            );
-            let collector = Collector::builder()
-                .every(Duration::from_millis(20))
-                .spawn()
-                .expect("none runs");
+            assert!(peak > before + EACH * BYTES, "one thread's at least: {before} {peak}");
+            let collector =
+                Collector::builder().every(Duration::from_millis(20)).spawn().expect("none runs");
             let is_empty = patiently(|| pool.idle() == 0);
             // Ends the cycle that is under way.
             drop(collector);

@@ -41,20 +41,16 @@ fn an_owned_guard_may_be_the_last_to_know_the_pool() {
     drop(pool);
     assert_eq!((first.id, census.dropped()), (1, 0));
     drop(first);
-    assert_eq!(
-        (weak.strong_count(), census.dropped()),
-        (1, 0),
-        "returned to a pool that lives"
-    );
+    assert_eq!((weak.strong_count(), census.dropped()), (1, 0), "returned to a pool that lives");
     drop(second);
     assert_eq!((weak.strong_count(), census.alive()), (0, 0));
 }
 
 #[test]
 fn the_last_guard_may_end_on_a_thread_of_its_own() {
-    for end in [drop, OwnedGuard::discard, OwnedGuard::put, |guard| {
-        drop(OwnedGuard::into_inner(guard))
-    }] as [fn(OwnedGuard<Counted, Maker>); 4]
+    for end in
+        [drop, OwnedGuard::discard, OwnedGuard::put, |guard| drop(OwnedGuard::into_inner(guard))]
+            as [fn(OwnedGuard<Counted, Maker>); 4]
     {
         let census = Census::new();
         let pool = census.pool();
@@ -73,11 +69,7 @@ fn an_owned_guard_may_live_in_its_own_pools_object() {
     let inner = census.pool();
     let outer: Pool<Vec<OwnedGuard<Counted, Maker>>> = MANUAL.build(Vec::new);
     outer.get().push(inner.get_owned());
-    assert_eq!(
-        (inner.idle(), outer.idle()),
-        (1, 1),
-        "cleared on return, so given back"
-    );
+    assert_eq!((inner.idle(), outer.idle()), (1, 1), "cleared on return, so given back");
     drop(outer);
     drop(inner);
     assert_eq!(census.alive(), 0);
@@ -190,11 +182,7 @@ fn cancelled_tasks_give_back_what_they_hold() {
         assert_eq!(pool.idle(), census.alive(), "round {round}");
     }
     assert!(cancelled > 300 && finished > 50, "{cancelled} {finished}");
-    assert!(
-        census.made() <= 2 + 3,
-        "two held at once, one a worker: {}",
-        census.made()
-    );
+    assert!(census.made() <= 2 + 3, "two held at once, one a worker: {}", census.made());
     assert_eq!((Arc::strong_count(&pool), census.dropped()), (1, 0));
     executors.into_iter().for_each(Puppet::end);
 }
@@ -226,10 +214,8 @@ fn a_borrowed_guard_may_be_held_across_an_await() {
 fn tasks_of_a_real_runtime_share_the_pool() {
     let census = Census::new();
     let pool = census.pool();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .build()
-        .expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().expect("a runtime");
     runtime.block_on(async {
         let tasks: Vec<_> = (0..200)
             .map(|i| {
@@ -271,9 +257,7 @@ fn guards_travel_through_channels() {
         .collect();
     drop(send);
     let ids: std::collections::BTreeSet<usize> = receive.iter().map(|guard| guard.id).collect();
-    threads
-        .into_iter()
-        .for_each(|thread| thread.join().unwrap());
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
     assert_eq!(ids.len(), census.made());
     assert_eq!(pool.idle(), census.alive());
     // Unread letters are given back when the channel goes.

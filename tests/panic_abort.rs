@@ -76,10 +76,7 @@ fn a_program_whose_panics_abort() {
     let program = build();
     let well = Command::new(&program).output().expect("it runs");
     assert!(well.status.success(), "{}", said(&well));
-    let panics = Command::new(&program)
-        .arg("panic")
-        .output()
-        .expect("it runs");
+    let panics = Command::new(&program).arg("panic").output().expect("it runs");
     assert_eq!(panics.status.code(), None, "by a signal: {}", said(&panics));
     assert!(said(&panics).contains("as asked"), "{}", said(&panics));
 }

@@ -169,13 +169,11 @@ impl World {
         hooks: bool,
     ) -> stealpool::CollectorBuilder {
         let switch = self.switch.clone();
-        let builder = Collector::builder()
-            .every(Duration::from_secs(3600))
-            .pressure(Source {
-                switch,
-                fault,
-                is_bomb,
-            });
+        let builder = Collector::builder().every(Duration::from_secs(3600)).pressure(Source {
+            switch,
+            fault,
+            is_bomb,
+        });
         if !hooks {
             return builder;
         }
@@ -211,11 +209,7 @@ impl World {
         self.ages_on_use();
         // Another may begin.
         let switch = self.switch.clone();
-        let source = Source {
-            switch,
-            fault: SourceFault::Nowhere,
-            is_bomb: false,
-        };
+        let source = Source { switch, fault: SourceFault::Nowhere, is_bomb: false };
         let again = Collector::builder().pressure(source).spawn();
         drop(again.expect("none runs any more"));
         self.ages_on_use();
@@ -256,10 +250,7 @@ impl World {
             !watches || self.pool.idle() == 0
         };
         assert!(settles(relieves), "{}", self.pool.stats());
-        assert!(
-            self.hooks.load(Acquire) <= before + 2,
-            "a broken hook is called once"
-        );
+        assert!(self.hooks.load(Acquire) <= before + 2, "a broken hook is called once");
     }
 
     /// Objects that were dropped by now.
@@ -303,12 +294,7 @@ impl World {
         while !self.lent.is_empty() {
             self.step(true, &Step::Return(0), None);
         }
-        let World {
-            pool,
-            ledger,
-            other,
-            ..
-        } = self;
+        let World { pool, ledger, other, .. } = self;
         _ = caught(|| drop(pool));
         other.end();
         assert_eq!(Arc::strong_count(&ledger), 1, "each object is dropped");
@@ -317,10 +303,7 @@ impl World {
 
 /// Few tries to make a script shorter, for each takes long.
 fn few_cases(cases: u32) -> ProptestConfig {
-    ProptestConfig {
-        max_shrink_iters: 20,
-        ..cases::cases(cases)
-    }
+    ProptestConfig { max_shrink_iters: 20, ..cases::cases(cases) }
 }
 
 proptest! {

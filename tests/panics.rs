@@ -109,11 +109,7 @@ fn assert_well(pool: &Pool<Bomb, Fragile>) {
     assert!(pool.idle() >= 2);
     assert_eq!(pool.idle(), pool.policy().census.alive());
     let after = pool.stats();
-    assert_eq!(
-        (after.gets, after.puts),
-        (stats.gets + 2, stats.puts + 2),
-        "{after}"
-    );
+    assert_eq!((after.gets, after.puts), (stats.gets + 2, stats.puts + 2), "{after}");
 }
 
 #[test]
@@ -121,27 +117,17 @@ fn a_constructor_may_panic() {
     let pool = pool();
     pool.policy().create.store(true, Release);
     assert_eq!(caught::<&str, _>(|| pool.get()), "create");
-    assert_eq!(
-        caught::<&str, _>(|| pool.get_with(|| go_off("mine"))),
-        "mine"
-    );
+    assert_eq!(caught::<&str, _>(|| pool.get_with(|| go_off("mine"))), "mine");
     let fallible = || pool.try_get_with(|| -> Result<Bomb, ()> { go_off("fallible") });
     assert_eq!(caught::<&str, _>(fallible), "fallible");
     let stats = pool.stats();
-    assert_eq!(
-        (stats.gets, stats.creates, stats.puts, stats.idle),
-        (0, 0, 0, 0),
-        "{stats}"
-    );
+    assert_eq!((stats.gets, stats.creates, stats.puts, stats.idle), (0, 0, 0, 0), "{stats}");
     pool.policy().create.store(false, Release);
     assert_well(&pool);
     // Nothing is created for who finds an object, so nothing panics.
     pool.policy().create.store(true, Release);
     drop([pool.get(), pool.get()]);
-    assert_eq!(
-        caught::<&str, _>(|| [pool.get(), pool.get(), pool.get()]),
-        "create"
-    );
+    assert_eq!(caught::<&str, _>(|| [pool.get(), pool.get(), pool.get()]), "create");
     pool.policy().create.store(false, Release);
     assert_eq!(pool.stats().discarded, 2, "dropped while unwinding");
     assert_well(&pool);
@@ -189,10 +175,7 @@ fn a_constructor_that_fails_changes_no_count() {
 #[test]
 fn recycling_may_panic() {
     for (what, flag) in [
-        (
-            "recycle",
-            (|fragile| &fragile.recycle) as fn(&Fragile) -> &AtomicBool,
-        ),
+        ("recycle", (|fragile| &fragile.recycle) as fn(&Fragile) -> &AtomicBool),
         ("footprint", |fragile| &fragile.footprint),
     ] {
         let pool = Arc::new(pool());
@@ -200,17 +183,10 @@ fn recycling_may_panic() {
         flag(pool.policy()).store(true, Release);
         assert_eq!(caught::<&str, _>(|| drop(first)), what);
         assert_eq!(caught::<&str, _>(|| drop(owned)), what);
-        assert_eq!(
-            caught::<&str, _>(|| pool.put(pool.policy().bomb(false))),
-            what
-        );
+        assert_eq!(caught::<&str, _>(|| pool.put(pool.policy().bomb(false))), what);
         assert_eq!(caught::<&str, _>(|| Guard::put(pool.get())), what);
         let stats = pool.stats();
-        assert_eq!(
-            (stats.puts, stats.discarded, stats.idle),
-            (0, 4, 0),
-            "{what}: {stats}"
-        );
+        assert_eq!((stats.puts, stats.discarded, stats.idle), (0, 4, 0), "{what}: {stats}");
         assert_eq!(pool.policy().census.dropped(), 4, "{what}");
         assert_eq!(Arc::strong_count(&pool), 1, "{what}");
         flag(pool.policy()).store(false, Release);
@@ -224,18 +200,9 @@ fn a_panicking_thread_recycles_nothing() {
         let pool = Arc::new(pool());
         // A second panic while unwinding would abort the process.
         pool.policy().recycle.store(true, Release);
-        unwind_with(|| {
-            (
-                pool.get(),
-                pool.get_owned(),
-                pool.wrap(pool.policy().bomb(false)),
-            )
-        });
+        unwind_with(|| (pool.get(), pool.get_owned(), pool.wrap(pool.policy().bomb(false))));
         assert_eq!(pool.policy().recycled.load(Acquire), 0);
-        assert_eq!(
-            (pool.stats().discarded, pool.policy().census.dropped()),
-            (3, 3)
-        );
+        assert_eq!((pool.stats().discarded, pool.policy().census.dropped()), (3, 3));
         pool.policy().recycle.store(false, Release);
         assert_well(&pool);
     });
@@ -259,10 +226,7 @@ fn a_guard_that_is_dropped_while_unwinding_discards() {
 #[test]
 fn a_guard_may_be_saved_from_a_panic() {
     let pool = pool();
-    struct Saver<'a>(
-        Option<Guard<'a, Bomb, Fragile>>,
-        &'a std::cell::Cell<Option<Bomb>>,
-    );
+    struct Saver<'a>(Option<Guard<'a, Bomb, Fragile>>, &'a std::cell::Cell<Option<Bomb>>);
     impl Drop for Saver<'_> {
         fn drop(&mut self) {
             self.1.set(self.0.take().map(Guard::into_inner));
@@ -285,22 +249,12 @@ fn mined(armed: &[usize]) -> Pool<Bomb, Fragile> {
 
 #[test]
 fn destructors_may_panic_in_a_collect() {
-    for armed in [
-        &[3][..],
-        &[0],
-        &[9],
-        &[2, 7],
-        &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
-    ] {
+    for armed in [&[3][..], &[0], &[9], &[2, 7], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]] {
         let pool = mined(armed);
         assert_eq!(pool.collect().aged, 10);
         let first: usize = caught(|| pool.collect());
         assert!(armed.contains(&first));
-        assert_eq!(
-            (pool.policy().census.dropped(), pool.idle()),
-            (10, 0),
-            "{armed:?}"
-        );
+        assert_eq!((pool.policy().census.dropped(), pool.idle()), (10, 0), "{armed:?}");
         assert_eq!((pool.stats().aged_out, pool.stats().cycles), (10, 2));
         assert_well(&pool);
     }
@@ -312,11 +266,7 @@ fn destructors_may_panic_in_a_clear() {
         let pool = mined(armed);
         let first: usize = caught(|| pool.clear());
         assert!(armed.contains(&first));
-        assert_eq!(
-            (pool.policy().census.dropped(), pool.idle()),
-            (10, 0),
-            "{armed:?}"
-        );
+        assert_eq!((pool.policy().census.dropped(), pool.idle()), (10, 0), "{armed:?}");
         assert_well(&pool);
     }
 }
@@ -371,25 +321,19 @@ fn an_object_that_is_taken_out_is_not_lost_with_its_pool() {
 
 #[test]
 fn destructors_may_panic_in_a_pool_dropped_while_unwinding() {
-    in_child(
-        "destructors_may_panic_in_a_pool_dropped_while_unwinding",
-        || {
-            let pool = mined(&[2, 7]);
-            let census = pool.policy().census.clone();
-            unwind_with(|| pool);
-            assert_eq!(census.alive(), 0);
-        },
-    );
+    in_child("destructors_may_panic_in_a_pool_dropped_while_unwinding", || {
+        let pool = mined(&[2, 7]);
+        let census = pool.policy().census.clone();
+        unwind_with(|| pool);
+        assert_eq!(census.alive(), 0);
+    });
 }
 
 #[test]
 fn a_destructor_may_panic_when_an_object_is_not_kept() {
     let pool = pool();
     let owned = Arc::new(pool_with(Builder::new().collect_manually()));
-    assert_eq!(
-        caught::<usize, _>(|| Guard::discard(pool.wrap(pool.policy().bomb(true)))),
-        0
-    );
+    assert_eq!(caught::<usize, _>(|| Guard::discard(pool.wrap(pool.policy().bomb(true)))), 0);
     let guard = owned.wrap_owned(owned.policy().bomb(true));
     assert_eq!(caught::<usize, _>(|| OwnedGuard::discard(guard)), 0);
     assert_eq!((pool.stats().discarded, owned.stats().discarded), (1, 1));
@@ -397,10 +341,7 @@ fn a_destructor_may_panic_when_an_object_is_not_kept() {
     pool.policy().refuse.store(true, Release);
     assert_eq!(caught::<usize, _>(|| pool.put(pool.policy().bomb(true))), 1);
     pool.policy().refuse.store(false, Release);
-    assert_eq!(
-        (pool.stats().discarded, pool.policy().census.dropped()),
-        (2, 2)
-    );
+    assert_eq!((pool.stats().discarded, pool.policy().census.dropped()), (2, 2));
     assert_well(&pool);
 
     let tight = pool_with(Builder::new().collect_manually().max_idle(2));
@@ -426,9 +367,7 @@ fn destructors_may_panic_in_a_cycle_on_use() {
         ("hold 1", |pool| drop(pool.get())),
         ("hold 2", |pool| drop([pool.get(), pool.get()])),
         ("get with a miss", |pool| Guard::discard(pool.get())),
-        ("try_get", |pool| {
-            drop(pool.try_get().map(Guard::into_inner))
-        }),
+        ("try_get", |pool| drop(pool.try_get().map(Guard::into_inner))),
         ("put", |pool| pool.put(pool.policy().bomb(false))),
         ("failing get", |pool| {
             if let Ok(guard) = pool.try_get_with(|| Err(())) {
@@ -461,11 +400,7 @@ fn destructors_may_panic_in_a_cycle_on_use() {
             }
             let stats = pool.stats();
             assert_eq!(panics, 3, "{name} from {offset}: {stats}");
-            assert_eq!(
-                stats.idle,
-                pool.policy().census.alive(),
-                "{name} from {offset}: {stats}"
-            );
+            assert_eq!(stats.idle, pool.policy().census.alive(), "{name} from {offset}: {stats}");
             parked.end();
         }
     }

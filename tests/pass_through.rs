@@ -27,16 +27,11 @@ fn an_encoder_may_own_its_writer() {
     let encoder = flate2::write::GzEncoder::new(BUFFERS.get(), flate2::Compression::fast());
     let mut encoder = io::BufWriter::new(encoder);
     encoder.write_all(&[7; 10_000]).unwrap();
-    let encoder = encoder
-        .into_inner()
-        .map_err(|error| error.into_error())
-        .unwrap();
+    let encoder = encoder.into_inner().map_err(|error| error.into_error()).unwrap();
     let packed: Guard<'_, Vec<u8>> = encoder.finish().unwrap();
     assert!(packed.len() < 100);
     let mut unpacked = BUFFERS.get();
-    flate2::read::GzDecoder::new(&packed[..])
-        .read_to_end(&mut unpacked)
-        .unwrap();
+    flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut unpacked).unwrap();
     assert_eq!(*unpacked, [7; 10_000]);
 }
 

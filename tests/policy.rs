@@ -24,10 +24,7 @@ fn without_closures_the_type_says_all() {
 #[test]
 fn a_footprint_alone() {
     let footprint = |text: &String| text.capacity() + 7;
-    assert_eq!(
-        after(policy(new).footprint_with(footprint)),
-        (107, String::new())
-    );
+    assert_eq!(after(policy(new).footprint_with(footprint)), (107, String::new()));
 }
 
 #[test]
@@ -37,10 +34,7 @@ fn a_recycling_alone() {
         true
     };
     let size = size_of::<String>();
-    assert_eq!(
-        after(policy(new).recycle_with(recycle)),
-        (size, String::from("text!"))
-    );
+    assert_eq!(after(policy(new).recycle_with(recycle)), (size, String::from("text!")));
 }
 
 #[test]

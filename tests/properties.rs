@@ -48,11 +48,8 @@ fn bytes() -> impl Strategy<Value = Option<usize>> {
 }
 
 fn settings() -> impl Strategy<Value = Settings> {
-    let interval = prop_oneof![
-        Just(None),
-        Just(Some(Duration::MAX)),
-        Just(Some(Duration::from_secs(3600))),
-    ];
+    let interval =
+        prop_oneof![Just(None), Just(Some(Duration::MAX)), Just(Some(Duration::from_secs(3600))),];
     // Objects in a magazine are out of others' reach: with one each, a miss says most.
     let depth = prop_oneof![4 => Just(1), 2 => 2usize..6, 1 => Just(64)];
     (bound(), bytes(), bytes(), interval, depth).prop_map(
@@ -99,11 +96,8 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Which callback panics in a step, after how many calls.
 fn fuse() -> impl Strategy<Value = Option<(Callback, usize)>> {
-    let callback = prop_oneof![
-        Just(Callback::Create),
-        Just(Callback::Recycle),
-        Just(Callback::Footprint),
-    ];
+    let callback =
+        prop_oneof![Just(Callback::Create), Just(Callback::Recycle), Just(Callback::Footprint),];
     let fuse = (callback, prop_oneof![3 => Just(0), 1 => 1usize..4]);
     prop_oneof![9 => Just(None), 1 => fuse.prop_map(Some)]
 }

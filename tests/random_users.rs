@@ -83,11 +83,7 @@ impl Home {
     }
 
     fn object(&self) -> User {
-        User {
-            act: None,
-            home: self.clone(),
-            _counted: self.place().census.object(),
-        }
+        User { act: None, home: self.clone(), _counted: self.place().census.object() }
     }
 
     /// Counted when the pool has handed it out.
@@ -145,12 +141,7 @@ impl Home {
 
     /// The books when nothing is lent any more.
     fn balance(&self, pool: &UserPool) {
-        let (
-            stats,
-            Place {
-                census, figures, ..
-            },
-        ) = (pool.stats(), self.place());
+        let (stats, Place { census, figures, .. }) = (pool.stats(), self.place());
         let [gets, adopted, taken] = figures.each_ref().map(|figure| figure.load(Acquire));
         assert_eq!(stats.gets, gets, "{stats}");
         let came = stats.creates + adopted;

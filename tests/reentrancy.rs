@@ -46,10 +46,7 @@ impl Hook {
     }
 
     fn object(self: &Arc<Self>) -> Hooked {
-        Hooked {
-            hook: Arc::clone(self),
-            _counted: self.census.object(),
-        }
+        Hooked { hook: Arc::clone(self), _counted: self.census.object() }
     }
 }
 
@@ -89,9 +86,7 @@ const WHAT: [What; 16] = [
     ("get", |pool, _| drop(pool.get())),
     ("get two", |pool, _| drop([pool.get(), pool.get()])),
     ("try_get", |pool, _| drop(pool.try_get())),
-    ("get_with", |pool, hook| {
-        drop(pool.get_with(|| hook.object()))
-    }),
+    ("get_with", |pool, hook| drop(pool.get_with(|| hook.object()))),
     ("get_owned", |pool, _| drop(pool.get_owned())),
     ("put", |pool, hook| pool.put(hook.object())),
     ("wrap", |pool, hook| drop(pool.wrap(hook.object()))),
@@ -127,12 +122,7 @@ fn any_callback_may_do_anything_with_the_pool() {
         Builder::new().collect_every(Duration::ZERO),
     ];
     for settings in settings {
-        for from in [
-            Callback::Create,
-            Callback::Recycle,
-            Callback::Footprint,
-            Callback::Drop,
-        ] {
+        for from in [Callback::Create, Callback::Recycle, Callback::Footprint, Callback::Drop] {
             for (name, what) in WHAT {
                 re_enter(settings, from, name, what);
             }
@@ -154,11 +144,7 @@ fn re_enter(settings: Builder, from: Callback, name: &str, what: fn(&Arc<HookedP
     let census = &hook.census;
     let check = |step: &str| {
         let stats = pool.stats();
-        assert_eq!(
-            stats.idle,
-            census.alive(),
-            "{name} from {from:?}, {step}: {stats}"
-        );
+        assert_eq!(stats.idle, census.alive(), "{name} from {from:?}, {step}: {stats}");
     };
     for _ in 0..3 {
         drop([pool.get(), pool.get(), pool.get()]);
@@ -187,10 +173,7 @@ fn re_enter(settings: Builder, from: Callback, name: &str, what: fn(&Arc<HookedP
     check("many");
     drop(pool);
     assert_eq!(census.alive(), 0, "{name} from {from:?}");
-    assert!(
-        hook.calls.load(Acquire) > 0,
-        "{name} from {from:?}: never called"
-    );
+    assert!(hook.calls.load(Acquire) > 0, "{name} from {from:?}: never called");
     assert_eq!(hook.depth.load(Acquire), 0);
 }
 
@@ -218,15 +201,9 @@ fn a_constructor_may_get_from_its_own_pool() {
             true
         }
     }
-    let nest = Nest {
-        pool: OnceLock::new(),
-        level: AtomicUsize::new(0),
-    };
+    let nest = Nest { pool: OnceLock::new(), level: AtomicUsize::new(0) };
     let pool = Arc::new(MANUAL.build(nest));
-    pool.policy()
-        .pool
-        .set(Arc::downgrade(&pool))
-        .expect("set once");
+    pool.policy().pool.set(Arc::downgrade(&pool)).expect("set once");
     let outermost = pool.get();
     assert_eq!(*outermost, [4, 3, 2, 1, 0]);
     let stats = pool.stats();
@@ -277,10 +254,7 @@ fn a_destructor_may_drop_its_own_pool() {
         let census = Census::new();
         let pool = Arc::new(MANUAL.build(Empty));
         for home in [None, Some(Arc::clone(&pool)), None] {
-            pool.put(Loop {
-                _home: home,
-                _counted: census.object(),
-            });
+            pool.put(Loop { _home: home, _counted: census.object() });
         }
         drop(pool);
         assert_eq!(census.alive(), 3);
@@ -320,12 +294,8 @@ fn two_pools_may_use_each_other() {
             true
         }
     }
-    let new = || {
-        Arc::new(MANUAL.build(Cross {
-            other: OnceLock::new(),
-            depth: AtomicUsize::new(0),
-        }))
-    };
+    let new =
+        || Arc::new(MANUAL.build(Cross { other: OnceLock::new(), depth: AtomicUsize::new(0) }));
     let (a, b) = (new(), new());
     a.policy().other.set(Arc::downgrade(&b)).expect("set once");
     b.policy().other.set(Arc::downgrade(&a)).expect("set once");
@@ -370,10 +340,7 @@ fn the_last_handle_may_go_in_any_callback() {
     impl Policy<Guest> for Host {
         fn create(&self) -> Guest {
             self.0.called(Callback::Create);
-            Guest {
-                home: Arc::clone(&self.0),
-                _counted: self.0.census.object(),
-            }
+            Guest { home: Arc::clone(&self.0), _counted: self.0.census.object() }
         }
         fn recycle(&self, _: &mut Guest) -> bool {
             self.0.called(Callback::Recycle);
@@ -384,17 +351,8 @@ fn the_last_handle_may_go_in_any_callback() {
             1
         }
     }
-    for from in [
-        Callback::Create,
-        Callback::Recycle,
-        Callback::Footprint,
-        Callback::Drop,
-    ] {
-        let home = Arc::new(Home {
-            from,
-            handle: Mutex::new(None),
-            census: Census::new(),
-        });
+    for from in [Callback::Create, Callback::Recycle, Callback::Footprint, Callback::Drop] {
+        let home = Arc::new(Home { from, handle: Mutex::new(None), census: Census::new() });
         let pool = Arc::new(MANUAL.build(Host(Arc::clone(&home))));
         pool.put(Host(Arc::clone(&home)).create());
         let held = [pool.get_owned(), pool.get_owned()];
@@ -412,11 +370,7 @@ fn the_last_handle_may_go_in_any_callback() {
         assert!(home.handle.lock().expect("no panic").is_none(), "{from:?}");
         assert_eq!(watch.strong_count(), 1, "{from:?}");
         drop(second);
-        assert_eq!(
-            (watch.strong_count(), home.census.alive()),
-            (0, 0),
-            "{from:?}"
-        );
+        assert_eq!((watch.strong_count(), home.census.alive()), (0, 0), "{from:?}");
     }
 }
 
@@ -443,10 +397,7 @@ impl Drop for Hydra {
         if let (true, Some(pool)) = (self.heads, self.pool.upgrade()) {
             for _ in 0..2 {
                 let pool_again = Weak::clone(&self.pool);
-                pool.put(Hydra {
-                    heads: false,
-                    pool: pool_again,
-                });
+                pool.put(Hydra { heads: false, pool: pool_again });
             }
         }
         let (now, most, all) = NESTED.get();
@@ -461,24 +412,15 @@ fn destructors_that_put_do_not_drop_each_other_in_turn() {
     const MANY: usize = 3_000;
     let pool: Arc<HydraPool> = Arc::new_cyclic(|weak| {
         let weak = Weak::clone(weak);
-        let make = move || Hydra {
-            heads: true,
-            pool: Weak::clone(&weak),
-        };
+        let make = move || Hydra { heads: true, pool: Weak::clone(&weak) };
         let make: Box<dyn Fn() -> Hydra + Send + Sync> = Box::new(make);
-        Builder::new()
-            .collect_every(Duration::from_millis(200))
-            .build(make)
+        Builder::new().collect_every(Duration::from_millis(200)).build(make)
     });
     drop((0..MANY).map(|_| pool.get()).collect::<Vec<_>>());
     let begun = Instant::now();
     while NESTED.get().2 == 0 {
         drop(pool.get());
-        assert!(
-            begun.elapsed() < Duration::from_secs(60),
-            "{}",
-            pool.stats()
-        );
+        assert!(begun.elapsed() < Duration::from_secs(60), "{}", pool.stats());
     }
     let (mut most_at_once, mut all) = (0, 0);
     while all < MANY / 2 {
@@ -486,11 +428,7 @@ fn destructors_that_put_do_not_drop_each_other_in_turn() {
         drop(pool.get());
         all = NESTED.get().2;
         most_at_once = most_at_once.max(all - before);
-        assert!(
-            begun.elapsed() < Duration::from_secs(60),
-            "{}",
-            pool.stats()
-        );
+        assert!(begun.elapsed() < Duration::from_secs(60), "{}", pool.stats());
     }
     let (_, deepest, _) = NESTED.get();
     // At the end of a cycle, what the magazines held is dropped, too.
@@ -544,20 +482,12 @@ fn destructors_that_give_back_a_guard_do_not_drop_each_other_in_turn() {
         let begun = Instant::now();
         while pool.stats().aged_out == 0 {
             drop([pool.get(), pool.get()]);
-            assert!(
-                begun.elapsed() < Duration::from_secs(60),
-                "{}",
-                pool.stats()
-            );
+            assert!(begun.elapsed() < Duration::from_secs(60), "{}", pool.stats());
         }
         // Bursts, so that objects go down in the pool.
         while NESTED.get().2 < MANY / 2 {
             drop((0..40).map(|_| pool.get()).collect::<Vec<_>>());
-            assert!(
-                begun.elapsed() < Duration::from_secs(60),
-                "{}",
-                pool.stats()
-            );
+            assert!(begun.elapsed() < Duration::from_secs(60), "{}", pool.stats());
         }
     };
     // A child that finds no room either goes with its parent.

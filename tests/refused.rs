@@ -1,13 +1,7 @@
 //! The suite once more, in a process in which the kernel refuses `membarrier` from before `main` on:
 //! magazines are entered by a compare-exchange then, and everything that a user relies on holds all the same.
-#![cfg(all(
-    target_os = "linux",
-    any(target_arch = "x86_64", target_arch = "aarch64")
-))]
-#![allow(
-    clippy::duplicate_mod,
-    reason = "each test file brings its own `common`"
-)]
+#![cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+#![allow(clippy::duplicate_mod, reason = "each test file brings its own `common`")]
 
 #[path = "ageing.rs"]
 mod ageing;

@@ -121,10 +121,7 @@ fn a_failed_constructor_costs_no_room() {
     }
     assert_eq!(pool.stats().gets, 0);
     drop([pool.get(), pool.get(), pool.get()]);
-    assert_eq!(
-        (pool.idle(), pool.stats().overflowed, pool.stats().creates),
-        (2, 1, 3)
-    );
+    assert_eq!((pool.idle(), pool.stats().overflowed, pool.stats().creates), (2, 1, 3));
 }
 
 fn panic_quietly() -> ! {
@@ -174,15 +171,9 @@ fn contention_does_not_make_the_pool_grow() {
             })
         })
         .collect();
-    threads
-        .into_iter()
-        .for_each(|thread| thread.join().unwrap());
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
     let bound = 2 * THREADS + MAGAZINE * processors();
-    assert!(
-        pool.idle() <= bound,
-        "{} idle of at most {bound}",
-        pool.idle()
-    );
+    assert!(pool.idle() <= bound, "{} idle of at most {bound}", pool.idle());
     assert_eq!(census.made(), pool.idle());
 }
 
@@ -219,10 +210,7 @@ fn an_outgrown_buffer_is_discarded_once() {
         pool.get().reserve_exact(4000);
     }
     let stats = pool.stats();
-    assert_eq!(
-        (stats.discarded, stats.creates, stats.idle_bytes),
-        (1, 2, 4000)
-    );
+    assert_eq!((stats.discarded, stats.creates, stats.idle_bytes), (1, 2, 4000));
 }
 
 // What other pools' sources and trackers tell.
@@ -249,16 +237,11 @@ fn a_policy_that_lies_breaks_nothing() {
             }
         }
     }
-    for settings in [
-        MANUAL,
-        MANUAL.idle_bytes(100),
-        MANUAL.max_object_bytes(1 << 50),
-    ] {
+    for settings in [MANUAL, MANUAL.idle_bytes(100), MANUAL.max_object_bytes(1 << 50)] {
         let pool = settings.build(Liar(AtomicUsize::new(0)));
         for i in 0..1000 {
             let mut held: Vec<_> = (0..1 + i % 7).map(|_| pool.get()).collect();
-            held.iter_mut()
-                .for_each(|buffer| buffer.extend_from_slice(&[1; 40]));
+            held.iter_mut().for_each(|buffer| buffer.extend_from_slice(&[1; 40]));
             assert!(held.iter().all(|buffer| [40, 43].contains(&buffer.len())));
             drop(held);
             if i % 50 == 0 {
@@ -308,10 +291,7 @@ fn no_object_comes_from_thin_air() {
     let pool = MANUAL.build(policy(create).recycle_with(|_| true));
     pool.reserve(5);
     let held: Vec<_> = (0..10).map(|_| pool.get()).collect();
-    assert!(
-        held.iter()
-            .all(|it| (it.0, it.1, *it.2) == (NonZeroU64::MAX, "never null", 7))
-    );
+    assert!(held.iter().all(|it| (it.0, it.1, *it.2) == (NonZeroU64::MAX, "never null", 7)));
     drop(held);
     assert_eq!((made.load(Acquire), pool.stats().creates), (10, 10));
 }
@@ -360,14 +340,12 @@ fn two_thieves(census: Census) {
 /// A pool of objects that know in whose hands they are.
 fn handed(census: &Census) -> Pool<Handed, impl Policy<Handed> + use<>> {
     let census = census.clone();
-    MANUAL.build(
-        policy(move || (AtomicUsize::new(0), census.object())).recycle_with(
-            |(_, counted): &mut Handed| {
-                counted.recycle();
-                true
-            },
-        ),
-    )
+    MANUAL.build(policy(move || (AtomicUsize::new(0), census.object())).recycle_with(
+        |(_, counted): &mut Handed| {
+            counted.recycle();
+            true
+        },
+    ))
 }
 
 type Handed = (AtomicUsize, Counted);
@@ -393,14 +371,8 @@ fn a_dying_thread_shares_nothing_with_its_heir() {
         for i in 0..2000 {
             let held: Vec<_> = (0..1 + i % 3).map(|_| pool.get()).collect();
             held.iter().for_each(|object| object.1.took());
-            doubled += held
-                .iter()
-                .filter(|object| object.0.swap(me, AcqRel) != 0)
-                .count();
-            doubled += held
-                .iter()
-                .filter(|object| object.0.swap(0, AcqRel) != me)
-                .count();
+            doubled += held.iter().filter(|object| object.0.swap(me, AcqRel) != 0).count();
+            doubled += held.iter().filter(|object| object.0.swap(0, AcqRel) != me).count();
         }
         doubled
     }
@@ -471,16 +443,11 @@ fn thousands_of_threads_may_be_alive_at_once() {
                 drop(both);
                 all_there.wait();
             };
-            thread::Builder::new()
-                .stack_size(64 << 10)
-                .spawn(body)
-                .expect("a thread")
+            thread::Builder::new().stack_size(64 << 10).spawn(body).expect("a thread")
         })
         .collect();
     all_there.wait();
-    threads
-        .into_iter()
-        .for_each(|thread| thread.join().unwrap());
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
     assert!(pool.stats().workers <= common::most_workers());
     let idle = pool.idle();
     assert_eq!(idle, census.alive());
@@ -540,11 +507,7 @@ fn a_big_pool_is_dropped_on_a_small_stack() {
             _ => drop((pool.collect(), pool.collect())),
         };
         let small = thread::Builder::new().stack_size(64 << 10);
-        small
-            .spawn(body)
-            .expect("a thread")
-            .join()
-            .expect("no overflow");
+        small.spawn(body).expect("a thread").join().expect("no overflow");
         assert_eq!(census.alive(), 0);
     }
 }
@@ -561,19 +524,12 @@ fn pools_at_one_address_are_told_apart() {
     for i in 0..10_000 {
         let pool = home.insert(MANUAL.build(census.maker()));
         addresses.insert(std::ptr::from_ref(pool).addr());
-        assert_eq!(
-            (pool.idle(), pool.try_get().is_none()),
-            (0, true),
-            "round {i}"
-        );
+        assert_eq!((pool.idle(), pool.try_get().is_none()), (0, true), "round {i}");
         drop([pool.get(), pool.get()]);
         assert_eq!((pool.idle(), pool.stats().creates), (2, 2), "round {i}");
     }
     drop(home);
-    assert_eq!(
-        (addresses.len(), census.made(), census.alive()),
-        (1, 20_000, 0)
-    );
+    assert_eq!((addresses.len(), census.made(), census.alive()), (1, 20_000, 0));
 }
 
 /// A pool may move while it is in use, and be swapped with another.
@@ -742,12 +698,8 @@ fn over_aligned_objects_are_aligned_wherever_they_have_been() {
     }
     let line = || Line(Cell::new(1));
     let page = || Page(Cell::new(1));
-    check(Arc::new(MANUAL.build(
-        policy(line).recycle_with(|line: &mut Line| line.0.get() == 1),
-    )));
-    check(Arc::new(MANUAL.build(
-        policy(page).recycle_with(|page: &mut Page| page.0.get() == 1),
-    )));
+    check(Arc::new(MANUAL.build(policy(line).recycle_with(|line: &mut Line| line.0.get() == 1))));
+    check(Arc::new(MANUAL.build(policy(page).recycle_with(|page: &mut Page| page.0.get() == 1))));
 }
 
 /// Taking out, giving back, wrapping: an object may go round by whatever road, and is one.

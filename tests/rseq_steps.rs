@@ -108,12 +108,7 @@ impl Tracer {
             let Some(&(kind, _)) = expected.filter(|expected| expected.1 == commits) else {
                 panic!("{}: {commits} in {sequence:x?}", SCENARIOS[scenario].name);
             };
-            visits.push(Visit {
-                kind,
-                sequence,
-                instructions,
-                commits,
-            });
+            visits.push(Visit { kind, sequence, instructions, commits });
         }
         self.tracee.unplant_all();
         assert_eq!(visits.len(), SCENARIOS[scenario].executes.len());
@@ -259,21 +254,10 @@ fn a_restart_at_any_instruction_changes_nothing() {
     for kind in [Pop, Push, Close] {
         let of_kind = copies.iter().filter(|((other, _), _)| *other == kind);
         for ((_, sequence), (all, hit)) in of_kind.clone() {
-            println!(
-                "{kind:?} at {:#x}: {} of {}",
-                sequence.start,
-                hit.len(),
-                all.len()
-            );
+            println!("{kind:?} at {:#x}: {} of {}", sequence.start, hit.len(), all.len());
             assert!(all.is_subset(hit), "{kind:?} {sequence:x?}");
         }
-        assert!(
-            of_kind.clone().any(|(_, (all, _))| all.len() >= 10),
-            "{kind:?}"
-        );
+        assert!(of_kind.clone().any(|(_, (all, _))| all.len() >= 10), "{kind:?}");
     }
-    println!(
-        "restarts: {:?}; {} on another worker",
-        tracer.restarts, tracer.elsewhere
-    );
+    println!("restarts: {:?}; {} on another worker", tracer.restarts, tracer.elsewhere);
 }

@@ -14,9 +14,7 @@ use stealpool::{Builder, Pool, policy};
 
 /// A pool of plain values that come back as they were put.
 fn values<T: Send + Default + 'static>() -> Pool<T, impl stealpool::Policy<T>> {
-    Builder::new()
-        .collect_manually()
-        .build(policy(T::default).recycle_with(|_| true))
+    Builder::new().collect_manually().build(policy(T::default).recycle_with(|_| true))
 }
 
 #[test]
@@ -80,9 +78,7 @@ fn test_pool_spread_over_parked_and_exited_threads() {
 fn test_pool_new() {
     let made = AtomicUsize::new(0);
     let create = || made.fetch_add(1, AcqRel) + 1;
-    let pool = Builder::new()
-        .collect_manually()
-        .build(policy(create).recycle_with(|_| true));
+    let pool = Builder::new().collect_manually().build(policy(create).recycle_with(|_| true));
     let (first, second) = (pool.get(), pool.get());
     assert_eq!((*first, *second), (1, 2));
     pool.put(42);
@@ -246,9 +242,7 @@ fn test_no_race_pool() {
             })
         })
         .collect();
-    threads
-        .into_iter()
-        .for_each(|thread| thread.join().unwrap());
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
     let most = 8 + MAGAZINE * processors();
     assert!(pool.stats().creates as usize <= most, "{}", pool.stats());
 }
@@ -279,11 +273,8 @@ fn test_splice_pipe_pool() {
     use std::io::{ErrorKind, Read};
     use std::os::unix::net::UnixStream;
 
-    let pool: Arc<Pool<Option<UnixStream>, _>> = Arc::new(
-        Builder::new()
-            .collect_manually()
-            .build(policy(|| None).recycle_with(|_| true)),
-    );
+    let pool: Arc<Pool<Option<UnixStream>, _>> =
+        Arc::new(Builder::new().collect_manually().build(policy(|| None).recycle_with(|_| true)));
     let mut far: Vec<UnixStream> = (0..64)
         .map(|_| {
             let (near, far) = UnixStream::pair().expect("a socket pair");
@@ -370,11 +361,7 @@ fn objects_are_recycled_on_return_and_not_before() {
     drop(pool.get());
     assert_eq!((census.recycled(), census.made()), (2, 1));
     pool.put(census.object());
-    assert_eq!(
-        census.recycled(),
-        3,
-        "an object from outside may be dirty too"
-    );
+    assert_eq!(census.recycled(), 3, "an object from outside may be dirty too");
     pool.reserve(5);
     assert_eq!(census.recycled(), 3, "a new object is clean");
     assert_eq!(pool.drain().count(), 5);
@@ -383,9 +370,8 @@ fn objects_are_recycled_on_return_and_not_before() {
 
 #[test]
 fn addresses_are_stable_while_an_object_lives() {
-    let pool: Pool<[u8; 4096], _> = Builder::new()
-        .collect_manually()
-        .build(policy(|| [0; 4096]).recycle_with(|_| true));
+    let pool: Pool<[u8; 4096], _> =
+        Builder::new().collect_manually().build(policy(|| [0; 4096]).recycle_with(|_| true));
     let home = std::ptr::from_ref(&*pool.get()).addr();
     for _ in 0..10 {
         let object = pool.get();

@@ -114,10 +114,7 @@ impl Recycle for Token {
     }
 }
 
-static TOKENS: Pool<Token> = Builder::new()
-    .collect_manually()
-    .private_depth(1)
-    .build(Token::new);
+static TOKENS: Pool<Token> = Builder::new().collect_manually().private_depth(1).build(Token::new);
 
 extern "C" fn use_the_pool(_: libc::c_int) {
     CAME.fetch_add(1, Relaxed);

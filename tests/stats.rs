@@ -146,11 +146,7 @@ fn hits_are_told_apart_between_processors() {
     };
     let take = |n: usize| {
         let pool = Arc::clone(&pool);
-        move || {
-            (0..n)
-                .map(|_| drop(pool.try_get().map(Guard::into_inner)))
-                .count()
-        }
+        move || (0..n).map(|_| drop(pool.try_get().map(Guard::into_inner))).count()
     };
     a.run(give(10));
     b.run(take(4));
@@ -185,23 +181,11 @@ fn what_is_dropped_is_told_apart() {
         .footprint_with(|object: &common::Counted| object.weight);
     let pool = MANUAL.max_object_bytes(100).idle_bytes(250).build(choosy);
     pool.put(census.weighing(13));
-    assert_eq!(
-        (pool.stats().discarded, pool.stats().overflowed),
-        (1, 0),
-        "the policy"
-    );
+    assert_eq!((pool.stats().discarded, pool.stats().overflowed), (1, 0), "the policy");
     pool.put(census.weighing(101));
-    assert_eq!(
-        (pool.stats().discarded, pool.stats().overflowed),
-        (2, 0),
-        "too big"
-    );
+    assert_eq!((pool.stats().discarded, pool.stats().overflowed), (2, 0), "too big");
     Guard::discard(pool.get());
-    assert_eq!(
-        (pool.stats().discarded, pool.stats().overflowed),
-        (3, 0),
-        "by hand"
-    );
+    assert_eq!((pool.stats().discarded, pool.stats().overflowed), (3, 0), "by hand");
     (0..4).for_each(|_| pool.put(census.weighing(100)));
     let stats = pool.stats();
     assert_eq!((stats.discarded, stats.overflowed), (3, 2), "no room");
@@ -298,21 +282,13 @@ impl Books {
     /// The identities that hold whenever the pool is quiet.
     fn check(&self, stats: &Stats, census: &Census, held: usize, what: &str) {
         assert_eq!(stats.gets, self.gets, "{what}: gets, {stats}");
-        assert_eq!(
-            stats.creates,
-            stats.gets - hits(stats),
-            "{what}: misses, {stats}"
-        );
+        assert_eq!(stats.creates, stats.gets - hits(stats), "{what}: misses, {stats}");
         assert_eq!(
             stats.puts + stats.discarded + stats.overflowed,
             self.returned + self.discarded,
             "{what}: what came back, {stats}"
         );
-        assert_eq!(
-            stats.discarded,
-            self.discarded + self.dropped_by_policy,
-            "{what}: {stats}"
-        );
+        assert_eq!(stats.discarded, self.discarded + self.dropped_by_policy, "{what}: {stats}");
         assert_eq!(
             stats.puts,
             hits(stats) + stats.aged_out + self.emptied + stats.idle as u64,
@@ -325,11 +301,7 @@ impl Books {
             "{what}: every drop has its reason, {stats}"
         );
         let out = held as u64 + self.taken_out;
-        assert_eq!(
-            census.alive() as u64,
-            stats.idle as u64 + out,
-            "{what}: {stats}"
-        );
+        assert_eq!(census.alive() as u64, stats.idle as u64 + out, "{what}: {stats}");
     }
 }
 
@@ -405,11 +377,9 @@ fn the_books_balance_after_any_script() {
 /// Many threads, then quiet: the sums are exact, not approximate.
 #[test]
 fn the_books_balance_after_many_threads() {
-    for settings in [
-        MANUAL,
-        MANUAL.max_idle(5),
-        Builder::new().collect_every(std::time::Duration::ZERO),
-    ] {
+    for settings in
+        [MANUAL, MANUAL.max_idle(5), Builder::new().collect_every(std::time::Duration::ZERO)]
+    {
         let census = Census::new();
         let pool = census.pool_with(settings);
         let threads: Vec<_> = (0..6)
@@ -428,10 +398,7 @@ fn the_books_balance_after_many_threads() {
         let stats = pool.stats();
         sum.check(&stats, &census, 0, "after the threads");
         assert!(stats.workers <= common::most_workers());
-        assert_eq!(
-            stats.aged_out + stats.discarded + stats.overflowed,
-            census.dropped() as u64
-        );
+        assert_eq!(stats.aged_out + stats.discarded + stats.overflowed, census.dropped() as u64);
     }
 }
 
@@ -491,9 +458,7 @@ fn counts_outlive_the_threads_they_were_made_in() {
     let pool = census.pool();
     for n in 1..=20 {
         let pool = Arc::clone(&pool);
-        thread::spawn(move || drop([pool.get(), pool.get()]))
-            .join()
-            .unwrap();
+        thread::spawn(move || drop([pool.get(), pool.get()])).join().unwrap();
         assert!(census.made() <= 2 * processors(), "after {n} threads");
     }
     let stats = pool.stats();
@@ -521,9 +486,7 @@ fn a_glance_at_a_busy_pool_is_never_absurd() {
         assert!(stats.creates >= last, "{stats}");
         last = stats.creates;
     }
-    threads
-        .into_iter()
-        .for_each(|thread| assert!(thread.join().is_ok()));
+    threads.into_iter().for_each(|thread| assert!(thread.join().is_ok()));
 }
 
 #[test]
@@ -534,19 +497,9 @@ fn stats_read_as_one_line() {
     drop(pool.get());
     let line = pool.stats().to_string();
     assert_eq!(line.lines().count(), 1);
-    for part in [
-        "3 gets",
-        "33.3 % hits",
-        "2 created",
-        "3 put",
-        "2 idle",
-        "1 workers",
-    ] {
+    for part in ["3 gets", "33.3 % hits", "2 created", "3 put", "2 idle", "1 workers"] {
         assert!(line.contains(part), "{part:?} in {line:?}");
     }
     let debug = format!("{pool:?}");
-    assert!(
-        debug.contains("lines") && debug.contains("gets: 3"),
-        "{debug}"
-    );
+    assert!(debug.contains("lines") && debug.contains("gets: 3"), "{debug}");
 }

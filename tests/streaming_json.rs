@@ -36,14 +36,8 @@ impl Read for Drip<'_> {
 
 /// The records, or the error.
 fn parse(input: &[u8], step: usize, pools: &Pools) -> Result<Vec<serde_json::Value>, Error> {
-    let drip = Drip {
-        bytes: input,
-        step,
-        fails: false,
-    };
-    Records::new(drip, pools)
-        .map(|record| Ok(tree(&mut record?.values().peekable())))
-        .collect()
+    let drip = Drip { bytes: input, step, fails: false };
+    Records::new(drip, pools).map(|record| Ok(tree(&mut record?.values().peekable()))).collect()
 }
 
 /// The value that the next of `values` begins.
@@ -101,11 +95,7 @@ fn it_agrees_with_serde_json_wherever_reads_end() {
     let pools = Pools::new();
     let expected: Vec<serde_json::Value> = serde_json::from_str(GOOD).unwrap();
     for step in [1, 2, 3, 5, 64, 1 << 20] {
-        assert_eq!(
-            parse(GOOD.as_bytes(), step, &pools).unwrap(),
-            expected,
-            "step {step}"
-        );
+        assert_eq!(parse(GOOD.as_bytes(), step, &pools).unwrap(), expected, "step {step}");
         assert_nothing_leaks(&pools);
     }
     assert!(parse(b"[]", 1, &pools).unwrap().is_empty());
@@ -132,18 +122,11 @@ fn it_agrees_with_serde_json_on_real_payloads() {
     let mut count = 0;
     for entry in std::fs::read_dir(data).unwrap() {
         let path = entry.unwrap().path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "json")
-        {
+        if path.extension().is_some_and(|extension| extension == "json") {
             let payload = std::fs::read_to_string(&path).unwrap();
             let expected: Vec<serde_json::Value> = vec![serde_json::from_str(&payload).unwrap()];
             let array = format!("[{payload}]");
-            assert_eq!(
-                parse(array.as_bytes(), 4096, &pools).unwrap(),
-                expected,
-                "{path:?}"
-            );
+            assert_eq!(parse(array.as_bytes(), 4096, &pools).unwrap(), expected, "{path:?}");
             count += 1;
         }
     }
@@ -159,10 +142,7 @@ fn input_cut_anywhere_leaks_nothing_and_the_next_parse_starts_clean() {
     for length in 0..input.len() {
         let error = error_of(&input[..length], &pools);
         assert_eq!(error.offset, length as u64, "{error}");
-        assert!(
-            matches!(error.problem, Problem::Unexpected { found: None, .. }),
-            "{error}"
-        );
+        assert!(matches!(error.problem, Problem::Unexpected { found: None, .. }), "{error}");
         assert_eq!(parse(input, 8, &pools).unwrap(), whole, "after {error}");
         assert_nothing_leaks(&pools);
     }
@@ -174,14 +154,8 @@ fn input_cut_anywhere_leaks_nothing_and_the_next_parse_starts_clean() {
 fn a_failing_reader_leaks_nothing() {
     let pools = Pools::new();
     for length in 0..GOOD.len() {
-        let drip = Drip {
-            bytes: &GOOD.as_bytes()[..length],
-            step: 11,
-            fails: true,
-        };
-        let error = Records::new(drip, &pools)
-            .find_map(|record| record.err())
-            .expect("an error");
+        let drip = Drip { bytes: &GOOD.as_bytes()[..length], step: 11, fails: true };
+        let error = Records::new(drip, &pools).find_map(|record| record.err()).expect("an error");
         assert!(matches!(error.problem, Problem::Read(_)), "{error}");
         assert_eq!(error.offset, length as u64, "{error}");
         assert_nothing_leaks(&pools);
@@ -192,46 +166,18 @@ fn a_failing_reader_leaks_nothing() {
 fn malformed_input_is_reported_with_its_offset() {
     let pools = Pools::new();
     let cases: [(&[u8], u64, &str); 30] = [
-        (
-            b"",
-            0,
-            "expected '[', the beginning of an array, found the end",
-        ),
-        (
-            b"{}",
-            0,
-            "expected '[', the beginning of an array, found '{'",
-        ),
-        (
-            b"\xef\xbb\xbf[]",
-            0,
-            "expected '[', the beginning of an array, found the byte 0xef",
-        ),
+        (b"", 0, "expected '[', the beginning of an array, found the end"),
+        (b"{}", 0, "expected '[', the beginning of an array, found '{'"),
+        (b"\xef\xbb\xbf[]", 0, "expected '[', the beginning of an array, found the byte 0xef"),
         (b"[1 2]", 3, "expected ',' or ']' after a record, found '2'"),
         (b"[1,]", 3, "expected a value, found ']'"),
         (b"[,1]", 1, "expected a value, found ','"),
         (b"[1] x", 4, "expected nothing after the array, found 'x'"),
         (b"[{\"a\" 1}]", 6, "expected ':' after a name, found '1'"),
-        (
-            b"[{\"a\":1 \"b\":2}]",
-            8,
-            "expected ',' or '}' after a member, found '\"'",
-        ),
-        (
-            b"[{\"a\":1,}]",
-            8,
-            "expected '\"', the beginning of a name, found '}'",
-        ),
-        (
-            b"[{a:1}]",
-            2,
-            "expected '\"', the beginning of a name, found 'a'",
-        ),
-        (
-            b"[[1 2]]",
-            4,
-            "expected ',' or ']' after an element, found '2'",
-        ),
+        (b"[{\"a\":1 \"b\":2}]", 8, "expected ',' or '}' after a member, found '\"'"),
+        (b"[{\"a\":1,}]", 8, "expected '\"', the beginning of a name, found '}'"),
+        (b"[{a:1}]", 2, "expected '\"', the beginning of a name, found 'a'"),
+        (b"[[1 2]]", 4, "expected ',' or ']' after an element, found '2'"),
         (b"[tru]", 4, "expected true, found ']'"),
         (b"[nul", 4, "expected null, found the end"),
         (b"[False]", 1, "expected a value, found 'F'"),
@@ -241,17 +187,9 @@ fn malformed_input_is_reported_with_its_offset() {
         (b"[1.]", 3, "expected a digit, found ']'"),
         (b"[.5]", 1, "expected a value, found '.'"),
         (b"[1e]", 3, "expected a digit, found ']'"),
-        (
-            b"[\"a\nb\"]",
-            3,
-            "expected the rest of a string, found the byte 0x0a",
-        ),
+        (b"[\"a\nb\"]", 3, "expected the rest of a string, found the byte 0x0a"),
         (b"[\"\\x\"]", 3, "expected an escape, found 'x'"),
-        (
-            b"[\"\\u12g4\"]",
-            6,
-            "expected a hexadecimal digit, found 'g'",
-        ),
+        (b"[\"\\u12g4\"]", 6, "expected a hexadecimal digit, found 'g'"),
         (b"[\"ab\\ud800\"]", 4, "half of a surrogate pair"),
         (b"[\"ab\\ud800\\n\"]", 4, "half of a surrogate pair"),
         (b"[\"ab\\ud800\\ud800\"]", 4, "half of a surrogate pair"),
@@ -262,15 +200,8 @@ fn malformed_input_is_reported_with_its_offset() {
     for (input, offset, message) in cases {
         let shown = String::from_utf8_lossy(input);
         let error = error_of(input, &pools);
-        assert_eq!(
-            error.to_string(),
-            format!("byte {offset}: {message}"),
-            "{shown}"
-        );
-        assert!(
-            serde_json::from_slice::<Vec<serde_json::Value>>(input).is_err(),
-            "{shown}"
-        );
+        assert_eq!(error.to_string(), format!("byte {offset}: {message}"), "{shown}");
+        assert!(serde_json::from_slice::<Vec<serde_json::Value>>(input).is_err(), "{shown}");
         assert_eq!(parse(b"[0]", 1, &pools).unwrap(), [0]);
         assert_nothing_leaks(&pools);
     }
@@ -284,10 +215,7 @@ fn nesting_is_limited() {
     let error = error_of(&nested(MAX_DEPTH + 1), &pools);
     assert!(matches!(error.problem, Problem::TooDeep), "{error}");
     assert_eq!(error.offset, MAX_DEPTH as u64 + 1);
-    assert!(matches!(
-        error_of(&b"[".repeat(1 << 20), &pools).problem,
-        Problem::TooDeep
-    ));
+    assert!(matches!(error_of(&b"[".repeat(1 << 20), &pools).problem, Problem::TooDeep));
 }
 
 #[test]
@@ -320,10 +248,7 @@ fn a_huge_record_is_not_kept() {
     let huge = format!("[\"{}\", 1]", "x".repeat(3 << 20));
     assert_eq!(parse(huge.as_bytes(), 1 << 20, &pools).unwrap().len(), 2);
     assert_nothing_leaks(&pools);
-    for (name, stats) in [
-        ("tokens", pools.tokens.stats()),
-        ("records", pools.records.stats()),
-    ] {
+    for (name, stats) in [("tokens", pools.tokens.stats()), ("records", pools.records.stats())] {
         assert_eq!(stats.discarded, 1, "{name}: {stats}");
         assert!(stats.idle_bytes < 4096, "{name}: {stats}");
     }

@@ -146,9 +146,7 @@ fn wave(
             small.spawn(body).expect("a thread")
         })
         .collect();
-    threads
-        .into_iter()
-        .for_each(|thread| thread.join().expect("no panic"));
+    threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
 }
 
 /// std gives the threads' locals one address and the system their ids, again and again; the pool has a
@@ -157,11 +155,7 @@ fn wave(
 fn a_hundred_thousand_threads_leave_no_trace() {
     in_child("a_hundred_thousand_threads_leave_no_trace", || {
         const PEAK: usize = 4;
-        let threads = if cfg!(debug_assertions) {
-            20_000
-        } else {
-            100_000
-        };
+        let threads = if cfg!(debug_assertions) { 20_000 } else { 100_000 };
         let create = || Vec::with_capacity(4096);
         let settings = Builder::new().collect_manually();
         let pool = Arc::new(settings.build(policy(create).recycle_with(|_| true)));
@@ -182,10 +176,7 @@ fn a_hundred_thousand_threads_leave_no_trace() {
         let grown = common::resident().saturating_sub(before);
         let stats = pool.stats();
         assert!(stats.workers <= common::most_workers(), "{stats}");
-        assert!(
-            stats.creates as usize <= PEAK + MAGAZINE * processors(),
-            "{stats}"
-        );
+        assert!(stats.creates as usize <= PEAK + MAGAZINE * processors(), "{stats}");
         // Four bytes a thread would be as much.
         assert!(grown < 4 * threads.max(65_536), "{grown} bytes");
         assert_eq!(stats.gets, stats.puts, "{stats}");

@@ -24,10 +24,7 @@ fn one_thread_after_the_other_makes_one_object_a_processor() {
         thread::spawn(move || drop(pool.get())).join().unwrap();
     }
     let stats = pool.stats();
-    assert!(
-        stats.workers <= common::most_workers() && census.made() <= processors(),
-        "{stats}"
-    );
+    assert!(stats.workers <= common::most_workers() && census.made() <= processors(), "{stats}");
 }
 
 #[test]
@@ -42,9 +39,7 @@ fn workers_never_exceed_the_processors() {
                 thread::spawn(move || take_two(&pool))
             })
             .collect();
-        threads
-            .into_iter()
-            .for_each(|thread| thread.join().unwrap());
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
     }
     census.checked(pool.idle());
     let stats = pool.stats();
@@ -82,9 +77,7 @@ fn a_thread_that_ends_leaves_its_objects_to_the_others() {
     let census = Census::new();
     let pool = census.pool();
     let (same, makes) = (Arc::clone(&pool), census.clone());
-    thread::spawn(move || (0..10).for_each(|_| same.put(makes.object())))
-        .join()
-        .unwrap();
+    thread::spawn(move || (0..10).for_each(|_| same.put(makes.object()))).join().unwrap();
     assert_eq!((pool.idle(), census.dropped()), (10, 0));
     let held: Vec<_> = (0..10).map(|_| pool.get()).collect();
     assert_eq!(census.made(), 10);
@@ -100,9 +93,7 @@ fn a_thread_that_ends_leaves_its_last_object_to_those_who_stay() {
     drop(pool.wrap(census.object()));
     drop(pool.try_get().map(Guard::into_inner));
     let (same, makes) = (Arc::clone(&pool), census.clone());
-    thread::spawn(move || same.put(makes.object()))
-        .join()
-        .unwrap();
+    thread::spawn(move || same.put(makes.object())).join().unwrap();
     assert_eq!(pool.idle(), 1);
     let found = pool.try_get().map(|object| object.id);
     assert_eq!(found, Some(1));
@@ -153,11 +144,7 @@ fn objects_stay_few(depth: usize) {
         }
         peak = peak.max(held.len());
         let bound = peak + depth.min(MAGAZINE) * processors();
-        assert!(
-            census.made() <= bound,
-            "{} made, {bound} allowed",
-            census.made()
-        );
+        assert!(census.made() <= bound, "{} made, {bound} allowed", census.made());
     }
     assert_eq!(census.dropped(), 0);
     drop(held);
@@ -191,15 +178,9 @@ fn objects_stay_few_among(census: Census) {
             })
         })
         .collect();
-    threads
-        .into_iter()
-        .for_each(|thread| thread.join().unwrap());
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
     let bound = THREADS * HELD + MAGAZINE * processors();
-    assert!(
-        census.made() <= bound,
-        "{} made, {bound} allowed",
-        census.made()
-    );
+    assert!(census.made() <= bound, "{} made, {bound} allowed", census.made());
     assert_eq!(census.made(), pool.idle());
     census.checked(pool.idle());
 }
@@ -219,11 +200,7 @@ impl Canary {
         let before = self.user.compare_exchange(0, me, AcqRel, Acquire);
         assert_eq!(before, Ok(0), "in two hands, or dead");
         let first = self.song[0];
-        assert!(
-            self.song.iter().all(|note| *note == first),
-            "torn: {:?}",
-            self.song
-        );
+        assert!(self.song.iter().all(|note| *note == first), "torn: {:?}", self.song);
         self.song = [me; 4];
     }
 
@@ -375,11 +352,7 @@ fn stress_one(settings: Builder, ages_on_use: bool, census: &Census) {
     let stats = pool.stats();
     assert_eq!(stats.creates, census.made() as u64);
     assert!(stats.workers <= common::most_workers(), "{stats}");
-    assert_eq!(
-        stats.idle,
-        census.alive(),
-        "none lost, none doubled: {stats}"
-    );
+    assert_eq!(stats.idle, census.alive(), "none lost, none doubled: {stats}");
     assert!(stats.discarded >= taken_out.load(Relaxed) as u64, "{stats}");
     drop(pool);
     assert_eq!(census.alive(), 0);
@@ -393,21 +366,12 @@ fn stress_an_unbounded_pool() {
 
 #[test]
 fn stress_a_pool_that_ages_on_use() {
-    stress(
-        Builder::new().collect_every(std::time::Duration::ZERO),
-        true,
-    );
+    stress(Builder::new().collect_every(std::time::Duration::ZERO), true);
 }
 
 #[test]
 fn stress_a_bounded_pool() {
-    stress(
-        Builder::new()
-            .max_idle(4)
-            .idle_bytes(10_000)
-            .collect_manually(),
-        false,
-    );
+    stress(Builder::new().max_idle(4).idle_bytes(10_000).collect_manually(), false);
 }
 
 /// What was written to an object is there when it is dropped, by whatever thread.
@@ -432,11 +396,8 @@ fn what_was_written(census: Census) {
         written.2.recycle();
         true
     };
-    let pool = Arc::new(
-        Builder::new()
-            .collect_manually()
-            .build(policy(create).recycle_with(recycle)),
-    );
+    let pool =
+        Arc::new(Builder::new().collect_manually().build(policy(create).recycle_with(recycle)));
     let done = Arc::new(AtomicBool::new(false));
     let collector = {
         let (pool, done) = (Arc::clone(&pool), Arc::clone(&done));
@@ -536,11 +497,7 @@ fn guards_may_be_dropped_while_a_thread_ends() {
         let pool = census.pool();
         let guards = [pool.get_owned(), pool.get_owned(), pool.get_owned()];
         at_thread_end(&pool, first, uses, move || drop(guards));
-        assert_eq!(
-            (census.dropped(), pool.idle()),
-            (0, census.made()),
-            "{first} {uses}"
-        );
+        assert_eq!((census.dropped(), pool.idle()), (0, census.made()), "{first} {uses}");
     }
 }
 
@@ -585,17 +542,9 @@ fn get_and_put_work_while_a_thread_ends() {
         });
         assert!(found >= 9, "{first} {uses}: {found}");
         assert_eq!(pool.idle(), census.alive(), "{first} {uses}");
-        assert!(
-            pool.stats().workers <= common::most_workers().max(workers),
-            "{first} {uses}"
-        );
+        assert!(pool.stats().workers <= common::most_workers().max(workers), "{first} {uses}");
         let gets = usize::from(uses) + 10 + found + 1 + 1;
-        assert_eq!(
-            pool.stats().gets,
-            gets as u64,
-            "{first} {uses}: {}",
-            pool.stats()
-        );
+        assert_eq!(pool.stats().gets, gets as u64, "{first} {uses}: {}", pool.stats());
         drop(pool);
         assert_eq!(census.alive(), 0, "{first} {uses}");
     }
@@ -620,11 +569,7 @@ fn everything_else_works_while_a_thread_ends() {
             });
         let [young, old] = collected;
         assert_eq!((reserved, cleared, drained), (5, 4, 3), "{first} {uses}");
-        assert_eq!(
-            (young.dropped + old.dropped, old.aged),
-            (5, 0),
-            "{first} {uses}"
-        );
+        assert_eq!((young.dropped + old.dropped, old.aged), (5, 0), "{first} {uses}");
         assert_eq!((pool.idle(), census.alive()), (0, 0));
     }
 }
@@ -651,11 +596,7 @@ fn a_pool_may_be_first_used_while_a_thread_ends() {
         assert_eq!(pool.collect().aged, 2);
         assert_eq!(pool.collect().dropped, 2);
         one_use_by_each_of(10, &pool);
-        assert!(
-            pool.stats().workers <= common::most_workers(),
-            "{first} {uses}: {}",
-            pool.stats()
-        );
+        assert!(pool.stats().workers <= common::most_workers(), "{first} {uses}: {}", pool.stats());
     }
 }
 
@@ -746,17 +687,13 @@ fn pools_dropped_meanwhile(census: Census) {
             .collect();
         if i % 2 == 0 {
             drop(pool);
-            threads
-                .into_iter()
-                .for_each(|thread| thread.join().unwrap());
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
         } else {
             while Arc::strong_count(&pool) > 1 {
                 std::hint::spin_loop();
             }
             drop(pool);
-            threads
-                .into_iter()
-                .for_each(|thread| thread.join().unwrap());
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
         }
     }
     assert_eq!(census.alive(), 0);
@@ -784,9 +721,7 @@ fn many_threads_meet_a_new_pool_at_once() {
                 })
             })
             .collect();
-        threads
-            .into_iter()
-            .for_each(|thread| thread.join().unwrap());
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
         let stats = pool.stats();
         assert_eq!((stats.gets, stats.puts), (8, 8), "{stats}");
         assert_eq!(stats.idle, census.alive(), "{stats}");
@@ -812,7 +747,5 @@ fn one_thread_uses_many_pools() {
     // Every other one goes; the rest keep their objects.
     let kept: Vec<_> = pools.into_iter().step_by(2).collect();
     assert_eq!(census.alive(), 250);
-    kept.iter()
-        .enumerate()
-        .for_each(|(i, pool)| assert_eq!(pool.get().id, 2 * i));
+    kept.iter().enumerate().for_each(|(i, pool)| assert_eq!(pool.get().id, 2 * i));
 }

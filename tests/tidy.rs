@@ -73,16 +73,8 @@ fn sources() -> Vec<Source> {
     files.sort();
     assert!(files.len() >= 20, "these are not all: {files:?}");
     let source = |path: PathBuf| Source {
-        name: path
-            .strip_prefix(&root)
-            .expect("inside")
-            .to_string_lossy()
-            .replace('\\', "/"),
-        lines: fs::read_to_string(&path)
-            .expect("text")
-            .lines()
-            .map(String::from)
-            .collect(),
+        name: path.strip_prefix(&root).expect("inside").to_string_lossy().replace('\\', "/"),
+        lines: fs::read_to_string(&path).expect("text").lines().map(String::from).collect(),
     };
     files.into_iter().map(source).collect()
 }
@@ -134,10 +126,7 @@ fn every_ordering_has_its_reason() {
             }
         }
     }
-    assert!(
-        seen > 100,
-        "only {seen} orderings found: this test looks in the wrong place"
-    );
+    assert!(seen > 100, "only {seen} orderings found: this test looks in the wrong place");
     assert_none(&violations);
 }
 
@@ -196,9 +185,7 @@ fn loom_is_known_to_sys_alone() {
         }
         for (number, code) in source.code() {
             let next = source.lines.get(number).map_or("", String::as_str);
-            let tests = ["mod tests", "use crate::sys"]
-                .iter()
-                .any(|it| next.starts_with(it));
+            let tests = ["mod tests", "use crate::sys"].iter().any(|it| next.starts_with(it));
             if has_word(code, "loom") && !tests {
                 violations.push(format!("{}:{number}: {}", source.name, code.trim()));
             }
@@ -217,9 +204,7 @@ fn imports_point_down() {
         for (number, code) in source.code() {
             for (at, path) in code.match_indices("crate::") {
                 let rest = &code[at + path.len()..];
-                let module = rest
-                    .split(|c: char| !c.is_alphanumeric() && c != '_')
-                    .next();
+                let module = rest.split(|c: char| !c.is_alphanumeric() && c != '_').next();
                 let up = module.is_some_and(|module| ABOVE.contains(&module));
                 crossed += usize::from(!below && !up);
                 if below && up {
@@ -228,10 +213,7 @@ fn imports_point_down() {
             }
         }
     }
-    assert!(
-        crossed > 10,
-        "nobody imports downwards: this test looks in the wrong place"
-    );
+    assert!(crossed > 10, "nobody imports downwards: this test looks in the wrong place");
     assert_none(&violations);
 }
 

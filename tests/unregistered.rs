@@ -173,9 +173,7 @@ fn counts_are_exact_whoever_has_an_area() {
             pool.collect();
             thread::sleep(std::time::Duration::from_millis(1));
         }
-        threads
-            .into_iter()
-            .for_each(|thread| thread.join().unwrap());
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
         let stats = pool.stats();
         let gets = (THREADS * 3 * ROUNDS) as u64;
         assert_eq!((stats.gets, stats.puts), (gets, gets), "{stats}");
@@ -227,12 +225,7 @@ fn is_again(test: &str) -> bool {
 
 fn assert_well(output: &Output) {
     let said = [&output.stdout, &output.stderr].map(|said| String::from_utf8_lossy(said));
-    assert!(
-        output.status.success(),
-        "{}: {}",
-        output.status,
-        said.join("\n")
-    );
+    assert!(output.status.success(), "{}: {}", output.status, said.join("\n"));
     assert!(said[0].contains("1 passed"), "{}", said.join("\n"));
 }
 

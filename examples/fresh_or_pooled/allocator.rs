@@ -35,9 +35,7 @@ fn choose() -> u8 {
     if !value.is_null() {
         // SAFETY: `getenv` gives a string that ends with a nul.
         let value = unsafe { std::ffi::CStr::from_ptr(value) };
-        let index = NAMES
-            .iter()
-            .position(|name| name.as_bytes() == value.to_bytes());
+        let index = NAMES.iter().position(|name| name.as_bytes() == value.to_bytes());
         found = index.unwrap_or(0) as u8;
     }
     // Relaxed: see `choice`.

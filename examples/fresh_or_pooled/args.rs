@@ -41,11 +41,7 @@ pub(crate) struct Compare {
 ///
 /// A sentence that says which argument is wrong, and why.
 pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Command, String> {
-    let mut settings = Compare {
-        rounds: 15,
-        markdown: false,
-        svg: None,
-    };
+    let mut settings = Compare { rounds: 15, markdown: false, svg: None };
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
         match arg.as_str() {

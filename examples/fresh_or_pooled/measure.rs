@@ -41,16 +41,9 @@ impl Use {
     /// Bytes; nanoseconds for [`Use::Make`].
     fn sizes(self) -> &'static [usize] {
         match self {
-            Use::Touch | Use::Zero | Use::Fill => &[
-                64,
-                256,
-                1 << 10,
-                4 << 10,
-                16 << 10,
-                64 << 10,
-                256 << 10,
-                1 << 20,
-            ],
+            Use::Touch | Use::Zero | Use::Fill => {
+                &[64, 256, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20]
+            }
             Use::Format => &[16, 64, 256, 1 << 10],
             Use::Make => &[2, 5, 10, 20, 50, 100, 1000],
         }
@@ -147,13 +140,7 @@ fn point(what: Use, size: usize, threads: usize, rounds: u32) -> Point {
             )
         }
     };
-    Point {
-        what,
-        size,
-        threads,
-        fresh,
-        pooled,
-    }
+    Point { what, size, threads, fresh, pooled }
 }
 
 fn touch(buffer: &mut Vec<u8>) {
@@ -246,9 +233,7 @@ fn time(work: &(impl Fn() + Sync), many: u32, threads: usize) -> f64 {
         let others: Vec<_> = (1..threads).map(|_| scope.spawn(on_one)).collect();
         let own = on_one();
         let others = others.into_iter().map(|other| other.join());
-        others.fold(own, |slowest, other| {
-            slowest.max(other.expect("a use panicked"))
-        })
+        others.fold(own, |slowest, other| slowest.max(other.expect("a use panicked")))
     })
 }
 

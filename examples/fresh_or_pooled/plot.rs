@@ -44,15 +44,11 @@ pub(crate) fn svg(all: &[(&str, Vec<Point>)]) -> String {
 fn panel(svg: &mut String, what: Use, all: &[(&str, Vec<Point>)]) {
     let fits = |point: &&Point| point.what == what && point.threads == 1;
     let gain = |point: &Point| point.fresh / point.pooled;
-    let points = || {
-        all.iter()
-            .flat_map(|(_, points)| points.iter().filter(fits))
-    };
+    let points = || all.iter().flat_map(|(_, points)| points.iter().filter(fits));
     let most = points().map(gain).fold(2.0, f64::max);
     let least = points().map(gain).fold(0.5, f64::min);
-    let Some(sizes) = all
-        .first()
-        .map(|(_, points)| points.iter().filter(fits).map(|point| point.size))
+    let Some(sizes) =
+        all.first().map(|(_, points)| points.iter().filter(fits).map(|point| point.size))
     else {
         return;
     };

@@ -31,11 +31,7 @@ fn table(
 ) {
     let plural = if threads == 1 { "thread" } else { "threads" };
     let bold = if markdown { "**" } else { "" };
-    let _infallible = writeln!(
-        text,
-        "{bold}{}, {threads} {plural}{bold}: ns each\n",
-        what.about()
-    );
+    let _infallible = writeln!(text, "{bold}{}, {threads} {plural}{bold}: ns each\n", what.about());
     let mut lines = vec![vec![String::new()]];
     for (name, _) in columns {
         lines[0].extend([format!("{name}, fresh"), "pooled".into(), "gain".into()]);
@@ -50,13 +46,7 @@ fn table(
         }
         lines.push(line);
     }
-    let width = |column: usize| {
-        lines
-            .iter()
-            .map(|line| line[column].len())
-            .max()
-            .unwrap_or(0)
-    };
+    let width = |column: usize| lines.iter().map(|line| line[column].len()).max().unwrap_or(0);
     let widths: Vec<_> = (0..lines[0].len()).map(width).collect();
     for (number, line) in lines.iter().enumerate() {
         if markdown {
@@ -74,12 +64,8 @@ fn table(
     }
     text.push('\n');
     for (name, points) in columns {
-        let _infallible = writeln!(
-            text,
-            "{}{name}: {}",
-            if markdown { "* " } else { "" },
-            verdict(what, points)
-        );
+        let _infallible =
+            writeln!(text, "{}{name}: {}", if markdown { "* " } else { "" }, verdict(what, points));
     }
     text.push('\n');
 }
@@ -127,19 +113,9 @@ mod tests {
 
     #[test]
     fn the_verdict_names_where_the_gain_begins() {
-        let point = |size, fresh| Point {
-            what: Use::Touch,
-            size,
-            threads: 1,
-            fresh,
-            pooled: 10.0,
-        };
+        let point = |size, fresh| Point { what: Use::Touch, size, threads: 1, fresh, pooled: 10.0 };
         let verdict = |fresh: [f64; 3]| {
-            let points = [
-                point(64, fresh[0]),
-                point(1024, fresh[1]),
-                point(1 << 20, fresh[2]),
-            ];
+            let points = [point(64, fresh[0]), point(1024, fresh[1]), point(1 << 20, fresh[2])];
             super::verdict(Use::Touch, &points.iter().collect::<Vec<_>>())
         };
         assert_eq!(verdict([12.0, 20.0, 30.0]), "pays at every size");

@@ -95,12 +95,8 @@ pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Command, S
             Some((name, value)) if name.starts_with("--") => (name, Some(value.to_owned())),
             _ => (arg.as_str(), None),
         };
-        let mut value = || {
-            inline
-                .take()
-                .or_else(|| args.next())
-                .ok_or_else(|| format!("{name} needs a value"))
-        };
+        let mut value =
+            || inline.take().or_else(|| args.next()).ok_or_else(|| format!("{name} needs a value"));
         match name {
             "--help" | "-h" => return Ok(Command::Help),
             "--serve" => address = Some(socket_address(&value()?)?),
@@ -125,17 +121,11 @@ pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Command, S
     if let Some(address) = address {
         if seconds.is_some() || connections.is_some() || data.is_some() || slow.is_some() {
             return Err(
-                "--seconds, --connections, --slow and --data make no sense with --serve".into(),
+                "--seconds, --connections, --slow and --data make no sense with --serve".into()
             );
         }
         let pooling = pooling.unwrap_or(Pooling::On);
-        return Ok(Command::Serve(Serve {
-            address,
-            pooling,
-            send_buffer,
-            until_eof,
-            record,
-        }));
+        return Ok(Command::Serve(Serve { address, pooling, send_buffer, until_eof, record }));
     }
     if pooling.is_some() || send_buffer.is_some() || until_eof || record.is_some() {
         return Err(
@@ -154,9 +144,7 @@ pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Command, S
 fn socket_address(text: &str) -> Result<SocketAddr, String> {
     let wrong = "is not an address and port such as 127.0.0.1:8080";
     match text.to_socket_addrs() {
-        Ok(mut found) => found
-            .next()
-            .ok_or_else(|| format!("--serve {text}: no such host")),
+        Ok(mut found) => found.next().ok_or_else(|| format!("--serve {text}: no such host")),
         Err(error) => Err(format!("--serve {text:?} {wrong} ({error})")),
     }
 }
@@ -190,14 +178,8 @@ mod tests {
             until_eof: false,
             record: None,
         };
-        assert_eq!(
-            parse("--serve 127.0.0.1:80 --pooling=off"),
-            Ok(Command::Serve(serve))
-        );
-        let Ok(Command::Compare(Compare {
-            load, connections, ..
-        })) = parse("--seconds 3")
-        else {
+        assert_eq!(parse("--serve 127.0.0.1:80 --pooling=off"), Ok(Command::Serve(serve)));
+        let Ok(Command::Compare(Compare { load, connections, .. })) = parse("--seconds 3") else {
             panic!("no comparison");
         };
         assert_eq!((load, connections), (Duration::from_secs(3), 32));
@@ -207,31 +189,16 @@ mod tests {
             ("--nonsense", "unknown option --nonsense"),
             ("loud", "unexpected argument \"loud\""),
             ("--seconds", "--seconds needs a value"),
-            (
-                "--seconds 0",
-                "--seconds \"0\" is not a whole number from 1 to 3600",
-            ),
+            ("--seconds 0", "--seconds \"0\" is not a whole number from 1 to 3600"),
             ("--connections many", "--connections \"many\" is not"),
-            (
-                "--serve here",
-                "--serve \"here\" is not an address and port",
-            ),
-            (
-                "--serve 127.0.0.1:80 --pooling maybe",
-                "neither on, off nor queue",
-            ),
-            (
-                "--serve 127.0.0.1:80 --seconds 3",
-                "make no sense with --serve",
-            ),
+            ("--serve here", "--serve \"here\" is not an address and port"),
+            ("--serve 127.0.0.1:80 --pooling maybe", "neither on, off nor queue"),
+            ("--serve 127.0.0.1:80 --seconds 3", "make no sense with --serve"),
             ("--pooling on", "only with --serve"),
             ("--until-eof=1", "--until-eof takes no value"),
         ] {
             let error = parse(line).unwrap_err();
-            assert!(
-                error.contains(message),
-                "{line}: {error:?} does not say {message:?}"
-            );
+            assert!(error.contains(message), "{line}: {error:?} does not say {message:?}");
         }
     }
 }

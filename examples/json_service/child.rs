@@ -45,16 +45,11 @@ impl Server {
         if let Some(output) = process.stdout.take() {
             BufReader::new(output).read_line(&mut line)?;
         }
-        let address = line
-            .trim()
-            .strip_prefix(ANNOUNCEMENT)
-            .and_then(|text| text.parse().ok());
+        let address = line.trim().strip_prefix(ANNOUNCEMENT).and_then(|text| text.parse().ok());
         let Some(address) = address else {
             let _ = process.kill();
             let status = process.wait()?;
-            return Err(io::Error::other(format!(
-                "the service did not come up: {status}"
-            )));
+            return Err(io::Error::other(format!("the service did not come up: {status}")));
         };
         Ok(Server { process, address })
     }

@@ -41,12 +41,8 @@ pub(crate) struct Side {
 ///
 /// A sentence about what went wrong.
 pub(crate) fn run(settings: &Compare) -> Result<(), String> {
-    let requests = Requests::read(&settings.data).map_err(|error| {
-        format!(
-            "cannot read payloads in {}: {error}",
-            settings.data.display()
-        )
-    })?;
+    let requests = Requests::read(&settings.data)
+        .map_err(|error| format!("cannot read payloads in {}: {error}", settings.data.display()))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -59,11 +55,8 @@ pub(crate) fn run(settings: &Compare) -> Result<(), String> {
 }
 
 async fn measure(settings: &Compare, requests: &Rc<Requests>) -> io::Result<[Side; 3]> {
-    let mut sides = [
-        Side::start(Pooling::Off)?,
-        Side::start(Pooling::Queue)?,
-        Side::start(Pooling::On)?,
-    ];
+    let mut sides =
+        [Side::start(Pooling::Off)?, Side::start(Pooling::Queue)?, Side::start(Pooling::On)?];
     for side in &mut sides {
         side.before = Some(side.figures("GET /stats").await?);
         load::round(side.server.address, requests, settings.connections, WARM_UP).await?;
@@ -76,20 +69,12 @@ async fn measure(settings: &Compare, requests: &Rc<Requests>) -> io::Result<[Sid
             let first = (turn + round as usize) % sides.len();
             let (side, mode) = (&mut sides[first], NAMES[first]);
             let before = side.figures("GET /stats").await?;
-            let done = load::round(
-                side.server.address,
-                requests,
-                settings.connections,
-                duration,
-            )
-            .await?;
+            let done =
+                load::round(side.server.address, requests, settings.connections, duration).await?;
             let after = side.figures("GET /stats").await?;
             side.allocated.0 += after.allocations - before.allocations;
             side.allocated.1 += after.allocated_bytes - before.allocated_bytes;
-            let faults = after
-                .faults
-                .zip(before.faults)
-                .map(|(now, then)| now - then);
+            let faults = after.faults.zip(before.faults).map(|(now, then)| now - then);
             side.faults = side.faults.zip(faults).map(|(sum, more)| sum + more);
             side.outcome.add(&done);
             let (round, rate) = (round + 1, done.rate());
@@ -106,10 +91,7 @@ async fn measure(settings: &Compare, requests: &Rc<Requests>) -> io::Result<[Sid
             let done = load::round(server, requests, settings.connections, duration).await?;
             side.beside_slow.add(&done);
             let answers = slow.finish().await?;
-            eprintln!(
-                "beside {} slow clients, {mode:10} ({answers} answers)",
-                settings.slow
-            );
+            eprintln!("beside {} slow clients, {mode:10} ({answers} answers)", settings.slow);
         }
     }
     for side in &mut sides {

@@ -35,10 +35,7 @@ impl Requests {
         let mut files = Vec::new();
         for entry in std::fs::read_dir(directory)? {
             let path = entry?.path();
-            if path
-                .extension()
-                .is_some_and(|extension| extension == "json")
-            {
+            if path.extension().is_some_and(|extension| extension == "json") {
                 files.push(path);
             }
         }
@@ -51,14 +48,10 @@ impl Requests {
             small.push(request(&format!("X-GitHub-Event: {event}\r\n"), &body));
             bodies.push(body);
         }
-        let (Some(least), Some(most)) = (
-            bodies.iter().map(Vec::len).min(),
-            bodies.iter().map(Vec::len).max(),
-        ) else {
-            return Err(io::Error::new(
-                io::ErrorKind::NotFound,
-                "no file *.json in it",
-            ));
+        let (Some(least), Some(most)) =
+            (bodies.iter().map(Vec::len).min(), bodies.iter().map(Vec::len).max())
+        else {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "no file *.json in it"));
         };
         let mut batch = b"[".to_vec();
         for body in bodies.iter().cycle() {
@@ -70,11 +63,7 @@ impl Requests {
         }
         batch.push(b']');
         let sizes = [least, most, batch.len()];
-        Ok(Requests {
-            small,
-            large: request("", &batch),
-            sizes,
-        })
+        Ok(Requests { small, large: request("", &batch), sizes })
     }
 
     /// How many different small requests there are.
@@ -87,10 +76,7 @@ impl Requests {
         if number % LARGE_EVERY == LARGE_EVERY - 1 {
             return (&self.large, true);
         }
-        (
-            &self.small[(number % self.small.len() as u64) as usize],
-            false,
-        )
+        (&self.small[(number % self.small.len() as u64) as usize], false)
     }
 }
 
@@ -256,10 +242,7 @@ impl Client {
     }
 
     fn over(stream: TcpStream) -> Self {
-        Client {
-            stream,
-            received: Vec::with_capacity(256 << 10),
-        }
+        Client { stream, received: Vec::with_capacity(256 << 10) }
     }
 
     /// Sends a whole request and returns the body of its answer.
@@ -293,9 +276,7 @@ impl Client {
                 return Err(wrong("the service closed the connection"));
             }
             if end.is_none() {
-                let head = self.received[scanned..]
-                    .windows(4)
-                    .position(|four| four == b"\r\n\r\n");
+                let head = self.received[scanned..].windows(4).position(|four| four == b"\r\n\r\n");
                 if let Some(at) = head {
                     let body = scanned + at + 4;
                     end = Some((body, body + content_length(&self.received[..body])?));
@@ -319,15 +300,10 @@ fn content_length(head: &[u8]) -> io::Result<usize> {
         let (start, value) = line.split_at_checked(name.len())?;
         start.eq_ignore_ascii_case(name).then(|| value.trim_ascii())
     });
-    let value = values
-        .next()
-        .and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
+    let value = values.next().and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
     value.ok_or_else(|| wrong(&String::from_utf8_lossy(head)))
 }
 
 fn wrong(answer: &str) -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidData,
-        format!("unexpected answer: {answer}"),
-    )
+    io::Error::new(io::ErrorKind::InvalidData, format!("unexpected answer: {answer}"))
 }

@@ -14,32 +14,20 @@ The change is stealpool against no pool.
 
 /// Everything that was measured.
 pub(crate) fn table(settings: &Compare, requests: &Requests, sides: &[Side; 3]) -> String {
-    let mut table = Table {
-        sides,
-        text: head(settings, requests),
-    };
+    let mut table = Table { sides, text: head(settings, requests) };
     table.row("requests/s", |side| side.outcome.rate(), whole);
-    for (name, quantile) in [
-        ("latency p50", 0.5),
-        ("latency p99", 0.99),
-        ("latency p99.9", 0.999),
-    ] {
+    for (name, quantile) in [("latency p50", 0.5), ("latency p99", 0.99), ("latency p99.9", 0.999)]
+    {
         let seconds = |side: &Side| side.outcome.latency.quantile(quantile).as_secs_f64();
         table.row(name, seconds, millis);
     }
-    for (name, quantile) in [
-        ("  p50 of the large ones", 0.5),
-        ("  p99.9 of the large ones", 0.999),
-    ] {
+    for (name, quantile) in [("  p50 of the large ones", 0.5), ("  p99.9 of the large ones", 0.999)]
+    {
         let seconds = |side: &Side| side.outcome.large.quantile(quantile).as_secs_f64();
         table.row(name, seconds, millis);
     }
     if settings.slow > 0 {
-        table.row(
-            "beside slow clients: /s",
-            |side| side.beside_slow.rate(),
-            whole,
-        );
+        table.row("beside slow clients: /s", |side| side.beside_slow.rate(), whole);
         for (name, quantile) in [("  p50", 0.5), ("  p99", 0.99), ("  p99.9", 0.999)] {
             let seconds = |side: &Side| side.beside_slow.latency.quantile(quantile).as_secs_f64();
             table.row(name, seconds, millis);
@@ -47,9 +35,7 @@ pub(crate) fn table(settings: &Compare, requests: &Requests, sides: &[Side; 3]) 
     }
     let per_request = |side: &Side, count: u64| count as f64 / side.outcome.requests as f64;
     let allocations = |side: &Side| per_request(side, side.allocated.0);
-    table.row("allocations/request", allocations, |count| {
-        format!("{count:.1}")
-    });
+    table.row("allocations/request", allocations, |count| format!("{count:.1}"));
     let allocated = |side: &Side| per_request(side, side.allocated.1);
     table.row("bytes allocated/request", allocated, bytes);
     let faults = |side: &Side| {
@@ -58,22 +44,12 @@ pub(crate) fn table(settings: &Compare, requests: &Requests, sides: &[Side; 3]) 
     };
     table.row("page faults/request", faults, |count| format!("{count:.2}"));
     let rss = |figures: &Figures, pick: fn((u64, u64)) -> u64| {
-        figures
-            .rss
-            .map_or(f64::NAN, |now_and_peak| pick(now_and_peak) as f64)
+        figures.rss.map_or(f64::NAN, |now_and_peak| pick(now_and_peak) as f64)
     };
-    let before = |side: &Side| {
-        side.before
-            .as_ref()
-            .map_or(f64::NAN, |it| rss(it, |rss| rss.0))
-    };
+    let before = |side: &Side| side.before.as_ref().map_or(f64::NAN, |it| rss(it, |rss| rss.0));
     table.row("RSS at the start", before, bytes);
     table.row("peak RSS", |side| rss(&side.after[0], |rss| rss.1), bytes);
-    table.row(
-        "RSS after two cycles *",
-        |side| rss(&side.after[2], |rss| rss.0),
-        bytes,
-    );
+    table.row("RSS after two cycles *", |side| rss(&side.after[2], |rss| rss.0), bytes);
     table.plain_row("objects created", |side| {
         whole(sum(&side.after[0], |pool| pool.creates) as f64)
     });
@@ -82,13 +58,8 @@ pub(crate) fn table(settings: &Compare, requests: &Requests, sides: &[Side; 3]) 
         let created = sum(&side.after[0], |pool| pool.creates);
         percent(1.0 - created as f64 / gets.max(1) as f64)
     });
-    for (index, name) in [
-        "idle right after the load",
-        "  after one cycle",
-        "  after two cycles",
-    ]
-    .iter()
-    .enumerate()
+    for (index, name) in
+        ["idle right after the load", "  after one cycle", "  after two cycles"].iter().enumerate()
     {
         table.plain_row(name, |side| {
             let weight = bytes(sum(&side.after[index], |pool| pool.idle_bytes) as f64);

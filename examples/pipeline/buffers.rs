@@ -116,8 +116,7 @@ impl Buffers for ThreadLocal {
     }
 
     fn take(&self) -> Plain {
-        OWN.with_borrow_mut(Vec::pop)
-            .unwrap_or_else(|| Plain(make()))
+        OWN.with_borrow_mut(Vec::pop).unwrap_or_else(|| Plain(make()))
     }
 
     fn give(&self, mut buffer: Plain) {

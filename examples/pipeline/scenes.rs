@@ -51,10 +51,8 @@ fn flow<B: Buffers>(job: &Job<'_>, producers: usize, consumers: usize, stall: bo
     let (sender, receiver) = sync_channel(if stall { STALLED } else { WAITING });
     let receiver = Mutex::new(receiver);
     let (stop, waiting) = (AtomicBool::new(false), AtomicU64::new(0));
-    let (rest, over) = (
-        Barrier::new(producers + consumers + 1),
-        Barrier::new(producers + consumers + 1),
-    );
+    let (rest, over) =
+        (Barrier::new(producers + consumers + 1), Barrier::new(producers + consumers + 1));
     let mut figures = Figures::default();
     let empty = alloc::live();
     thread::scope(|scope| {
@@ -99,9 +97,7 @@ fn flow<B: Buffers>(job: &Job<'_>, producers: usize, consumers: usize, stall: bo
         figures.rss_after = process::resident_without_free_pages();
         over.wait();
         for consumer in consumers {
-            figures
-                .latency
-                .add(&consumer.join().expect("a consumer panicked"));
+            figures.latency.add(&consumer.join().expect("a consumer panicked"));
         }
     });
     figures.operations = figures.latency.count();
@@ -146,10 +142,7 @@ fn consume<B: Buffers>(
         }
     }
     loop {
-        let next = receiver
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .recv();
+        let next = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Batch { buffer, asked }) = next else {
             return latency;
         };
@@ -169,10 +162,7 @@ fn payload() -> Vec<u8> {
     let entries = std::fs::read_dir(&directory).expect("examples/data is part of the checkout");
     let mut files: Vec<_> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "json")
-        })
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
         .collect();
     files.sort();
     let read = |path| std::fs::read(path).expect("a payload is readable");

@@ -136,10 +136,7 @@ impl ByHand {
 
     fn of(regex: meta::Regex) -> Self {
         let maker = regex.clone();
-        ByHand {
-            regex,
-            pool: AutomataPool::new(Box::new(move || caches::create(&maker))),
-        }
+        ByHand { regex, pool: AutomataPool::new(Box::new(move || caches::create(&maker))) }
     }
 }
 
@@ -197,10 +194,7 @@ mod tests {
             let regexes = patterns(40).chain([CRAWLER]).map(S::compile);
             let agents = user_agents();
             let search = |regex: S| {
-                agents
-                    .iter()
-                    .map(move |agent| regex.is_match(agent))
-                    .collect::<Vec<_>>()
+                agents.iter().map(move |agent| regex.is_match(agent)).collect::<Vec<_>>()
             };
             regexes.flat_map(search).collect()
         }

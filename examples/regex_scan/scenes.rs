@@ -66,10 +66,7 @@ struct Fleet<S> {
 impl<S: Scan> Fleet<S> {
     fn new(patterns: impl Iterator<Item = &'static str>) -> Self {
         let regexes = patterns.map(S::compile).collect();
-        Fleet {
-            regexes,
-            empty: alloc::live(),
-        }
+        Fleet { regexes, empty: alloc::live() }
     }
 
     /// What the searches have left allocated, less `other`, through two cycles.
@@ -101,11 +98,7 @@ fn steady<S: Scan>(
 ) -> Figures {
     let agents = user_agents();
     let fleet = Fleet::<S>::new(patterns);
-    let load = Load {
-        threads,
-        duration: job.duration,
-        time_one_in: TIMED,
-    };
+    let load = Load { threads, duration: job.duration, time_one_in: TIMED };
     let figures = load.drive(
         |number| {
             let regexes: Vec<_> = fleet.regexes.iter().map(S::for_thread).collect();
@@ -223,9 +216,7 @@ fn burst<S: Scan>() -> Figures {
         figures.rss_after = process::resident_without_free_pages();
         ended.wait();
         for holder in holders {
-            figures
-                .latency
-                .add(&holder.join().expect("a search panicked"));
+            figures.latency.add(&holder.join().expect("a search panicked"));
         }
     });
     figures.operations = (HOLDERS * FEW) as u64;

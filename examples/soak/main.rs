@@ -45,11 +45,7 @@ fn main() -> ExitCode {
     }));
     #[cfg(stealpool_chaos)]
     assert!(stealpool::chaos::set(disturb));
-    if run(&settings) {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    if run(&settings) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// What happens at each named point of the protocol, with `--cfg stealpool_chaos`: mostly nothing, now and
@@ -78,11 +74,7 @@ fn disturb(_point: &'static str) {
 }
 
 fn settings(mut arguments: impl Iterator<Item = String>) -> Result<Settings, String> {
-    let mut settings = Settings {
-        time: Duration::from_secs(60),
-        threads: 8,
-        seed: 1,
-    };
+    let mut settings = Settings { time: Duration::from_secs(60), threads: 8, seed: 1 };
     while let Some(name) = arguments.next() {
         let value = arguments.next().ok_or(format!("{name} needs a value"))?;
         let wrong = || format!("{name} {value:?} is not a number");
@@ -166,9 +158,7 @@ fn run(settings: &Settings) -> bool {
     drop(collector);
     let leaked = ledger.leaked.load(Acquire);
     // What is left in the pools may explode.
-    drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(
-        || drop(world),
-    )));
+    drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(world))));
     // Everything but what was leaked on purpose is gone with the pools.
     if ledger.alive() != leaked {
         ledger.violate("objects are neither dropped nor leaked");

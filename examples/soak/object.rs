@@ -82,8 +82,7 @@ impl Thing {
     /// Checks what the last holder wrote, and writes something else.
     pub(crate) fn write(&mut self, seed: u64) {
         if self.words.iter().any(|word| *word != self.words[0]) {
-            self.ledger
-                .violate("an object is torn: two holders, or an old content");
+            self.ledger.violate("an object is torn: two holders, or an old content");
         }
         self.words = [seed; WORDS];
     }

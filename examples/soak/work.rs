@@ -65,9 +65,7 @@ impl World {
             Builder::new().max_idle(100).collect_every(Duration::ZERO),
             Builder::new().idle_bytes(20_000).collect_manually(),
             Builder::new().private_depth(1).max_object_bytes(400),
-            Builder::new()
-                .private_depth(1_000)
-                .collect_every(Duration::from_millis(5)),
+            Builder::new().private_depth(1_000).collect_every(Duration::from_millis(5)),
         ];
         World {
             pools: settings.map(|settings| made(settings, &ledger)).into(),
@@ -83,9 +81,7 @@ impl World {
 
 fn made(settings: Builder, ledger: &Arc<Ledger>) -> Arc<Tortured> {
     ledger.pools.fetch_add(1, Relaxed);
-    Arc::new(settings.build(Torture {
-        ledger: Arc::clone(ledger),
-    }))
+    Arc::new(settings.build(Torture { ledger: Arc::clone(ledger) }))
 }
 
 thread_local! {
@@ -135,10 +131,7 @@ fn step(world: &World, pool: &Arc<Tortured>) -> u64 {
             // From thread to thread.
             let mut guard = pool.get_owned();
             guard.taken(number());
-            let mut basket = world
-                .basket
-                .lock()
-                .unwrap_or_else(|broken| broken.into_inner());
+            let mut basket = world.basket.lock().unwrap_or_else(|broken| broken.into_inner());
             basket.push(guard);
             let place = number() as usize % basket.len();
             let other = (basket.len() > 50).then(|| basket.swap_remove(place));

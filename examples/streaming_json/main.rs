@@ -126,22 +126,10 @@ fn result(tally: &Tally, bytes: u64, elapsed: Duration) -> String {
     let mut line = |name: &str, count: u64, remark: &str| {
         let _ = writeln!(text, "{name:10} {count:>12}   {remark}");
     };
-    line(
-        "records",
-        tally.records,
-        &format!("{:.0} a second", per_second(tally.records)),
-    );
+    line("records", tally.records, &format!("{:.0} a second", per_second(tally.records)));
     line("fields", tally.fields, "members of objects at any depth");
-    line(
-        "values",
-        tally.values,
-        &format!("nested at most {} deep", tally.deepest),
-    );
-    line(
-        "bytes",
-        bytes,
-        &format!("{:.1} MB a second", per_second(bytes) / 1e6),
-    );
+    line("values", tally.values, &format!("nested at most {} deep", tally.deepest));
+    line("bytes", bytes, &format!("{:.1} MB a second", per_second(bytes) / 1e6));
 
     let mut members: Vec<_> = tally.members.iter().collect();
     members.sort_by_key(|(name, counts)| (Reverse(counts.iter().sum::<u64>()), *name));
@@ -149,19 +137,8 @@ fn result(tally: &Tally, bytes: u64, elapsed: Duration) -> String {
         let _ = writeln!(text, "\n{:28}{}", "members of records", cells(&KINDS));
     }
     for (name, counts) in members.iter().take(ROWS) {
-        let shown = counts.map(|count| {
-            if count == 0 {
-                ".".to_owned()
-            } else {
-                count.to_string()
-            }
-        });
-        let _ = writeln!(
-            text,
-            "{:28}{}",
-            name.escape_debug().to_string(),
-            cells(&shown)
-        );
+        let shown = counts.map(|count| if count == 0 { ".".to_owned() } else { count.to_string() });
+        let _ = writeln!(text, "{:28}{}", name.escape_debug().to_string(), cells(&shown));
     }
     if members.len() > ROWS {
         let _ = writeln!(text, "and {} more names", members.len() - ROWS);

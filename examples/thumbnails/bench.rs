@@ -42,12 +42,7 @@ impl Bench {
     pub(crate) fn new() -> Self {
         // Relaxed: a figure.
         CREATED.fetch_add(1, Relaxed);
-        Bench {
-            pixels: Vec::new(),
-            resizer: Resizer::new(),
-            thumbnail: Vec::new(),
-            weight: 0,
-        }
+        Bench { pixels: Vec::new(), resizer: Resizer::new(), thumbnail: Vec::new(), weight: 0 }
     }
 
     /// The pixels of a thumbnail, its width and its height.
@@ -57,9 +52,7 @@ impl Bench {
     /// What is wrong with the picture.
     pub(crate) fn thumbnail(&mut self, jpeg: &[u8]) -> Result<(&[u8], u32, u32), String> {
         let mut decoder = JpegDecoder::new(ZCursor::new(jpeg));
-        decoder
-            .decode_headers()
-            .map_err(|error| error.to_string())?;
+        decoder.decode_headers().map_err(|error| error.to_string())?;
         let (width, height) = decoder.dimensions().ok_or("no dimensions")?;
         let length = decoder.output_buffer_size().ok_or("too large")?;
         if length != width * height * DEPTH {
@@ -71,23 +64,16 @@ impl Bench {
             self.pixels = vec![0; length];
         }
         let pixels = &mut self.pixels[..length];
-        decoder
-            .decode_into(pixels)
-            .map_err(|error| error.to_string())?;
+        decoder.decode_into(pixels).map_err(|error| error.to_string())?;
 
         let (width, height) = (width as u32, height as u32);
         let scale = |side: u32| (side * SIDE / width.max(height)).max(1);
         let (small_width, small_height) = (scale(width), scale(height));
-        self.thumbnail
-            .resize(small_width as usize * small_height as usize * DEPTH, 0);
+        self.thumbnail.resize(small_width as usize * small_height as usize * DEPTH, 0);
         let large = ImageRef::new(width, height, pixels, PixelType::U8x3);
         let large = large.map_err(|error| error.to_string())?;
-        let small = Image::from_slice_u8(
-            small_width,
-            small_height,
-            &mut self.thumbnail,
-            PixelType::U8x3,
-        );
+        let small =
+            Image::from_slice_u8(small_width, small_height, &mut self.thumbnail, PixelType::U8x3);
         let mut small = small.map_err(|error| error.to_string())?;
         let resized = self.resizer.resize(&large, &mut small, None);
         resized.map_err(|error| error.to_string())?;

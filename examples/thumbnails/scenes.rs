@@ -21,11 +21,7 @@ fn small(number: usize) -> &'static [u8] {
 }
 
 fn mixed(number: usize) -> &'static [u8] {
-    if number % 8 == 7 {
-        LARGE
-    } else {
-        small(number)
-    }
+    if number % 8 == 7 { LARGE } else { small(number) }
 }
 
 /// Runs one contender in one scenario.
@@ -50,11 +46,7 @@ pub(crate) fn run(job: &Job<'_>) -> Option<Figures> {
 
 fn drive<B: Benches>(job: &Job<'_>, threads: usize, pick: Pick) -> Figures {
     let benches = B::new();
-    let load = Load {
-        threads,
-        duration: job.duration,
-        time_one_in: 1,
-    };
+    let load = Load { threads, duration: job.duration, time_one_in: 1 };
     let mut figures = load.drive(
         |thread| {
             let (benches, mut number) = (&benches, thread * 3);

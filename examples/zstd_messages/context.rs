@@ -63,10 +63,8 @@ impl Context for Compressor {
         }
         let mut output = OutBuffer::around(output);
         let (head, tail) = message.split_at(message.len() / 2);
-        let steps = [
-            (head, ZSTD_EndDirective::ZSTD_e_continue),
-            (tail, ZSTD_EndDirective::ZSTD_e_end),
-        ];
+        let steps =
+            [(head, ZSTD_EndDirective::ZSTD_e_continue), (tail, ZSTD_EndDirective::ZSTD_e_end)];
         for (part, step) in steps {
             let mut input = InBuffer::around(part);
             // The output has room for the worst case, so one call takes all.
@@ -94,10 +92,7 @@ impl Context for Decompressor {
     fn run(&mut self, message: &[u8], output: &mut Vec<u8>) {
         output.clear();
         let length = zstd::zstd_safe::get_frame_content_size(message);
-        let length = length
-            .ok()
-            .flatten()
-            .expect("our own frames say their length");
+        let length = length.ok().flatten().expect("our own frames say their length");
         output.reserve(length as usize);
         check(self.0.decompress(output, message));
     }
@@ -128,10 +123,7 @@ impl<C: Context> Counted<C> {
     pub(crate) fn new(level: i32) -> Self {
         // Relaxed: a figure.
         CREATED.fetch_add(1, Relaxed);
-        let mut counted = Counted {
-            context: C::new(level),
-            weight: 0,
-        };
+        let mut counted = Counted { context: C::new(level), weight: 0 };
         counted.weigh();
         counted
     }
@@ -183,11 +175,7 @@ mod tests {
             compressor.run(&message, &mut packed);
             compressor.recycle();
             if level == STREAMED {
-                assert!(
-                    compressor.footprint() > 10 << 20,
-                    "{}",
-                    compressor.footprint()
-                );
+                assert!(compressor.footprint() > 10 << 20, "{}", compressor.footprint());
                 compressor.run(&message, &mut packed);
                 unpacked = zstd::decode_all(&packed[..]).unwrap();
             } else {

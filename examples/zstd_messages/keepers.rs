@@ -89,9 +89,7 @@ impl<C: Context> Keeper<C> for ThreadLocal {
 
     fn with(&self, level: i32, work: impl FnOnce(&mut Counted<C>)) {
         OWN.with_borrow_mut(|own| {
-            let context = own
-                .entry(level)
-                .or_insert_with(|| Box::new(Counted::<C>::new(level)));
+            let context = own.entry(level).or_insert_with(|| Box::new(Counted::<C>::new(level)));
             let context = context.downcast_mut::<Counted<C>>();
             let context = context.expect("a run has contexts of one kind");
             context.recycle();

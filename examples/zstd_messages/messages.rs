@@ -14,19 +14,12 @@ pub(crate) fn plain() -> Vec<Vec<u8>> {
     let entries = fs::read_dir(&directory).expect("examples/data is part of the checkout");
     let mut files: Vec<_> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "json")
-        })
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
         .collect();
     files.sort();
     let read = |path| fs::read(path).expect("a payload is readable");
     let messages: Vec<_> = files.into_iter().map(read).collect();
-    assert!(
-        !messages.is_empty(),
-        "{} holds no payload",
-        directory.display()
-    );
+    assert!(!messages.is_empty(), "{} holds no payload", directory.display());
     messages
 }
 

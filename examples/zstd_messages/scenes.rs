@@ -43,11 +43,7 @@ pub(crate) fn run(job: &Job<'_>) -> Option<Figures> {
 /// What making a context costs. zstd asks the processor three times what it can do, an instruction that a
 /// virtual machine may trap.
 fn create(job: &Job<'_>) -> Option<Figures> {
-    let load = Load {
-        threads: 1,
-        duration: job.duration,
-        time_one_in: 1,
-    };
+    let load = Load { threads: 1, duration: job.duration, time_one_in: 1 };
     let work: fn() = match job.contender {
         "context per message" => || drop(black_box(Counted::<Compressor>::new(3))),
         "decoder only" => || drop(black_box(Counted::<Decompressor>::new(0))),
@@ -93,11 +89,7 @@ fn drive<C: Context, K: Keeper<C>>(
     level: fn(usize) -> i32,
 ) -> Figures {
     let keeper = K::new();
-    let load = Load {
-        threads,
-        duration: job.duration,
-        time_one_in: 1,
-    };
+    let load = Load { threads, duration: job.duration, time_one_in: 1 };
     let mut figures = load.drive(
         |thread| {
             let (keeper, mut output) = (&keeper, Vec::new());

@@ -3,7 +3,7 @@
 use super::{Core, Held};
 use crate::engine::batch::Batch;
 use crate::engine::object::Object;
-use crate::sys::{magazine, rseq};
+use crate::sys::rseq;
 
 /// A thread on a processor, in a core with sequences.
 #[derive(Debug)]

@@ -74,13 +74,7 @@ impl<T> Core<T> {
 
     /// A core whose users come by restartable sequences; see [`on`](Self::on).
     pub fn by_sequences(capacity: usize, max_idle: u64) -> Self {
-        Self::made(
-            Entry::Sequences,
-            rseq::processors(),
-            capacity,
-            max_idle,
-            u64::MAX,
-        )
+        Self::made(Entry::Sequences, rseq::processors(), capacity, max_idle, u64::MAX)
     }
 
     fn made(
@@ -113,12 +107,7 @@ impl<T> Core<T> {
         max_idle: u64,
         idle_bytes: u64,
     ) -> Self {
-        let plan = Plan {
-            entry,
-            processors,
-            workers: WORKERS,
-            capacity,
-        };
+        let plan = Plan { entry, processors, workers: WORKERS, capacity };
         Core {
             engine: Engine::new(plan, Budget::new(max_idle, idle_bytes)),
             joined: AtomicUsize::new(0),
@@ -194,10 +183,7 @@ impl<T> Core<T> {
     /// Finds out that objects are dear.
     pub fn turn_dear(&self) {
         let long = Duration::from_secs(1);
-        assert!(
-            !self.engine.cost.created(long),
-            "one sample decides nothing"
-        );
+        assert!(!self.engine.cost.created(long), "one sample decides nothing");
         if self.engine.cost.created(long) {
             self.engine.withdraw();
         }

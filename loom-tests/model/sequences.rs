@@ -139,9 +139,8 @@ pub(crate) unsafe fn push(table: &Table, weight: u16, object: *mut ()) -> u64 {
         let capacity = magazine.gate.load(Acquire) as u32;
         let header = magazine.header.load(Acquire);
         let length = header as u8 as u32;
-        let Some(more) = header
-            .checked_add(magazine::share(weight) + COUNTED)
-            .filter(|_| length < capacity)
+        let Some(more) =
+            header.checked_add(magazine::share(weight) + COUNTED).filter(|_| length < capacity)
         else {
             return Step::Fail;
         };
@@ -151,11 +150,7 @@ pub(crate) unsafe fn push(table: &Table, weight: u16, object: *mut ()) -> u64 {
             magazine.weights[length].store(weight, Relaxed);
             magazine.objects[length].store(object, Relaxed);
         };
-        if unless(&mut above) {
-            Step::Commit(more)
-        } else {
-            Step::Again
-        }
+        if unless(&mut above) { Step::Commit(more) } else { Step::Again }
     };
     let commit = |magazine: &Magazine, header: &u64| magazine.header.store(*header, Release);
     sequence(table, loads, commit).map_or(0, |(_, header)| header)
@@ -168,11 +163,7 @@ pub(crate) unsafe fn close(table: &Table) -> Option<(*mut Magazine, u64)> {
     // Acquire, Release, all: the order of x86-64.
     let loads = |magazine: &Magazine, _: &Unless| {
         let gate = magazine.gate.load(Acquire);
-        if gate & OPEN != 0 {
-            Step::Commit(gate)
-        } else {
-            Step::Fail
-        }
+        if gate & OPEN != 0 { Step::Commit(gate) } else { Step::Fail }
     };
     // An exchange, for loom orders a store against a collector's exchange only if it is one, too. Release, as
     // the store.

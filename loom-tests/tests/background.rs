@@ -49,29 +49,24 @@ fn steps_of_one_cycle() {
 /// *Fails if*: a step that comes late takes from the new primary, or keeps the collector from ending.
 #[test]
 fn steps_against_a_collector() {
-    explore(
-        "background: put, step step || two cycles",
-        Some(2),
-        300,
-        || {
-            let core = core();
-            let me = core.join();
-            (0..2).for_each(|id| put(&me, id));
-            let other = Arc::clone(&core);
-            let collector = thread::spawn(move || {
-                let mut dead = other.cycle();
-                dead.extend(other.cycle());
-                touched(dead)
-            });
-            let mut held = touched(core.step(0, 1));
-            held.extend(touched(core.step(1, 1)));
-            held.extend(collector.join().unwrap());
-            held.extend(core.cycle());
-            held.extend(core.cycle());
-            assert_eq!(core.idle(), 0);
-            assert_conserved(&core, held, 2);
-        },
-    );
+    explore("background: put, step step || two cycles", Some(2), 300, || {
+        let core = core();
+        let me = core.join();
+        (0..2).for_each(|id| put(&me, id));
+        let other = Arc::clone(&core);
+        let collector = thread::spawn(move || {
+            let mut dead = other.cycle();
+            dead.extend(other.cycle());
+            touched(dead)
+        });
+        let mut held = touched(core.step(0, 1));
+        held.extend(touched(core.step(1, 1)));
+        held.extend(collector.join().unwrap());
+        held.extend(core.cycle());
+        held.extend(core.cycle());
+        assert_eq!(core.idle(), 0);
+        assert_conserved(&core, held, 2);
+    });
 }
 
 /// *Threads*: an owner that puts and takes; one that takes idle objects by their bytes.
@@ -79,22 +74,17 @@ fn steps_against_a_collector() {
 /// *Fails if*: it takes without a claim.
 #[test]
 fn a_budget_against_an_owner() {
-    explore(
-        "background: put put get || take bytes",
-        Some(2),
-        200,
-        || {
-            let core = core();
-            let me = core.join();
-            put(&me, 0);
-            let other = Arc::clone(&core);
-            let taker = thread::spawn(move || touched(other.take_bytes(1)));
-            put(&me, 1);
-            let mut held = touched(me.get());
-            held.extend(taker.join().unwrap());
-            assert_conserved(&core, held, 2);
-        },
-    );
+    explore("background: put put get || take bytes", Some(2), 200, || {
+        let core = core();
+        let me = core.join();
+        put(&me, 0);
+        let other = Arc::clone(&core);
+        let taker = thread::spawn(move || touched(other.take_bytes(1)));
+        put(&me, 1);
+        let mut held = touched(me.get());
+        held.extend(taker.join().unwrap());
+        assert_conserved(&core, held, 2);
+    });
 }
 
 /// *Threads*: three that add a batch each and take one.
@@ -104,31 +94,26 @@ fn a_budget_against_an_owner() {
 /// for the one that was there.
 #[test]
 fn batches_that_wait() {
-    explore(
-        "background: add, take || add, take || add, take",
-        Some(2),
-        1_000,
-        || {
-            let pile = Arc::new(Pile::new());
-            let user = |id: usize| {
-                let pile = Arc::clone(&pile);
-                move || {
-                    let item = Item::new(id);
-                    touch(&item);
-                    pile.add(item);
-                    touched(pile.take())
-                }
-            };
-            let (one, two) = (thread::spawn(user(0)), thread::spawn(user(1)));
-            let mut dead = user(2)();
-            assert_eq!(dead.len(), 1);
-            dead.extend(one.join().unwrap());
-            dead.extend(two.join().unwrap());
-            let mut ids: Vec<_> = dead.iter().map(touch).collect();
-            ids.sort_unstable();
-            assert_eq!(ids, [0, 1, 2]);
-        },
-    );
+    explore("background: add, take || add, take || add, take", Some(2), 1_000, || {
+        let pile = Arc::new(Pile::new());
+        let user = |id: usize| {
+            let pile = Arc::clone(&pile);
+            move || {
+                let item = Item::new(id);
+                touch(&item);
+                pile.add(item);
+                touched(pile.take())
+            }
+        };
+        let (one, two) = (thread::spawn(user(0)), thread::spawn(user(1)));
+        let mut dead = user(2)();
+        assert_eq!(dead.len(), 1);
+        dead.extend(one.join().unwrap());
+        dead.extend(two.join().unwrap());
+        let mut ids: Vec<_> = dead.iter().map(touch).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, [0, 1, 2]);
+    });
 }
 
 /// *Threads*: two that take a batch; one that takes one and adds another, over three batches.
@@ -137,29 +122,22 @@ fn batches_that_wait() {
 /// *Fails if*: a pop counts no tag up.
 #[test]
 fn a_node_that_comes_back_is_noticed() {
-    explore(
-        "background: take || take || take, add",
-        Some(3),
-        1_000,
-        || {
-            let pile = Arc::new(Pile::new());
-            (0..3).for_each(|id| pile.add(Item::new(id)));
-            let taker = || {
-                let pile = Arc::clone(&pile);
-                thread::spawn(move || pile.take())
-            };
-            let (one, two) = (taker(), taker());
-            let mut dead = vec![pile.take()];
-            pile.add(Item::new(3));
-            dead.push(one.join().unwrap());
-            dead.push(two.join().unwrap());
-            dead.push(pile.take());
-            let mut ids: Vec<_> = dead
-                .iter()
-                .map(|dead| touch(dead.as_ref().expect("one each")))
-                .collect();
-            ids.sort_unstable();
-            assert_eq!(ids, [0, 1, 2, 3]);
-        },
-    );
+    explore("background: take || take || take, add", Some(3), 1_000, || {
+        let pile = Arc::new(Pile::new());
+        (0..3).for_each(|id| pile.add(Item::new(id)));
+        let taker = || {
+            let pile = Arc::clone(&pile);
+            thread::spawn(move || pile.take())
+        };
+        let (one, two) = (taker(), taker());
+        let mut dead = vec![pile.take()];
+        pile.add(Item::new(3));
+        dead.push(one.join().unwrap());
+        dead.push(two.join().unwrap());
+        dead.push(pile.take());
+        let mut ids: Vec<_> =
+            dead.iter().map(|dead| touch(dead.as_ref().expect("one each"))).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, [0, 1, 2, 3]);
+    });
 }

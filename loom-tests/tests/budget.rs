@@ -12,32 +12,23 @@ use stealpool::model::{Core, Seat};
 /// *Fails if*: a share is given back twice, or kept by an empty magazine.
 #[test]
 fn a_share_against_a_collector() {
-    explore(
-        "budget: put get, bigger put || take all",
-        Some(2),
-        500,
-        || {
-            let core = Arc::new(Core::bounded(1, 4, 8));
-            let other = Arc::clone(&core);
-            let taker = thread::spawn(move || other.take_all());
-            let mut held = Vec::new();
-            {
-                let me = core.join();
-                held.extend(me.put(Item::weighing(0, 1)));
-                held.extend(me.get());
-                held.extend(me.put(Item::weighing(1, 3)));
-            }
-            held.extend(taker.join().unwrap());
-            assert!(core.charged().0 <= 4 && core.charged().1 <= 8);
-            held.extend(core.take_all());
-            assert_eq!(
-                core.charged(),
-                (0, 0),
-                "nothing is idle, and no share is reserved"
-            );
-            assert_conserved(&core, held, 2);
-        },
-    );
+    explore("budget: put get, bigger put || take all", Some(2), 500, || {
+        let core = Arc::new(Core::bounded(1, 4, 8));
+        let other = Arc::clone(&core);
+        let taker = thread::spawn(move || other.take_all());
+        let mut held = Vec::new();
+        {
+            let me = core.join();
+            held.extend(me.put(Item::weighing(0, 1)));
+            held.extend(me.get());
+            held.extend(me.put(Item::weighing(1, 3)));
+        }
+        held.extend(taker.join().unwrap());
+        assert!(core.charged().0 <= 4 && core.charged().1 <= 8);
+        held.extend(core.take_all());
+        assert_eq!(core.charged(), (0, 0), "nothing is idle, and no share is reserved");
+        assert_conserved(&core, held, 2);
+    });
 }
 
 /// *Threads*: an owner and a thief that take what a bounded pool keeps.
@@ -82,33 +73,28 @@ fn filled(me: &Seat<'_, Item>) {
 /// *Fails if*: the tail of a magazine takes more or less of the share along than it was covered by.
 #[test]
 fn a_deep_magazine_of_a_pool_with_a_bound() {
-    explore(
-        "budget: deep, get put put || two cycles",
-        Bound::of(Some(1), Some(2)),
-        500,
-        || {
-            let core = Arc::new(Core::deep_bounded(1, 2, 8));
-            let me = core.join();
-            filled(&me);
-            let other = Arc::clone(&core);
-            let collector = thread::spawn(move || {
-                let mut dead = other.cycle();
-                dead.extend(other.cycle());
-                dead
-            });
-            let mut held = Vec::new();
-            if let Some(object) = me.get() {
-                held.extend(me.put(object));
-            }
-            held.extend(me.put(Item::new(2)));
-            assert!(core.charged().0 <= 8);
-            held.extend(collector.join().unwrap());
-            held.extend(core.cycle());
-            held.extend(core.cycle());
-            assert_eq!((core.idle(), core.charged()), (0, (0, 0)));
-            assert_conserved(&core, held, 3);
-        },
-    );
+    explore("budget: deep, get put put || two cycles", Bound::of(Some(1), Some(2)), 500, || {
+        let core = Arc::new(Core::deep_bounded(1, 2, 8));
+        let me = core.join();
+        filled(&me);
+        let other = Arc::clone(&core);
+        let collector = thread::spawn(move || {
+            let mut dead = other.cycle();
+            dead.extend(other.cycle());
+            dead
+        });
+        let mut held = Vec::new();
+        if let Some(object) = me.get() {
+            held.extend(me.put(object));
+        }
+        held.extend(me.put(Item::new(2)));
+        assert!(core.charged().0 <= 8);
+        held.extend(collector.join().unwrap());
+        held.extend(core.cycle());
+        held.extend(core.cycle());
+        assert_eq!((core.idle(), core.charged()), (0, (0, 0)));
+        assert_conserved(&core, held, 3);
+    });
 }
 
 /// *Threads*: an owner of a deep magazine in a pool with a bound, which gives more than there is room for; a
@@ -117,30 +103,25 @@ fn a_deep_magazine_of_a_pool_with_a_bound() {
 /// *Fails if*: a chain is charged in part and kept as a whole, or the other way round.
 #[test]
 fn a_chain_that_does_not_fit() {
-    explore(
-        "budget: deep, put x 3 || get get",
-        Bound::of(Some(1), Some(2)),
-        100,
-        || {
-            let core = Arc::new(Core::deep_bounded(1, 2, 4));
-            let me = core.join();
-            filled(&me);
-            let other = Arc::clone(&core);
-            let thief = thread::spawn(move || {
-                let me = other.join();
-                let held: Vec<_> = (0..2).filter_map(|_| me.get()).collect();
-                held
-            });
-            let mut held = Vec::new();
-            for id in 2..5 {
-                held.extend(me.put(Item::new(id)));
-                assert!(core.charged().0 <= 4);
-            }
-            held.extend(thief.join().unwrap());
-            assert!(core.idle() <= 4);
-            assert_conserved(&core, held, 5);
-        },
-    );
+    explore("budget: deep, put x 3 || get get", Bound::of(Some(1), Some(2)), 100, || {
+        let core = Arc::new(Core::deep_bounded(1, 2, 4));
+        let me = core.join();
+        filled(&me);
+        let other = Arc::clone(&core);
+        let thief = thread::spawn(move || {
+            let me = other.join();
+            let held: Vec<_> = (0..2).filter_map(|_| me.get()).collect();
+            held
+        });
+        let mut held = Vec::new();
+        for id in 2..5 {
+            held.extend(me.put(Item::new(id)));
+            assert!(core.charged().0 <= 4);
+        }
+        held.extend(thief.join().unwrap());
+        assert!(core.idle() <= 4);
+        assert_conserved(&core, held, 5);
+    });
 }
 
 /// *Threads*: an owner whose magazine may be deeper, because it finds in a slot what it had put there; a
@@ -171,27 +152,22 @@ fn a_full_share_against_a_collector() {
 /// *Fails if*: the owner changes the share of a magazine that a collector has claimed.
 #[test]
 fn a_share_that_is_given_back_against_a_collector() {
-    explore(
-        "budget: deep and full, put || take all",
-        Some(2),
-        500,
-        || {
-            let core = Arc::new(Core::deep_bounded(1, 2, 4));
-            let me = core.join();
-            filled(&me);
-            for id in 2..4 {
-                assert!(me.put(Item::new(id)).is_empty());
-            }
-            let other = Arc::clone(&core);
-            let collector = thread::spawn(move || other.take_all());
-            let mut held = me.put(Item::new(4));
-            assert!(core.charged().0 <= 4);
-            held.extend(collector.join().unwrap());
-            held.extend(core.take_all());
-            assert_eq!(core.charged(), (0, 0));
-            assert_conserved(&core, held, 5);
-        },
-    );
+    explore("budget: deep and full, put || take all", Some(2), 500, || {
+        let core = Arc::new(Core::deep_bounded(1, 2, 4));
+        let me = core.join();
+        filled(&me);
+        for id in 2..4 {
+            assert!(me.put(Item::new(id)).is_empty());
+        }
+        let other = Arc::clone(&core);
+        let collector = thread::spawn(move || other.take_all());
+        let mut held = me.put(Item::new(4));
+        assert!(core.charged().0 <= 4);
+        held.extend(collector.join().unwrap());
+        held.extend(core.take_all());
+        assert_eq!(core.charged(), (0, 0));
+        assert_conserved(&core, held, 5);
+    });
 }
 
 /// *Threads*: an owner that takes a chain up from a slot; a thief that wants it, too.

@@ -22,10 +22,7 @@ fn two_holders_of_a_worker_are_seen() {
 
 /// An object used by two holders must be seen.
 #[test]
-#[expect(
-    clippy::arc_with_non_send_sync,
-    reason = "two holders of one object are the point"
-)]
+#[expect(clippy::arc_with_non_send_sync, reason = "two holders of one object are the point")]
 fn two_holders_are_seen() {
     explore_broken("canary: two holders", || {
         let item = Arc::new(Item::new(0));

@@ -76,27 +76,22 @@ fn a_cycle_against_a_thief() {
 /// *Fails if*: a collector passes what the other leaves undone.
 #[test]
 fn two_collectors() {
-    explore(
-        "cycle: two cycles || two cycles",
-        Bound::of(Some(1), Some(2)),
-        500,
-        || {
-            let core = core();
-            let me = core.join();
-            (0..2).for_each(|id| put(&me, id));
-            let other = Arc::clone(&core);
-            let collector = thread::spawn(move || {
-                let mut dead = other.cycle();
-                dead.extend(other.cycle());
-                dead
-            });
-            let mut held = core.cycle();
-            held.extend(core.cycle());
-            held.extend(collector.join().unwrap());
-            assert_eq!(core.idle(), 0);
-            assert_conserved(&core, held, 2);
-        },
-    );
+    explore("cycle: two cycles || two cycles", Bound::of(Some(1), Some(2)), 500, || {
+        let core = core();
+        let me = core.join();
+        (0..2).for_each(|id| put(&me, id));
+        let other = Arc::clone(&core);
+        let collector = thread::spawn(move || {
+            let mut dead = other.cycle();
+            dead.extend(other.cycle());
+            dead
+        });
+        let mut held = core.cycle();
+        held.extend(core.cycle());
+        held.extend(collector.join().unwrap());
+        assert_eq!(core.idle(), 0);
+        assert_conserved(&core, held, 2);
+    });
 }
 
 /// An owner takes what it had put before a cycle, puts another and runs a cycle, while a collector runs
@@ -140,14 +135,9 @@ fn nothing_dies_in_its_first_cycle() {
 /// The same for a put that its magazine refuses at first, because it is lent too little.
 #[test]
 fn nothing_dies_in_its_first_cycle_in_a_bounded_pool() {
-    explore(
-        "cycle: get, bigger put, cycle || cycle",
-        Bound::of(Some(1), Some(2)),
-        1_000,
-        || {
-            young_and_old(&Arc::new(Core::bounded(1, 4, 100)), 10);
-        },
-    );
+    explore("cycle: get, bigger put, cycle || cycle", Bound::of(Some(1), Some(2)), 1_000, || {
+        young_and_old(&Arc::new(Core::bounded(1, 4, 100)), 10);
+    });
 }
 
 /// *Threads*: a collector in the middle of a cycle; the pool is closed.
@@ -176,42 +166,37 @@ fn closing_during_a_cycle() {
 /// *Fails if*: a charge is not an exchange, or a refund is lost.
 #[test]
 fn a_bound_is_never_exceeded() {
-    explore(
-        "cycle: put || put || take all, at most 2",
-        Bound::of(Some(2), Some(2)),
-        76,
-        || {
-            let core = Arc::new(stealpool::model::Core::new(1, 2));
-            let workers: Vec<_> = (0..2)
-                .map(|id| {
-                    let core = Arc::clone(&core);
-                    thread::spawn(move || {
-                        let me = core.join();
-                        let mut back = Vec::new();
-                        back.extend(me.put(Item::new(id)));
-                        if id == 0 {
-                            back.extend(me.put(Item::new(2)));
-                        }
-                        back
-                    })
+    explore("cycle: put || put || take all, at most 2", Bound::of(Some(2), Some(2)), 76, || {
+        let core = Arc::new(stealpool::model::Core::new(1, 2));
+        let workers: Vec<_> = (0..2)
+            .map(|id| {
+                let core = Arc::clone(&core);
+                thread::spawn(move || {
+                    let me = core.join();
+                    let mut back = Vec::new();
+                    back.extend(me.put(Item::new(id)));
+                    if id == 0 {
+                        back.extend(me.put(Item::new(2)));
+                    }
+                    back
                 })
-                .collect();
-            let mut held = core.take_all();
-            for worker in workers {
-                held.extend(worker.join().unwrap());
-            }
-            assert!(core.idle() <= 2);
-            held.extend(core.take_all());
-            // The whole bound can be used again.
-            let me = core.join();
-            assert!(me.put(Item::new(3)).is_empty());
-            assert!(me.put(Item::new(4)).is_empty());
-            let third = me.put(Item::new(5));
-            assert!(!third.is_empty(), "a third one is refused");
-            held.extend(third);
-            assert_conserved(&core, held, 6);
-        },
-    );
+            })
+            .collect();
+        let mut held = core.take_all();
+        for worker in workers {
+            held.extend(worker.join().unwrap());
+        }
+        assert!(core.idle() <= 2);
+        held.extend(core.take_all());
+        // The whole bound can be used again.
+        let me = core.join();
+        assert!(me.put(Item::new(3)).is_empty());
+        assert!(me.put(Item::new(4)).is_empty());
+        let third = me.put(Item::new(5));
+        assert!(!third.is_empty(), "a third one is refused");
+        held.extend(third);
+        assert_conserved(&core, held, 6);
+    });
 }
 
 /// A collector that turns the generation once more than it says: what was just put dies in its first cycle,

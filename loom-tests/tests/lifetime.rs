@@ -31,10 +31,7 @@ fn pool(core: Core<Mortal>) -> (Arc<Core<Mortal>>, Arc<AtomicUsize>) {
 }
 
 fn mortal(dropped: &Arc<AtomicUsize>) -> Held<Mortal> {
-    let mortal = Mortal {
-        dropped: Arc::clone(dropped),
-        _leaks_are_seen: Track::new(()),
-    };
+    let mortal = Mortal { dropped: Arc::clone(dropped), _leaks_are_seen: Track::new(()) };
     Held::new(mortal, 1)
 }
 
@@ -62,30 +59,25 @@ fn the_last_of_two_frees_the_pool() {
 /// *Fails if*: the pool's end reaches for what is out.
 #[test]
 fn an_object_outlives_its_pool() {
-    explore(
-        "lifetime: get, let go, drop || get, put, let go",
-        Some(3),
-        20,
-        || {
-            let (core, dropped) = pool(Core::new(1, u64::MAX));
-            let me = core.join();
-            (0..2).for_each(|_| assert!(me.put(mortal(&dropped)).is_empty()));
-            let mine = me.get();
-            let other = Arc::clone(&core);
-            let user = thread::spawn(move || {
-                let me = other.join();
-                if let Some(held) = me.get() {
-                    assert!(me.put(held).is_empty());
-                }
-            });
-            drop(core);
-            let early = dropped.load(Relaxed);
-            assert!(mine.is_some() && early <= 1, "what is out is not dropped");
-            drop(mine);
-            user.join().unwrap();
-            assert_eq!(dropped.load(Relaxed), 2);
-        },
-    );
+    explore("lifetime: get, let go, drop || get, put, let go", Some(3), 20, || {
+        let (core, dropped) = pool(Core::new(1, u64::MAX));
+        let me = core.join();
+        (0..2).for_each(|_| assert!(me.put(mortal(&dropped)).is_empty()));
+        let mine = me.get();
+        let other = Arc::clone(&core);
+        let user = thread::spawn(move || {
+            let me = other.join();
+            if let Some(held) = me.get() {
+                assert!(me.put(held).is_empty());
+            }
+        });
+        drop(core);
+        let early = dropped.load(Relaxed);
+        assert!(mine.is_some() && early <= 1, "what is out is not dropped");
+        drop(mine);
+        user.join().unwrap();
+        assert_eq!(dropped.load(Relaxed), 2);
+    });
 }
 
 /// *Threads*: one that closes the pool and empties it; one that is in the middle of a step; both let go.
@@ -93,24 +85,19 @@ fn an_object_outlives_its_pool() {
 /// *Fails if*: a batch is dropped by both, or by nobody.
 #[test]
 fn closing_against_a_step() {
-    explore(
-        "lifetime: close, take all, let go || cycle, let go",
-        Some(3),
-        100,
-        || {
-            let (core, dropped) = pool(Core::new(1, u64::MAX));
-            let me = core.join();
-            (0..3).for_each(|_| assert!(me.put(mortal(&dropped)).is_empty()));
-            assert!(core.cycle().is_empty());
-            let other = Arc::clone(&core);
-            let collector = thread::spawn(move || drop(other.cycle()));
-            core.close();
-            drop(core.take_all());
-            drop(core);
-            collector.join().unwrap();
-            assert_eq!(dropped.load(Relaxed), 3);
-        },
-    );
+    explore("lifetime: close, take all, let go || cycle, let go", Some(3), 100, || {
+        let (core, dropped) = pool(Core::new(1, u64::MAX));
+        let me = core.join();
+        (0..3).for_each(|_| assert!(me.put(mortal(&dropped)).is_empty()));
+        assert!(core.cycle().is_empty());
+        let other = Arc::clone(&core);
+        let collector = thread::spawn(move || drop(other.cycle()));
+        core.close();
+        drop(core.take_all());
+        drop(core);
+        collector.join().unwrap();
+        assert_eq!(dropped.load(Relaxed), 3);
+    });
 }
 
 /// *Threads*: a thread whose objects are refused by a full pool; another one; both let go.
@@ -118,24 +105,19 @@ fn closing_against_a_step() {
 /// *Fails if*: a refused object stays in the pool as well.
 #[test]
 fn what_is_refused_is_dropped_once() {
-    explore(
-        "lifetime: put put, let go || put, let go, at most 1",
-        Some(2),
-        50,
-        || {
-            let (core, dropped) = pool(Core::new(1, 1));
-            let (other, theirs) = (Arc::clone(&core), Arc::clone(&dropped));
-            let user = thread::spawn(move || {
-                let me = other.join();
-                drop(me.put(mortal(&theirs)));
-            });
-            let me = core.join();
-            (0..2).for_each(|_| drop(me.put(mortal(&dropped))));
-            drop(core);
-            user.join().unwrap();
-            assert_eq!(dropped.load(Relaxed), 3);
-        },
-    );
+    explore("lifetime: put put, let go || put, let go, at most 1", Some(2), 50, || {
+        let (core, dropped) = pool(Core::new(1, 1));
+        let (other, theirs) = (Arc::clone(&core), Arc::clone(&dropped));
+        let user = thread::spawn(move || {
+            let me = other.join();
+            drop(me.put(mortal(&theirs)));
+        });
+        let me = core.join();
+        (0..2).for_each(|_| drop(me.put(mortal(&dropped))));
+        drop(core);
+        user.join().unwrap();
+        assert_eq!(dropped.load(Relaxed), 3);
+    });
 }
 
 /// An object that is forgotten must be seen.

@@ -54,10 +54,7 @@ fn a_holder_that_panics() {
         panicking(|| {
             let _guard = me.get().map(|held| {
                 touch(&held);
-                Guard {
-                    seat: &me,
-                    held: Some(held),
-                }
+                Guard { seat: &me, held: Some(held) }
             });
             resume_unwind(Box::new("the user's"));
         });
@@ -71,29 +68,24 @@ fn a_holder_that_panics() {
 /// *Fails if*: a miss claims something that only a success releases.
 #[test]
 fn a_constructor_that_panics() {
-    explore(
-        "panic: get, unwind, put, get || put, get",
-        Some(2),
-        1,
-        || {
-            let core = core();
-            let other = Arc::clone(&core);
-            let user = thread::spawn(move || {
-                let me = other.seat(0);
-                put(&me, 1);
+    explore("panic: get, unwind, put, get || put, get", Some(2), 1, || {
+        let core = core();
+        let other = Arc::clone(&core);
+        let user = thread::spawn(move || {
+            let me = other.seat(0);
+            put(&me, 1);
 
-                touched(me.get())
-            });
-            let me = core.seat(0);
-            let mut held = Vec::new();
-            panicking(|| held.extend(me.get()));
-            put(&me, 0);
-            held.extend(me.get());
-            let mut held = touched(held);
-            held.extend(user.join().unwrap());
-            assert_conserved(&core, held, 2);
-        },
-    );
+            touched(me.get())
+        });
+        let me = core.seat(0);
+        let mut held = Vec::new();
+        panicking(|| held.extend(me.get()));
+        put(&me, 0);
+        held.extend(me.get());
+        let mut held = touched(held);
+        held.extend(user.join().unwrap());
+        assert_conserved(&core, held, 2);
+    });
 }
 
 /// *Threads*: a collector whose dead panic when they are dropped; an owner at work.
@@ -101,32 +93,27 @@ fn a_constructor_that_panics() {
 /// *Fails if*: a claim is still held when the dead are handed over.
 #[test]
 fn a_destructor_that_panics_in_a_collector() {
-    explore(
-        "panic: cycle cycle, unwind || put get put",
-        Some(2),
-        500,
-        || {
-            let core = core();
-            let other = Arc::clone(&core);
-            let collector = thread::spawn(move || {
-                let mut dead = Vec::new();
-                for _ in 0..2 {
-                    panicking(|| dead.extend(touched(other.cycle())));
-                }
-                dead
-            });
-            let me = core.join();
-            put(&me, 0);
-            let held = touched(me.get());
-            put(&me, 1);
-            let mut held = held;
-            held.extend(collector.join().unwrap());
-            // Nothing stays claimed: the owner's magazine works.
-            put(&me, 2);
-            held.extend(me.get());
-            assert_conserved(&core, held, 3);
-        },
-    );
+    explore("panic: cycle cycle, unwind || put get put", Some(2), 500, || {
+        let core = core();
+        let other = Arc::clone(&core);
+        let collector = thread::spawn(move || {
+            let mut dead = Vec::new();
+            for _ in 0..2 {
+                panicking(|| dead.extend(touched(other.cycle())));
+            }
+            dead
+        });
+        let me = core.join();
+        put(&me, 0);
+        let held = touched(me.get());
+        put(&me, 1);
+        let mut held = held;
+        held.extend(collector.join().unwrap());
+        // Nothing stays claimed: the owner's magazine works.
+        put(&me, 2);
+        held.extend(me.get());
+        assert_conserved(&core, held, 3);
+    });
 }
 
 /// *Threads*: one whose judgement panics, so that its object is dropped and not put; a thief.

@@ -24,10 +24,7 @@ unsafe impl Sync for Entry {}
 
 impl Entry {
     fn new(id: usize) -> Self {
-        let entry = Entry {
-            id,
-            written: UnsafeCell::new(0),
-        };
+        let entry = Entry { id, written: UnsafeCell::new(0) };
         entry.write();
         entry
     }
@@ -73,9 +70,7 @@ fn tenancies(lookers: usize) {
         })
         .collect();
     let mut ids = next(&place, place.leave());
-    looking
-        .into_iter()
-        .for_each(|thread| ids.extend(thread.join().unwrap()));
+    looking.into_iter().for_each(|thread| ids.extend(thread.join().unwrap()));
     ids.sort_unstable();
     assert_eq!(ids, [0, 1], "each entry is taken out once");
     assert!(place.look(|_| ()).0.is_none());
@@ -94,12 +89,9 @@ fn an_entry_leaves_while_it_is_looked_at() {
 /// The same with two who look: of several who could be the last, one is.
 #[test]
 fn an_entry_leaves_while_two_look() {
-    explore(
-        "slot: leave, settle, leave || look || look",
-        Bound::of(Some(3), None),
-        1_000,
-        || tenancies(2),
-    );
+    explore("slot: leave, settle, leave || look || look", Bound::of(Some(3), None), 1_000, || {
+        tenancies(2)
+    });
 }
 
 /// *Threads*: a tenant that takes its number off the door and leaves; two who look, of whom one may move in and put
@@ -129,9 +121,7 @@ fn the_next_tenant_s_number_stays() {
                 .collect();
             number.store(0, Relaxed);
             move_in(&place, &number, place.leave());
-            looking
-                .into_iter()
-                .for_each(|thread| thread.join().unwrap());
+            looking.into_iter().for_each(|thread| thread.join().unwrap());
             assert_eq!(number.load(Relaxed), 2, "a live tenant without a number");
         },
     );

@@ -20,9 +20,7 @@ unsafe impl Send for Entry {}
 
 impl Entry {
     fn build() -> Self {
-        let entry = Entry {
-            built: UnsafeCell::new(false),
-        };
+        let entry = Entry { built: UnsafeCell::new(false) };
         // SAFETY: as above.
         entry.built.with_mut(|built| unsafe { *built = true });
         entry

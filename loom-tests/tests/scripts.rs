@@ -16,11 +16,7 @@ use stealpool::model::{Core, Held};
 const SCRIPTS: usize = if cfg!(feature = "whole") { 250 } else { 15 };
 
 /// A script that has more executions is given up, and another one drawn.
-const LONGEST: usize = if cfg!(feature = "whole") {
-    2_000
-} else {
-    1_000
-};
+const LONGEST: usize = if cfg!(feature = "whole") { 2_000 } else { 1_000 };
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Op {
@@ -111,11 +107,7 @@ struct Hands {
 
 impl Hands {
     fn of(thread: usize) -> Self {
-        Hands {
-            held: Vec::new(),
-            made: BTreeSet::new(),
-            base: 100 * thread,
-        }
+        Hands { held: Vec::new(), made: BTreeSet::new(), base: 100 * thread }
     }
 
     fn next(&mut self) -> Held<Item> {
@@ -192,10 +184,7 @@ fn run(script: &Script) {
     let held = all.iter().flat_map(|hands| &hands.held).chain(&left);
     let mut found: Vec<usize> = held.map(touch).collect();
     found.sort_unstable();
-    assert!(
-        found.iter().eq(&made),
-        "each object exists exactly once: {found:?} of {made:?}"
-    );
+    assert!(found.iter().eq(&made), "each object exists exactly once: {found:?} of {made:?}");
     assert_eq!((core.idle(), core.charged()), (0, (0, 0)), "the books");
 }
 

@@ -41,26 +41,21 @@ fn beside(
 /// *Fails if*: a sequence that was interrupted commits.
 #[test]
 fn two_threads_of_one_processor() {
-    explore(
-        "sequences: put get || put get, one cpu",
-        Some(3),
-        144,
-        || {
-            let core = core(2);
-            let other = Arc::clone(&core);
-            let neighbour = thread::spawn(move || {
-                let cpu = other.on(0);
-                put(&cpu, 1);
-                get(&cpu)
-            });
-            let cpu = core.on(0);
-            put(&cpu, 0);
-            let mut held = get(&cpu);
-            held.extend(neighbour.join().unwrap());
-            assert_eq!(core.puts_and_hits(), (2, held.len() as u64));
-            assert_conserved(&core, held, 2);
-        },
-    );
+    explore("sequences: put get || put get, one cpu", Some(3), 144, || {
+        let core = core(2);
+        let other = Arc::clone(&core);
+        let neighbour = thread::spawn(move || {
+            let cpu = other.on(0);
+            put(&cpu, 1);
+            get(&cpu)
+        });
+        let cpu = core.on(0);
+        put(&cpu, 0);
+        let mut held = get(&cpu);
+        held.extend(neighbour.join().unwrap());
+        assert_eq!(core.puts_and_hits(), (2, held.len() as u64));
+        assert_conserved(&core, held, 2);
+    });
 }
 
 /// *Threads*: a user; a collector that takes everything, from the other processor.
@@ -85,25 +80,20 @@ fn a_user_against_a_collector() {
 /// *Fails if*: the barrier leaves out the collector's own processor.
 #[test]
 fn a_user_against_a_collector_of_its_processor() {
-    explore(
-        "sequences: put get put || take all, one cpu",
-        Some(3),
-        500,
-        || {
-            let core = core(2);
-            let other = Arc::clone(&core);
-            let taker = thread::spawn(move || {
-                let _cpu = other.on(0);
-                touched(other.take_all())
-            });
-            let cpu = core.on(0);
-            put(&cpu, 0);
-            let mut held = get(&cpu);
-            put(&cpu, 1);
-            held.extend(taker.join().unwrap());
-            assert_conserved(&core, held, 2);
-        },
-    );
+    explore("sequences: put get put || take all, one cpu", Some(3), 500, || {
+        let core = core(2);
+        let other = Arc::clone(&core);
+        let taker = thread::spawn(move || {
+            let _cpu = other.on(0);
+            touched(other.take_all())
+        });
+        let cpu = core.on(0);
+        put(&cpu, 0);
+        let mut held = get(&cpu);
+        put(&cpu, 1);
+        held.extend(taker.join().unwrap());
+        assert_conserved(&core, held, 2);
+    });
 }
 
 /// *Threads*: a user whose magazine overflows, so that it closes the gate; a collector.
@@ -128,30 +118,25 @@ fn a_user_that_closes_against_a_collector() {
 /// *Fails if*: there is no claim.
 #[test]
 fn a_user_against_two_collectors() {
-    explore(
-        "sequences: put put || take all || take all",
-        Bound::of(Some(1), Some(2)),
-        300,
-        || {
-            let core = core(1);
-            let taker = |processor: usize| {
-                let core = Arc::clone(&core);
-                thread::spawn(move || {
-                    let _cpu = core.on(processor);
-                    touched(core.take_all())
-                })
-            };
-            let takers = [taker(0), taker(1)];
-            let cpu = core.on(0);
-            put(&cpu, 0);
-            put(&cpu, 1);
-            let mut held = Vec::new();
-            for taker in takers {
-                held.extend(taker.join().unwrap());
-            }
-            assert_conserved(&core, held, 2);
-        },
-    );
+    explore("sequences: put put || take all || take all", Bound::of(Some(1), Some(2)), 300, || {
+        let core = core(1);
+        let taker = |processor: usize| {
+            let core = Arc::clone(&core);
+            thread::spawn(move || {
+                let _cpu = core.on(processor);
+                touched(core.take_all())
+            })
+        };
+        let takers = [taker(0), taker(1)];
+        let cpu = core.on(0);
+        put(&cpu, 0);
+        put(&cpu, 1);
+        let mut held = Vec::new();
+        for taker in takers {
+            held.extend(taker.join().unwrap());
+        }
+        assert_conserved(&core, held, 2);
+    });
 }
 
 /// *Threads*: one that wakes up on the other processor between its operations; one that stays there.
@@ -159,27 +144,22 @@ fn a_user_against_two_collectors() {
 /// *Fails if*: a sequence goes by the processor that its thread was on before.
 #[test]
 fn a_thread_that_moves() {
-    explore(
-        "sequences: put, move, put get || put get",
-        Some(3),
-        144,
-        || {
-            let core = core(2);
-            let other = Arc::clone(&core);
-            let neighbour = thread::spawn(move || {
-                let cpu = other.on(1);
-                put(&cpu, 2);
-                get(&cpu)
-            });
-            let cpu = core.on(0);
-            put(&cpu, 0);
-            cpu.migrate(1);
-            put(&cpu, 1);
-            let mut held = get(&cpu);
-            held.extend(neighbour.join().unwrap());
-            assert_conserved(&core, held, 3);
-        },
-    );
+    explore("sequences: put, move, put get || put get", Some(3), 144, || {
+        let core = core(2);
+        let other = Arc::clone(&core);
+        let neighbour = thread::spawn(move || {
+            let cpu = other.on(1);
+            put(&cpu, 2);
+            get(&cpu)
+        });
+        let cpu = core.on(0);
+        put(&cpu, 0);
+        cpu.migrate(1);
+        put(&cpu, 1);
+        let mut held = get(&cpu);
+        held.extend(neighbour.join().unwrap());
+        assert_conserved(&core, held, 3);
+    });
 }
 
 /// *Threads*: one that overflows its magazine on one processor; a thief on the other.
@@ -214,28 +194,23 @@ fn a_thief_on_another_processor() {
 /// *Fails if*: a magazine is taken though something has come since the look.
 #[test]
 fn a_user_against_two_cycles() {
-    explore(
-        "sequences: put get put || cycle cycle",
-        Some(2),
-        300,
-        || {
-            let core = core(1);
-            let collector = beside(&core, |core| {
-                let mut dead = core.cycle();
-                dead.extend(core.cycle());
-                dead
-            });
-            let cpu = core.on(0);
-            put(&cpu, 0);
-            let mut held = get(&cpu);
-            put(&cpu, 1);
-            held.extend(collector.join().unwrap());
-            held.extend(core.cycle());
-            held.extend(core.cycle());
-            assert_eq!(core.idle(), 0);
-            assert_conserved(&core, held, 2);
-        },
-    );
+    explore("sequences: put get put || cycle cycle", Some(2), 300, || {
+        let core = core(1);
+        let collector = beside(&core, |core| {
+            let mut dead = core.cycle();
+            dead.extend(core.cycle());
+            dead
+        });
+        let cpu = core.on(0);
+        put(&cpu, 0);
+        let mut held = get(&cpu);
+        put(&cpu, 1);
+        held.extend(collector.join().unwrap());
+        held.extend(core.cycle());
+        held.extend(core.cycle());
+        assert_eq!(core.idle(), 0);
+        assert_conserved(&core, held, 2);
+    });
 }
 
 /// *Threads*: two of one processor, in a pool that may keep two objects.
@@ -243,29 +218,24 @@ fn a_user_against_two_cycles() {
 /// *Fails if*: a magazine's share is reserved twice, or not given back.
 #[test]
 fn a_bound_by_sequences() {
-    explore(
-        "sequences: put put || put get, bounded",
-        Bound::of(Some(1), Some(2)),
-        300,
-        || {
-            let core: Arc<Core<Item>> = Arc::new(Core::by_sequences(1, 4));
-            let other = Arc::clone(&core);
-            let neighbour = thread::spawn(move || {
-                let cpu = other.on(0);
-                let mut held = cpu.put(Item::new(2));
-                held.extend(cpu.get());
-                held
-            });
-            let cpu = core.on(0);
-            let mut held = cpu.put(Item::new(0));
-            held.extend(cpu.put(Item::new(1)));
-            assert!(core.charged().0 <= 4);
-            held.extend(neighbour.join().unwrap());
-            held.extend(core.take_all());
-            assert_eq!(core.charged(), (0, 0));
-            assert_conserved(&core, held, 3);
-        },
-    );
+    explore("sequences: put put || put get, bounded", Bound::of(Some(1), Some(2)), 300, || {
+        let core: Arc<Core<Item>> = Arc::new(Core::by_sequences(1, 4));
+        let other = Arc::clone(&core);
+        let neighbour = thread::spawn(move || {
+            let cpu = other.on(0);
+            let mut held = cpu.put(Item::new(2));
+            held.extend(cpu.get());
+            held
+        });
+        let cpu = core.on(0);
+        let mut held = cpu.put(Item::new(0));
+        held.extend(cpu.put(Item::new(1)));
+        assert!(core.charged().0 <= 4);
+        held.extend(neighbour.join().unwrap());
+        held.extend(core.take_all());
+        assert_eq!(core.charged(), (0, 0));
+        assert_conserved(&core, held, 3);
+    });
 }
 
 /// *Threads*: a user; one that finds out that objects are dear, on the other processor.
@@ -286,8 +256,7 @@ fn objects_turn_out_to_be_dear() {
         let mut held = get(&cpu);
         put(&cpu, 1);
         finder.join().unwrap();
-        held.into_iter()
-            .for_each(|held| assert!(cpu.put(held).is_empty()));
+        held.into_iter().for_each(|held| assert!(cpu.put(held).is_empty()));
         cpu.migrate(1);
         held = get(&cpu);
         held.extend(get(&cpu));

@@ -62,11 +62,7 @@ fn what_has_come_back_is_as_good() {
         }
         let held = thief.join().unwrap();
         let (puts, hits) = core.puts_and_hits();
-        assert_eq!(
-            puts - hits,
-            core.idle() as u64,
-            "each put is idle or was a hit"
-        );
+        assert_eq!(puts - hits, core.idle() as u64, "each put is idle or was a hit");
         assert_booked(&core, held, 1);
     });
 }
@@ -126,24 +122,19 @@ fn assert_booked_rest(core: &Core<Item>, held: Vec<Held<Item>>) {
 /// *Fails if*: a refund is left out or made twice.
 #[test]
 fn what_is_taken_is_refunded() {
-    explore(
-        "slots: put get put || take all (bounded)",
-        Some(2),
-        200,
-        || {
-            let core = Arc::new(Core::bounded(1, 2, 4 * HEAVY as u64));
-            let other = Arc::clone(&core);
-            let taker = thread::spawn(move || touched(other.take_all()));
-            let me = core.seat(0);
-            put(&me, 0);
-            let mut held = touched(me.get());
-            put(&me, 1);
-            held.extend(taker.join().unwrap());
-            held.extend(touched(core.take_all()));
-            assert_eq!(core.charged(), (0, 0));
-            assert_booked(&core, held, 2);
-        },
-    );
+    explore("slots: put get put || take all (bounded)", Some(2), 200, || {
+        let core = Arc::new(Core::bounded(1, 2, 4 * HEAVY as u64));
+        let other = Arc::clone(&core);
+        let taker = thread::spawn(move || touched(other.take_all()));
+        let me = core.seat(0);
+        put(&me, 0);
+        let mut held = touched(me.get());
+        put(&me, 1);
+        held.extend(taker.join().unwrap());
+        held.extend(touched(core.take_all()));
+        assert_eq!(core.charged(), (0, 0));
+        assert_booked(&core, held, 2);
+    });
 }
 
 /// *Threads*: a user on each of two processors; both put and get.

@@ -84,19 +84,14 @@ fn two_left(core: &Core<Item>) -> Vec<Held<Item>> {
 /// *Fails if*: any of the moves is not one.
 #[test]
 fn two_workers_and_a_collector() {
-    explore(
-        "whole: put get || put || cycle",
-        Bound::of(Some(0), Some(1)),
-        36,
-        || {
-            play(
-                Core::new(1, u64::MAX),
-                nothing,
-                [give_and_take, give_one, |core| touched(core.cycle())],
-                2,
-            );
-        },
-    );
+    explore("whole: put get || put || cycle", Bound::of(Some(0), Some(1)), 36, || {
+        play(
+            Core::new(1, u64::MAX),
+            nothing,
+            [give_and_take, give_one, |core| touched(core.cycle())],
+            2,
+        );
+    });
 }
 
 /// *Threads*: a worker; a thread without one; a collector in steps. A bound on what is idle.
@@ -154,27 +149,22 @@ fn deep_magazines_bounds_and_a_collector() {
 /// *Fails if*: one of them goes by what it saw before it closed the gate.
 #[test]
 fn two_users_of_one_worker_and_a_collector() {
-    explore(
-        "whole: get put || get, one worker || cycle",
-        Bound::of(Some(1), Some(2)),
-        500,
-        || {
-            play(
-                Core::deep(1, 2),
-                |core| put(&core.seat(0), 0),
-                [
-                    |core| {
-                        let me = core.seat(0);
-                        let held = me.get();
-                        held.map(|held| me.put(held)).unwrap_or_default()
-                    },
-                    |core| touched(core.seat(0).get()),
-                    |core| touched(core.cycle()),
-                ],
-                1,
-            );
-        },
-    );
+    explore("whole: get put || get, one worker || cycle", Bound::of(Some(1), Some(2)), 500, || {
+        play(
+            Core::deep(1, 2),
+            |core| put(&core.seat(0), 0),
+            [
+                |core| {
+                    let me = core.seat(0);
+                    let held = me.get();
+                    held.map(|held| me.put(held)).unwrap_or_default()
+                },
+                |core| touched(core.seat(0).get()),
+                |core| touched(core.cycle()),
+            ],
+            1,
+        );
+    });
 }
 
 /// *Threads*: one that takes bytes back; one that takes everything; a worker.
@@ -182,23 +172,14 @@ fn two_users_of_one_worker_and_a_collector() {
 /// *Fails if*: what is put back is lost.
 #[test]
 fn two_who_take_and_a_worker() {
-    explore(
-        "whole: put get || take bytes || take all",
-        Bound::of(Some(1), Some(1)),
-        500,
-        || {
-            play(
-                Core::bounded(1, 4, 8),
-                two_left,
-                [
-                    give_and_take,
-                    |core| touched(core.take_bytes(1)),
-                    |core| touched(core.take_all()),
-                ],
-                3,
-            );
-        },
-    );
+    explore("whole: put get || take bytes || take all", Bound::of(Some(1), Some(1)), 500, || {
+        play(
+            Core::bounded(1, 4, 8),
+            two_left,
+            [give_and_take, |core| touched(core.take_bytes(1)), |core| touched(core.take_all())],
+            3,
+        );
+    });
 }
 
 /// *Threads*: two collectors; a worker at work.
@@ -214,11 +195,7 @@ fn two_collectors_and_a_worker() {
             play(
                 Core::new(1, u64::MAX),
                 two_left,
-                [
-                    give_and_take,
-                    |core| touched(core.cycle()),
-                    |core| touched(core.cycle()),
-                ],
+                [give_and_take, |core| touched(core.cycle()), |core| touched(core.cycle())],
                 3,
             );
         },
@@ -244,9 +221,7 @@ fn an_object_kept_in_secret_is_seen() {
                     held
                 })
             },
-            [forgetful, |core| {
-                work(core, |me| me.get().into_iter().collect())
-            }],
+            [forgetful, |core| work(core, |me| me.get().into_iter().collect())],
             2,
         );
     });

@@ -34,9 +34,7 @@ fn threads_that_come_and_go() {
     explore("churn: 8 threads, ends, collectors", || {
         let census = Census::default();
         let pool = census.pool(MANUAL);
-        let first: Vec<_> = (0..4)
-            .map(|i| spawn(&pool, move |pool| hold(pool, 1 + i)))
-            .collect();
+        let first: Vec<_> = (0..4).map(|i| spawn(&pool, move |pool| hold(pool, 1 + i))).collect();
         let others = [
             spawn(&pool, |pool| _ = pool.collect()),
             spawn(&pool, |pool| _ = pool.clear()),
@@ -85,9 +83,7 @@ fn heirs_and_collectors() {
         let pool = census.pool(MANUAL.max_idle(4));
         let ending: Vec<_> = (0..3).map(|_| spawn(&pool, |pool| hold(pool, 2))).collect();
         let coming: Vec<_> = (0..3).map(|_| spawn(&pool, |pool| hold(pool, 1))).collect();
-        let collecting: Vec<_> = (0..2)
-            .map(|_| spawn(&pool, |pool| _ = pool.collect()))
-            .collect();
+        let collecting: Vec<_> = (0..2).map(|_| spawn(&pool, |pool| _ = pool.collect())).collect();
         join(ending);
         join(coming);
         join(collecting);
@@ -148,9 +144,7 @@ fn the_last_reference() {
             })
             .collect();
         drop((give, pool));
-        threads.push(thread::spawn(move || {
-            take.iter().for_each(|guard| guard.using())
-        }));
+        threads.push(thread::spawn(move || take.iter().for_each(|guard| guard.using())));
         join(threads);
         assert_eq!(census.alive(), 0, "everything went with the pool");
     });

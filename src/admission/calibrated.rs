@@ -173,15 +173,7 @@ mod tests {
 
     #[test]
     fn classes_are_powers_of_two() {
-        let classes = [
-            (0, 0),
-            (1, 0),
-            (64, 0),
-            (65, 1),
-            (128, 1),
-            (129, 2),
-            (4096, 6),
-        ];
+        let classes = [(0, 0), (1, 0), (64, 0), (65, 1), (128, 1), (129, 2), (4096, 6)];
         for (size, expected) in classes {
             assert_eq!(class(size), expected, "{size}");
         }

@@ -95,11 +95,7 @@ impl<T: Elastic, C: Fn() -> T> Policy<Striking<T>> for QuarterUsed<C> {
 
     fn recycle(&self, object: &mut Striking<T>) -> bool {
         let (used, room) = (object.buffer.used(), object.buffer.room());
-        object.strikes = if room <= SMALL || room / 4 <= used {
-            0
-        } else {
-            object.strikes + 1
-        };
+        object.strikes = if room <= SMALL || room / 4 <= used { 0 } else { object.strikes + 1 };
         let keeps = object.strikes <= STRIKES;
         if keeps {
             object.buffer.recycle();

@@ -47,10 +47,7 @@ pub(crate) fn begin(signals: Arc<Signals>) -> Option<Reign> {
     let before = PROCESS.load(Relaxed);
     let here = process::id();
     // AcqRel: comes after what a former collector did.
-    let free = before != here
-        && PROCESS
-            .compare_exchange(before, here, AcqRel, Relaxed)
-            .is_ok();
+    let free = before != here && PROCESS.compare_exchange(before, here, AcqRel, Relaxed).is_ok();
     free.then(|| {
         let process = here;
         SLEEPER.store(Some(Arc::new(Sleeper { process, signals })));

@@ -70,13 +70,10 @@ impl Claim {
     /// Whether this one has less use for each byte.
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         let share = |uses: u64, bytes: usize| uses as u128 * bytes as u128;
-        let (mine, theirs) = (
-            share(self.uses, other.idle_bytes),
-            share(other.uses, self.idle_bytes),
-        );
+        let (mine, theirs) =
+            (share(self.uses, other.idle_bytes), share(other.uses, self.idle_bytes));
         // Of equals, the larger gives first: fewer objects are touched.
-        mine.cmp(&theirs)
-            .then(other.idle_bytes.cmp(&self.idle_bytes))
+        mine.cmp(&theirs).then(other.idle_bytes.cmp(&self.idle_bytes))
     }
 }
 
@@ -89,11 +86,7 @@ pub(crate) fn enforce(mut panicked: impl FnMut(Option<&'static str>, Payload)) -
     }
     let claim = |member: Arc<dyn Member>| {
         let stats = member.stats();
-        Claim {
-            uses: member.uses_since(stats.gets),
-            idle_bytes: stats.idle_bytes,
-            member,
-        }
+        Claim { uses: member.uses_since(stats.gets), idle_bytes: stats.idle_bytes, member }
     };
     let mut claims: Vec<Claim> = roster::members().map(claim).collect();
     let sum: u128 = claims.iter().map(|claim| claim.idle_bytes as u128).sum();

@@ -78,9 +78,6 @@ impl NamedPool {
 
 impl fmt::Debug for NamedPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NamedPool")
-            .field("name", &self.name)
-            .field("stats", &self.stats())
-            .finish()
+        f.debug_struct("NamedPool").field("name", &self.name).field("stats", &self.stats()).finish()
     }
 }

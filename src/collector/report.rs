@@ -29,10 +29,7 @@ pub struct CycleReport {
 
 impl CycleReport {
     pub(super) fn collected(&self) -> Collected {
-        Collected {
-            aged: self.idle,
-            dropped: self.aged + self.relieved + self.over_budget,
-        }
+        Collected { aged: self.idle, dropped: self.aged + self.relieved + self.over_budget }
     }
 }
 
@@ -98,10 +95,7 @@ pub(super) struct Hook<F: ?Sized> {
 
 impl<F: ?Sized> Hook<F> {
     pub(super) fn new(call: Box<F>) -> Self {
-        Hook {
-            call,
-            broken: AtomicBool::new(false),
-        }
+        Hook { call, broken: AtomicBool::new(false) }
     }
 
     fn run(&self, run: impl FnOnce(&F)) {
@@ -128,10 +122,7 @@ pub(super) struct Hooks {
 
 impl Hooks {
     pub(super) fn panicked(&self, pool: Option<&'static str>, payload: Payload) {
-        let report = DestructorPanic {
-            pool,
-            payload: &*payload,
-        };
+        let report = DestructorPanic { pool, payload: &*payload };
         if let Some(hook) = &self.panic {
             hook.run(|call| call(&report));
         }

@@ -45,10 +45,7 @@ struct Entry {
 
 impl Entry {
     fn new() -> Self {
-        Entry {
-            slot: RefSlot::new(),
-            below: Below::new(0),
-        }
+        Entry { slot: RefSlot::new(), below: Below::new(0) }
     }
 }
 
@@ -59,11 +56,8 @@ struct Roster {
     free: Top,
 }
 
-static ROSTER: Roster = Roster {
-    entries: Buckets::new(),
-    used: AtomicUsize::new(0),
-    free: Top::new(),
-};
+static ROSTER: Roster =
+    Roster { entries: Buckets::new(), used: AtomicUsize::new(0), free: Top::new() };
 
 /// Enters a pool. `None` when 2^30 pools are alive.
 pub(crate) fn enter(member: Weak<dyn Member>) -> Option<Place> {

@@ -42,13 +42,7 @@ impl Runner {
         source: Option<Box<dyn PressureSource>>,
         reign: Reign,
     ) -> Self {
-        Runner {
-            shared,
-            every,
-            source,
-            random: RandomState::new().hash_one(0) | 1,
-            _reign: reign,
-        }
+        Runner { shared, every, source, random: RandomState::new().hash_one(0) | 1, _reign: reign }
     }
 
     pub(super) fn run(mut self) {
@@ -132,9 +126,7 @@ impl Runner {
     fn rest(&self, time: Duration) {
         let until = Instant::now().checked_add(time);
         while !self.shared.signals.is_stopped() {
-            let left = until.map_or(time, |until| {
-                until.saturating_duration_since(Instant::now())
-            });
+            let left = until.map_or(time, |until| until.saturating_duration_since(Instant::now()));
             if left.is_zero() {
                 return;
             }

@@ -23,11 +23,7 @@ unsafe impl<T> Sync for Batch<T> {}
 impl<T> Batch<T> {
     /// No object.
     pub(crate) fn new() -> Self {
-        Batch {
-            top: ptr::null_mut(),
-            count: 0,
-            owns: PhantomData,
-        }
+        Batch { top: ptr::null_mut(), count: 0, owns: PhantomData }
     }
 
     /// How many objects.

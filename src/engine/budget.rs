@@ -40,11 +40,7 @@ struct Books {
 impl Budget {
     /// Bounds on idle objects and on their bytes; `u64::MAX` is none, nor are bytes that a line cannot weigh.
     pub(crate) fn new(objects: u64, bytes: u64) -> Self {
-        let bytes = if bytes > HEAVIEST as u64 {
-            u64::MAX
-        } else {
-            bytes
-        };
+        let bytes = if bytes > HEAVIEST as u64 { u64::MAX } else { bytes };
         if objects == u64::MAX && bytes == u64::MAX {
             return Budget(None);
         }
@@ -77,15 +73,9 @@ impl Budget {
         };
         let capacity = capacity.min(CAPACITY) as u64;
         let Some(books) = &self.0 else {
-            return Share {
-                objects: capacity,
-                bytes: MOST_BYTES,
-            };
+            return Share { objects: capacity, bytes: MOST_BYTES };
         };
-        Share {
-            objects: of(&books.objects, capacity),
-            bytes: of(&books.bytes, MOST_BYTES),
-        }
+        Share { objects: of(&books.objects, capacity), bytes: of(&books.bytes, MOST_BYTES) }
     }
 
     /// Charges for objects that go below the magazines. `false`: no room, nothing charged.
@@ -125,10 +115,7 @@ impl Budget {
         debug_assert!(objects <= share.objects && bytes <= share.bytes);
         books.reserved_objects.refund(share.objects);
         books.reserved_bytes.refund(share.bytes);
-        self.refund(
-            share.objects.saturating_sub(objects),
-            share.bytes.saturating_sub(bytes),
-        );
+        self.refund(share.objects.saturating_sub(objects), share.bytes.saturating_sub(bytes));
     }
 }
 
@@ -157,10 +144,7 @@ struct Account {
 
 impl Account {
     fn new(bound: u64) -> Self {
-        Account {
-            bound,
-            used: AtomicU64::new(0),
-        }
+        Account { bound, used: AtomicU64::new(0) }
     }
 
     fn charge(&self, amount: u64) -> bool {
@@ -231,10 +215,7 @@ mod tests {
         budget.release(share, 0, 0);
         assert!(budget.charge(7, 0) && !budget.reserve(share), "no room");
         budget.refund(7, 0);
-        assert!(
-            budget.reserve(share) && budget.reserve(share),
-            "which reserved nothing"
-        );
+        assert!(budget.reserve(share) && budget.reserve(share), "which reserved nothing");
     }
 
     #[test]

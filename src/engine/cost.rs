@@ -30,10 +30,7 @@ pub(crate) struct Cost {
 
 impl Cost {
     pub(crate) fn new() -> Self {
-        Cost {
-            creation: AtomicU64::new(0),
-            first: AtomicU64::new(0),
-        }
+        Cost { creation: AtomicU64::new(0), first: AtomicU64::new(0) }
     }
 
     /// Whether to time a creation, of which there were so many on this worker before.
@@ -109,9 +106,6 @@ mod tests {
     #[test]
     fn the_first_creations_are_timed_and_few_later_ones() {
         let timed = |cost: &Cost| (1..=640).filter(|&before| cost.is_sampled(before)).count();
-        assert_eq!(
-            (timed(&cost(&[CHEAP])), timed(&cost(&[CHEAP, CHEAP]))),
-            (640, 10)
-        );
+        assert_eq!((timed(&cost(&[CHEAP])), timed(&cost(&[CHEAP, CHEAP]))), (640, 10));
     }
 }

@@ -49,10 +49,7 @@ impl<T> Engine<T> {
     /// threads may take steps; what one leaves undone another does. One that finds victims in the hands of others,
     /// who may leave some, does not turn it unless it `must`: then these go on as if they were new.
     pub(crate) fn step(&self, cycle: u64, objects: usize, must: bool, dead: &mut Batch<T>) {
-        let mut quota = Quota {
-            objects,
-            bytes: u64::MAX,
-        };
+        let mut quota = Quota { objects, bytes: u64::MAX };
         let victims = Generation::victim_of(cycle);
         let bare = self.empty(victims, Some(cycle), &mut quota, dead);
         let done = bare || must && quota.is_left();
@@ -217,10 +214,7 @@ impl<T> Engine<T> {
             Reach::Open => return (worker.capacity() > Some(0)).then_some(Want::Below),
         };
         let seen = Seen::load(worker);
-        let stands = Seen {
-            cycle: now as u32,
-            arrivals: worker.arrivals() as u32,
-        };
+        let stands = Seen { cycle: now as u32, arrivals: worker.arrivals() as u32 };
         if (stands.cycle.wrapping_sub(seen.cycle) as i32) <= 0 {
             // Another collector of this cycle, or of a later one, was here.
             return None;
@@ -246,10 +240,7 @@ struct Quota {
 
 impl Quota {
     fn unlimited() -> Self {
-        Quota {
-            objects: usize::MAX,
-            bytes: u64::MAX,
-        }
+        Quota { objects: usize::MAX, bytes: u64::MAX }
     }
 
     fn is_left(&self) -> bool {
@@ -298,18 +289,12 @@ impl Seen {
     fn load<T>(worker: &Worker<T>) -> Self {
         // Relaxed: a note among collectors; what it leads to is checked again after the barrier.
         let word = worker.seen.load(Relaxed);
-        Seen {
-            cycle: (word >> 32) as u32,
-            arrivals: word as u32,
-        }
+        Seen { cycle: (word >> 32) as u32, arrivals: word as u32 }
     }
 
     fn store<T>(self, worker: &Worker<T>) {
         // Relaxed: as in `load`. A later note that this one replaces was as good: what has come since this
         // one is young.
-        worker.seen.store(
-            u64::from(self.cycle) << 32 | u64::from(self.arrivals),
-            Relaxed,
-        );
+        worker.seen.store(u64::from(self.cycle) << 32 | u64::from(self.arrivals), Relaxed);
     }
 }

@@ -28,11 +28,7 @@ pub(crate) enum Side {
 
 impl Side {
     fn of(cycle: u64) -> Self {
-        if cycle % 2 == 0 {
-            Side::Even
-        } else {
-            Side::Odd
-        }
+        if cycle % 2 == 0 { Side::Even } else { Side::Odd }
     }
 
     #[inline]
@@ -52,9 +48,7 @@ pub(crate) struct Generation {
 
 impl Generation {
     pub(crate) fn new() -> Self {
-        Generation {
-            cycle: AtomicU64::new(0),
-        }
+        Generation { cycle: AtomicU64::new(0) }
     }
 
     /// Cycles completed so far.
@@ -79,8 +73,6 @@ impl Generation {
     /// Ends `cycle`, unless another collector has: of several, one succeeds.
     pub(crate) fn turn(&self, cycle: u64) -> bool {
         // Relaxed: see the module's orderings; the exchange makes the turn happen once.
-        self.cycle
-            .compare_exchange(cycle, cycle + 1, Relaxed, Relaxed)
-            .is_ok()
+        self.cycle.compare_exchange(cycle, cycle + 1, Relaxed, Relaxed).is_ok()
     }
 }

@@ -53,9 +53,7 @@ impl<T> Engine<T> {
         refused: &mut Batch<T>,
     ) -> Given {
         let weight = object.weight();
-        let put = self
-            .slots
-            .put(self.generation.primary(), index, Chain::of(object));
+        let put = self.slots.put(self.generation.primary(), index, Chain::of(object));
         let ticks = put.unwrap_or_else(|chain| {
             self.budget.refund(1, weight);
             refused.add(chain);
@@ -82,10 +80,7 @@ impl<T> Engine<T> {
         weight: u64,
         refused: &mut Batch<T>,
     ) -> Given {
-        let mut given = Given {
-            down: 0,
-            ticks: me.count_put() & (TICK - 1) == 0,
-        };
+        let mut given = Given { down: 0, ticks: me.count_put() & (TICK - 1) == 0 };
         let mut object = object;
         while self.opens(me, weight) {
             match me.push(object, weight) {
@@ -239,9 +234,6 @@ impl<T> Engine<T> {
             return self.give_here(self.workers.here(), object, refused);
         }
         refused.add(Chain::of(object));
-        Given {
-            down: 1,
-            ticks: false,
-        }
+        Given { down: 1, ticks: false }
     }
 }

@@ -35,11 +35,7 @@ impl<'w, T> Held<'w, T> {
     #[inline]
     pub(super) fn new(worker: &'w Worker<T>, capacity: u32, claimed: bool) -> Self {
         let claim = if claimed { CLAIMED } else { 0 };
-        Held {
-            worker,
-            state: u64::from(capacity) | claim,
-            stays: PhantomData,
-        }
+        Held { worker, state: u64::from(capacity) | claim, stays: PhantomData }
     }
 
     pub(crate) fn worker(&self) -> &'w Worker<T> {
@@ -178,9 +174,7 @@ impl<'w, T> Held<'w, T> {
             let mut header = self.header();
             let length = magazine::length(header);
             let count = count.min(length);
-            let Magazine {
-                objects, weights, ..
-            } = &self.worker.magazine;
+            let Magazine { objects, weights, .. } = &self.worker.magazine;
             let chain = Chain::of_all((0..count).map(|place| {
                 // SAFETY: below the length, so the magazine owns it; what stays is moved over it below.
                 // Relaxed: the holder's alone.
@@ -283,13 +277,8 @@ mod tests {
         let worker = Worker::<char>::new(0, 1000);
         // SAFETY: nobody else knows the worker.
         let held = unsafe { worker.held(3) };
-        let chain = || {
-            Chain::of_all(
-                ['c', 'b', 'a']
-                    .map(|name| (Object::new(name), 400))
-                    .into_iter(),
-            )
-        };
+        let chain =
+            || Chain::of_all(['c', 'b', 'a'].map(|name| (Object::new(name), 400)).into_iter());
         let (objects, bytes, rest) = held.push_chain(chain().expect("three"), 3);
         assert_eq!((objects, bytes), (2, 800), "too heavy for a third");
         let rest = rest.expect("one more");

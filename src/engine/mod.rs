@@ -84,11 +84,7 @@ impl<T> Engine<T> {
     pub(crate) fn new(plan: Plan, budget: Budget) -> Self {
         let share = budget.share(plan.processors, plan.capacity);
         // With bounds, a magazine gets its share when something first comes into it.
-        let capacity = if budget.is_unbounded() {
-            share.objects as u32
-        } else {
-            0
-        };
+        let capacity = if budget.is_unbounded() { share.objects as u32 } else { 0 };
         let workers = Workers::new(plan.entry, plan.workers, capacity, share.bytes);
         Engine {
             slots: Slots::new(workers.places()),

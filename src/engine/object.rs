@@ -42,11 +42,8 @@ pub(crate) struct Node<T> {
 const LENGTH_BITS: u32 = 20;
 
 /// The heaviest object there can be, in bytes: 2^44 - 1, or what an address can reach.
-pub(crate) const HEAVIEST: usize = if usize::BITS == 64 {
-    usize::MAX >> LENGTH_BITS
-} else {
-    usize::MAX
-};
+pub(crate) const HEAVIEST: usize =
+    if usize::BITS == 64 { usize::MAX >> LENGTH_BITS } else { usize::MAX };
 
 /// Weight (44 bits, in bytes) and length (20 bits) of the line that starts at a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,10 +97,7 @@ impl<T> Object<T> {
             ahead: ptr::null_mut(),
             value,
         });
-        Object {
-            node: NonNull::from(Box::leak(node)),
-            owns: PhantomData,
-        }
+        Object { node: NonNull::from(Box::leak(node)), owns: PhantomData }
     }
 
     #[inline]
@@ -180,10 +174,7 @@ impl<T> Object<T> {
     ///
     /// `raw` came from [`link`](Self::link), and this is the only call for it.
     pub(crate) unsafe fn unlink(raw: NonNull<Node<T>>) -> (Self, *mut Node<T>) {
-        let mut object = Object {
-            node: raw,
-            owns: PhantomData,
-        };
+        let mut object = Object { node: raw, owns: PhantomData };
         // SAFETY: `object` owns its node by the caller's promise.
         let node = unsafe { object.node.as_mut() };
         let link = mem::replace(&mut node.link, ptr::null_mut());
@@ -217,8 +208,6 @@ fn drop_after_box<T>(node: Box<Node<T>>) {
 
 impl<T> fmt::Debug for Object<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Object")
-            .field("weight", &self.weight())
-            .finish_non_exhaustive()
+        f.debug_struct("Object").field("weight", &self.weight()).finish_non_exhaustive()
     }
 }

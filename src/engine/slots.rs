@@ -80,21 +80,14 @@ impl<T> Line<T> {
         // Relaxed, both: the exchange decides who looks.
         let looked = self.looked.load(Relaxed);
         let others_have_looked = (puts.wrapping_sub(looked) as i64) < LOOK as i64;
-        !others_have_looked
-            && self
-                .looked
-                .compare_exchange(looked, puts, Relaxed, Relaxed)
-                .is_ok()
+        !others_have_looked && self.looked.compare_exchange(looked, puts, Relaxed, Relaxed).is_ok()
     }
 
     /// An empty slot, above the full ones if there is one.
     #[inline]
     fn empty_slot(&self, side: Side) -> Option<Claim<'_, T>> {
         let slots = &self.sides[side as usize];
-        let above = slots
-            .iter()
-            .rposition(Slot::is_full)
-            .map_or(0, |top| top + 1);
+        let above = slots.iter().rposition(Slot::is_full).map_or(0, |top| top + 1);
         let mut order = (above..SLOTS).chain(0..above);
         order.find_map(|at| slots[at].claim_empty())
     }
@@ -111,10 +104,7 @@ impl<T> Line<T> {
     fn add_anywhere(&self, side: Side, chain: Chain<T>, puts: u64) -> Result<(), Chain<T>> {
         let mut chain = chain;
         let slots = &self.sides[side as usize];
-        let shortest = slots
-            .iter()
-            .rev()
-            .min_by_key(|slot| slot.measure().length());
+        let shortest = slots.iter().rev().min_by_key(|slot| slot.measure().length());
         for slot in shortest.into_iter().chain(slots) {
             if let Some(mut claim) = slot.claim(|_| true) {
                 match claim.add(chain) {
@@ -130,11 +120,7 @@ impl<T> Line<T> {
     }
 
     fn census(&self) -> Census {
-        let full = || {
-            self.slots()
-                .filter(|slot| slot.is_full())
-                .map(Slot::measure)
-        };
+        let full = || self.slots().filter(|slot| slot.is_full()).map(Slot::measure);
         let bytes = full().map(|chain| u128::from(chain.weight())).sum();
         let objects = full().map(Measure::length).sum();
         Census {
@@ -149,10 +135,7 @@ impl<T> Line<T> {
 impl<T> Slots<T> {
     /// None yet, for so many processors.
     pub(crate) fn new(processors: usize) -> Self {
-        Slots {
-            lines: OnceBox::new(),
-            processors,
-        }
+        Slots { lines: OnceBox::new(), processors }
     }
 
     #[inline]
@@ -218,10 +201,7 @@ impl<T> Slots<T> {
         if chain.len() > MERGED {
             return Err(chain);
         }
-        match self
-            .line_or_make(index)
-            .and_then(|line| line.empty_slot(side))
-        {
+        match self.line_or_make(index).and_then(|line| line.empty_slot(side)) {
             Some(mut claim) => claim.add(chain),
             None => Err(chain),
         }

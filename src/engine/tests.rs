@@ -16,12 +16,7 @@ fn engine(budget: Budget) -> Engine<usize> {
 }
 
 fn entered_by(entry: Entry, budget: Budget) -> Engine<usize> {
-    let plan = Plan {
-        entry,
-        processors: 2,
-        workers: 2,
-        capacity: CAPACITY,
-    };
+    let plan = Plan { entry, processors: 2, workers: 2, capacity: CAPACITY };
     Engine::new(plan, budget)
 }
 
@@ -164,11 +159,7 @@ fn the_rest_of_a_stolen_chain_is_found() {
     let mut rest = Batch::new();
     engine.take_all(&mut rest);
     assert_eq!((rest.len(), engine.stats().idle), (CAPACITY, 0));
-    assert_eq!(
-        engine.stats().private_hits,
-        0,
-        "what was called in is no hit"
-    );
+    assert_eq!(engine.stats().private_hits, 0, "what was called in is no hit");
 }
 
 /// A step takes as many as it may, also of one chain.
@@ -215,12 +206,7 @@ fn a_worker_gives_up_its_own_share_before_it_refuses() {
 #[test]
 fn one_heavy_object_serves_all_workers_in_turn() {
     const MEGABYTE: u64 = 1 << 20;
-    let plan = Plan {
-        entry: Entry::Exchange,
-        processors: 64,
-        workers: 64,
-        capacity: CAPACITY,
-    };
+    let plan = Plan { entry: Entry::Exchange, processors: 64, workers: 64, capacity: CAPACITY };
     let engine = Engine::new(plan, Budget::new(u64::MAX, u64::MAX));
     let mut made = 0;
     for turn in 0..1_000 {
@@ -229,11 +215,7 @@ fn one_heavy_object_serves_all_workers_in_turn() {
             made += 1;
             made
         });
-        engine.give_here(
-            index,
-            Object::new(object).weighing(MEGABYTE),
-            &mut Batch::new(),
-        );
+        engine.give_here(index, Object::new(object).weighing(MEGABYTE), &mut Batch::new());
     }
     assert_eq!(made, 1);
 }
@@ -264,10 +246,7 @@ fn what_is_put_back_is_counted_once() {
     let mut taken = Batch::new();
     engine.take_bytes(WEIGHT, &mut taken);
     let stats = engine.stats();
-    assert_eq!(
-        (taken.len(), stats.idle, stats.idle_bytes as u64),
-        (1, 1, WEIGHT)
-    );
+    assert_eq!((taken.len(), stats.idle, stats.idle_bytes as u64), (1, 1, WEIGHT));
     assert_eq!(stats.private_hits, 4);
     assert_eq!(engine.budget.charged(), (1, 0));
 }
@@ -282,10 +261,7 @@ fn what_is_heavy_is_not_moved_up() {
     }
     for (left, index) in [(8, 0), (7, 1), (6, 1)] {
         assert!(get(&engine, index).is_some());
-        assert_eq!(
-            (engine.stats().idle, engine.budget.charged().0),
-            (left, left as u64)
-        );
+        assert_eq!((engine.stats().idle, engine.budget.charged().0), (left, left as u64));
     }
     assert_eq!(refused.len(), 0);
 }

@@ -165,10 +165,7 @@ impl<T> Worker<T> {
             return None;
         }
         // Acquire: pairs with the Release in `Held::drop`.
-        let won = self
-            .magazine
-            .gate
-            .compare_exchange(gate, closed, Acquire, Relaxed);
+        let won = self.magazine.gate.compare_exchange(gate, closed, Acquire, Relaxed);
         won.ok()
     }
 
@@ -183,10 +180,7 @@ impl<T> Worker<T> {
             self.unclaim();
         }
         point("worker: stopped");
-        Some(Stop {
-            worker: self,
-            gate: gate?,
-        })
+        Some(Stop { worker: self, gate: gate? })
     }
 
     pub(super) fn unclaim(&self) {

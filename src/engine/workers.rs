@@ -29,11 +29,7 @@ impl Entry {
     /// How threads of this process come to their workers: by sequences where the system has them.
     pub(crate) fn of_this_process() -> Self {
         // A magazine that no collector could ever stop is never filled by a sequence.
-        if rseq::available() && membarrier::restarts() {
-            Entry::Sequences
-        } else {
-            Entry::Exchange
-        }
+        if rseq::available() && membarrier::restarts() { Entry::Sequences } else { Entry::Exchange }
     }
 }
 
@@ -65,10 +61,7 @@ impl<T> Workers<T> {
         let head = head.map(ptr::without_provenance_mut::<Magazine>);
         Workers {
             entry,
-            table: head
-                .chain((0..length).map(|_| magazine::none()))
-                .map(AtomicPtr::new)
-                .collect(),
+            table: head.chain((0..length).map(|_| magazine::none())).map(AtomicPtr::new).collect(),
             stride,
             made: AtomicUsize::new(0),
             capacity,
@@ -204,9 +197,7 @@ impl<T> Workers<T> {
     pub(crate) fn enter_at(&self, index: usize) -> Option<Held<'_, T>> {
         match self.get(index) {
             Some(worker) => worker.try_enter(),
-            None => self
-                .make(index)
-                .or_else(|| self.get(index).and_then(Worker::try_enter)),
+            None => self.make(index).or_else(|| self.get(index).and_then(Worker::try_enter)),
         }
     }
 
@@ -224,9 +215,7 @@ impl<T> Workers<T> {
         };
         let others = (start + 1..places).chain(0..start.min(places));
         let others = others.filter_map(|index| self.get(index));
-        others
-            .filter(move |other| wanted(other))
-            .filter_map(Worker::try_enter)
+        others.filter(move |other| wanted(other)).filter_map(Worker::try_enter)
     }
 
     /// The number of the worker that this thread counts on. A figure: it may be another one right after.

@@ -20,11 +20,7 @@ pub(super) struct Entry<T: Send + 'static, P: Policy<T>> {
 impl<T: Send + 'static, P: Policy<T>> Entry<T, P> {
     /// A pool that notes in `used` now and then that it is in use.
     pub(super) fn new(pool: Pool<T, P>, used: Arc<AtomicU64>) -> Self {
-        Entry {
-            pool: Arc::new(pool),
-            used,
-            uses: AtomicU64::new(0),
-        }
+        Entry { pool: Arc::new(pool), used, uses: AtomicU64::new(0) }
     }
 
     pub(super) fn used(&self) -> u64 {

@@ -41,11 +41,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         if self.settings.max_idle == 0 {
             return self.discard(object, Fate::Disabled);
         }
-        let mut judged = Judged {
-            pool: self,
-            object: Some(object),
-            fate: Fate::Panicked,
-        };
+        let mut judged = Judged { pool: self, object: Some(object), fate: Fate::Panicked };
         let Some(object) = &mut judged.object else {
             return;
         };

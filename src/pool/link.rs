@@ -32,10 +32,7 @@ unsafe impl<T: Send> Send for Link<T> {}
 impl<T> Link<T> {
     /// A link to nothing; allocates nothing.
     pub(crate) const fn new() -> Self {
-        Link {
-            table: AtomicPtr::new(ptr::null_mut()),
-            interior: AtomicPtr::new(ptr::null_mut()),
-        }
+        Link { table: AtomicPtr::new(ptr::null_mut()), interior: AtomicPtr::new(ptr::null_mut()) }
     }
 
     /// The interior, if the pool has been used.
@@ -71,10 +68,7 @@ impl<T: Send + 'static> Link<T> {
         });
         let raw = Arc::into_raw(made).cast_mut();
         // Release: publishes the interior. Acquire: a loser uses the winner's.
-        match self
-            .interior
-            .compare_exchange(ptr::null_mut(), raw, AcqRel, Acquire)
-        {
+        match self.interior.compare_exchange(ptr::null_mut(), raw, AcqRel, Acquire) {
             Ok(_) => {
                 // SAFETY: `raw` is kept by `self.interior` from now on.
                 let interior = unsafe { &*raw };

@@ -288,11 +288,7 @@ struct Clock {
 
 impl Clock {
     fn new(interval: u64) -> Self {
-        Clock {
-            start: Instant::now(),
-            interval,
-            due: AtomicU64::new(interval),
-        }
+        Clock { start: Instant::now(), interval, due: AtomicU64::new(interval) }
     }
 
     /// Whether there are no cycles on use.
@@ -306,11 +302,7 @@ impl Clock {
         // Relaxed: the exchange decides, and nothing is published.
         let due = self.due.load(Relaxed);
         let next = now.saturating_add(self.interval);
-        now >= due
-            && self
-                .due
-                .compare_exchange(due, next, Relaxed, Relaxed)
-                .is_ok()
+        now >= due && self.due.compare_exchange(due, next, Relaxed, Relaxed).is_ok()
     }
 }
 

@@ -22,10 +22,7 @@ pub(crate) struct Taken<'a, T> {
 
 impl<'a, T> Taken<'a, T> {
     pub(super) fn new(counted: &'a Count) -> Self {
-        Taken {
-            objects: Batch::new(),
-            counted,
-        }
+        Taken { objects: Batch::new(), counted }
     }
 
     /// Counts them, and gives them up.

@@ -89,10 +89,6 @@ mod tests {
             }
             assert!(mine.iter().eq(all().iter()));
         });
-        assert!(
-            buckets
-                .get_or_grow(Buckets::<u64>::CAPACITY, || 7)
-                .is_none()
-        );
+        assert!(buckets.get_or_grow(Buckets::<u64>::CAPACITY, || 7).is_none());
     }
 }

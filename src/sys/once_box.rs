@@ -22,19 +22,13 @@ impl<V> OnceBox<V> {
     /// Nothing yet.
     #[cfg(not(loom))]
     pub(crate) const fn new() -> Self {
-        OnceBox {
-            pointer: AtomicPtr::new(ptr::null_mut()),
-            owns: PhantomData,
-        }
+        OnceBox { pointer: AtomicPtr::new(ptr::null_mut()), owns: PhantomData }
     }
 
     /// The same (loom's atomics have no `const` constructor).
     #[cfg(loom)]
     pub(crate) fn new() -> Self {
-        OnceBox {
-            pointer: AtomicPtr::new(ptr::null_mut()),
-            owns: PhantomData,
-        }
+        OnceBox { pointer: AtomicPtr::new(ptr::null_mut()), owns: PhantomData }
     }
 
     /// What is there, if it was made.
@@ -56,10 +50,7 @@ impl<V> OnceBox<V> {
     fn make(&self, make: impl FnOnce() -> V) -> &V {
         let made = Box::into_raw(Box::new(make()));
         // Release: publishes it. Acquire: a loser uses the winner's.
-        match self
-            .pointer
-            .compare_exchange(ptr::null_mut(), made, AcqRel, Acquire)
-        {
+        match self.pointer.compare_exchange(ptr::null_mut(), made, AcqRel, Acquire) {
             // SAFETY: it stays until `drop`.
             Ok(_) => unsafe { &*made },
             Err(theirs) => {

@@ -38,10 +38,7 @@ unsafe impl<T: Send + Sync> Sync for RefSlot<T> {}
 impl<T> RefSlot<T> {
     /// A vacant one.
     pub(crate) fn new() -> Self {
-        RefSlot {
-            word: AtomicUsize::new(0),
-            content: UnsafeCell::new(None),
-        }
+        RefSlot { word: AtomicUsize::new(0), content: UnsafeCell::new(None) }
     }
 
     /// Puts the content in.
@@ -94,9 +91,7 @@ impl<T> RefSlot<T> {
     fn last_out(&self) -> Option<T> {
         // Acquire: pairs with the Release of all who looked. Relaxed: somebody came in meanwhile, or another
         // was faster; both say that it is not for us.
-        self.word
-            .compare_exchange(LEAVING, 0, Acquire, Relaxed)
-            .ok()?;
+        self.word.compare_exchange(LEAVING, 0, Acquire, Relaxed).ok()?;
         // SAFETY: of all who saw `LEAVING` alone, the exchange chose this one; nobody looks at what is not
         // settled, and nobody settles before this one has told.
         unsafe { (*self.content.get()).take() }

@@ -33,10 +33,7 @@
     target_os = "linux",
     target_env = "gnu",
     target_pointer_width = "64",
-    any(
-        target_arch = "x86_64",
-        all(target_arch = "aarch64", stealpool_rseq_aarch64)
-    ),
+    any(target_arch = "x86_64", all(target_arch = "aarch64", stealpool_rseq_aarch64)),
     not(any(loom, shuttle, miri, stealpool_no_rseq))
 ))]
 #[path = "rseq/native.rs"]
@@ -52,10 +49,7 @@ mod imp;
         target_os = "linux",
         target_env = "gnu",
         target_pointer_width = "64",
-        any(
-            target_arch = "x86_64",
-            all(target_arch = "aarch64", stealpool_rseq_aarch64)
-        ),
+        any(target_arch = "x86_64", all(target_arch = "aarch64", stealpool_rseq_aarch64)),
         not(any(shuttle, miri, stealpool_no_rseq))
     )
 )))]

@@ -62,10 +62,7 @@ impl Top {
             // Relaxed: if the node has moved since, the exchange fails by the tag.
             let below = below(number)?.load(Relaxed);
             let tag = (top & !NUMBER).wrapping_add(NUMBER + 1);
-            match self
-                .0
-                .compare_exchange_weak(top, tag | u64::from(below), Acquire, Acquire)
-            {
+            match self.0.compare_exchange_weak(top, tag | u64::from(below), Acquire, Acquire) {
                 Ok(_) => return Some(number),
                 Err(now) => top = now,
             }

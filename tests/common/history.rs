@@ -196,10 +196,7 @@ pub(crate) struct Sums {
 /// Goes through a history once. `idle` is what the pools hold at its end.
 pub(crate) fn judge(events: &[Event], idle: usize) -> Result<Sums, Violation> {
     let mut objects: Vec<Object> = Vec::new();
-    let mut sums = Sums {
-        idle,
-        ..Sums::default()
-    };
+    let mut sums = Sums { idle, ..Sums::default() };
     // When the cycle began that is on, and when the one before ended.
     let (mut cycle, mut ended) = (None, None);
     for (now, event) in events.iter().enumerate() {
@@ -222,11 +219,7 @@ pub(crate) fn judge(events: &[Event], idle: usize) -> Result<Sums, Violation> {
         }
         let id = event.id as usize;
         if id >= objects.len() {
-            let nothing = Object {
-                place: Place::Nowhere,
-                last: 0,
-                came: 0,
-            };
+            let nothing = Object { place: Place::Nowhere, last: 0, came: 0 };
             objects.resize(id + 1, nothing);
         }
         let object = &mut objects[id];
@@ -277,9 +270,5 @@ pub(crate) fn judge(events: &[Event], idle: usize) -> Result<Sums, Violation> {
     let lost = lost.or_else(|| objects.iter().find(is_in));
     let [first, then] = [lost.map(|lost| lost.came), lost.map(|lost| lost.last)]
         .map(|time| time.map(|time| (time, events[time])));
-    Err(Violation {
-        rule: LOST,
-        first,
-        then,
-    })
+    Err(Violation { rule: LOST, first, then })
 }

@@ -40,10 +40,7 @@ impl Census {
     /// Also writes down what happens to each object: makers, recyclers and destructors by themselves,
     /// the rest as the test says it. [`checked`](Self::checked) judges it.
     pub(crate) fn watched() -> Self {
-        Census(Arc::new(Counts {
-            history: Some(Arc::default()),
-            ..Counts::default()
-        }))
+        Census(Arc::new(Counts { history: Some(Arc::default()), ..Counts::default() }))
     }
 
     /// One that is watched, and one that is not and has nothing that orders threads with each other.
@@ -88,11 +85,7 @@ impl Census {
     pub(crate) fn object(&self) -> Counted {
         let id = self.0.made.fetch_add(1, AcqRel);
         self.note(Op::Made, id);
-        Counted {
-            id,
-            weight: 0,
-            census: self.clone(),
-        }
+        Counted { id, weight: 0, census: self.clone() }
     }
 
     /// A new object with a footprint.
@@ -213,11 +206,7 @@ pub(crate) fn stay_here() {
 
 /// How many workers a pool may have.
 pub(crate) fn most_workers() -> usize {
-    if hides() {
-        processors()
-    } else {
-        (8 * processors()).max(64)
-    }
+    if hides() { processors() } else { (8 * processors()).max(64) }
 }
 
 /// Whether a magazine is out of reach for threads on other processors.
@@ -338,10 +327,7 @@ pub(crate) fn in_child(name: &str, body: impl FnOnce()) {
         String::from_utf8_lossy(&output.stderr)
     );
     // `--exact` with a wrong name runs nothing, successfully.
-    assert!(
-        String::from_utf8_lossy(&output.stdout).contains("1 passed"),
-        "{name}: ran nothing"
-    );
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{name}: ran nothing");
 }
 
 /// Waits until `done`, and gives up after a minute: `false` then.
@@ -377,10 +363,7 @@ impl Random {
 #[cfg(target_os = "linux")]
 pub(crate) fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/statm").expect("procfs");
-    let pages = status
-        .split(' ')
-        .nth(1)
-        .and_then(|n| n.parse::<usize>().ok());
+    let pages = status.split(' ').nth(1).and_then(|n| n.parse::<usize>().ok());
     pages.expect("a number") * 4096
 }
 

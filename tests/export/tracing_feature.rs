@@ -51,10 +51,7 @@ fn each_cycle_is_an_event() {
     let settings = Builder::new().name("heard").collect_every(Duration::ZERO);
     let pool: Arc<Pool<Vec<u8>>> = Arc::new(settings.build(Vec::new));
     let heard = Arc::default();
-    let listener = Listener {
-        heard: Arc::clone(&heard),
-        pool: Arc::clone(&pool),
-    };
+    let listener = Listener { heard: Arc::clone(&heard), pool: Arc::clone(&pool) };
     tracing::subscriber::with_default(listener, || {
         drop((pool.get(), pool.get()));
         pool.collect();
@@ -114,21 +111,18 @@ impl Subscriber for Fragile {
 #[test]
 #[cfg_attr(not(panic = "unwind"), ignore = "needs panics that unwind")]
 fn a_subscriber_that_panics_costs_no_object_and_no_count() {
-    in_child(
-        "a_subscriber_that_panics_costs_no_object_and_no_count",
-        || {
-            set_hook(Box::new(|_| {}));
-            let subscriber = Fragile::default();
-            tracing::subscriber::set_global_default(subscriber.clone()).expect("the first");
-            subscriber.is_armed.store(true, Release);
-            for is_early in [false, true] {
-                subscriber.is_early.store(is_early, Release);
-                in_a_cycle_by_hand();
-                in_a_cycle_on_use();
-                in_the_collector_s_thread(&subscriber);
-            }
-        },
-    );
+    in_child("a_subscriber_that_panics_costs_no_object_and_no_count", || {
+        set_hook(Box::new(|_| {}));
+        let subscriber = Fragile::default();
+        tracing::subscriber::set_global_default(subscriber.clone()).expect("the first");
+        subscriber.is_armed.store(true, Release);
+        for is_early in [false, true] {
+            subscriber.is_early.store(is_early, Release);
+            in_a_cycle_by_hand();
+            in_a_cycle_on_use();
+            in_the_collector_s_thread(&subscriber);
+        }
+    });
 }
 
 fn in_a_cycle_by_hand() {

@@ -143,11 +143,7 @@ impl Settings {
         let which = number();
         let mut bound = |bit: usize, step: usize| {
             let number = number();
-            if which & bit == 0 {
-                usize::MAX
-            } else {
-                number * step
-            }
+            if which & bit == 0 { usize::MAX } else { number * step }
         };
         Settings {
             max_idle: bound(1, 1),
@@ -251,10 +247,7 @@ pub(crate) fn run(bytes: &[u8]) {
 impl World {
     fn new(settings: Settings) -> Self {
         let ledger = Arc::new(Ledger::default());
-        let judge = Judge {
-            ledger: Arc::clone(&ledger),
-            create_fails: AtomicBool::new(false),
-        };
+        let judge = Judge { ledger: Arc::clone(&ledger), create_fails: AtomicBool::new(false) };
         World {
             pool: Arc::new(settings.builder().build(judge)),
             settings,
@@ -290,10 +283,7 @@ impl World {
             Some(place @ Place::Idle(..)) => *place = Place::Ours,
             Some(place) => panic!("{id} was handed out, and was {place:?}"),
             None => {
-                assert!(
-                    !self.alone || self.idle().0 == 0,
-                    "made, though one was idle"
-                );
+                assert!(!self.alone || self.idle().0 == 0, "made, though one was idle");
                 assert_eq!(id, self.places.len(), "numbers are given in order");
                 self.places.push(Place::Ours);
             }
@@ -378,10 +368,7 @@ impl World {
                     self.handed_out(guard.id);
                     self.lent.push(guard);
                 }
-                None => assert!(
-                    !self.alone || self.idle().0 == 0,
-                    "nothing, though one was idle"
-                ),
+                None => assert!(!self.alone || self.idle().0 == 0, "nothing, though one was idle"),
             },
             6..11 => {
                 if let Some(guard) = self.lent(number) {
@@ -460,18 +447,11 @@ impl World {
                 }
             }
             29 => self.many(other, number),
-            _ => drop((
-                self.pool.idle(),
-                self.pool.live(),
-                format!("{:?}", self.pool),
-            )),
+            _ => drop((self.pool.idle(), self.pool.live(), format!("{:?}", self.pool))),
         }
         self.settle(cycle);
         if cycle {
-            assert!(
-                !self.untouched || self.idle().0 == 0,
-                "two cycles without use"
-            );
+            assert!(!self.untouched || self.idle().0 == 0, "two cycles without use");
         }
         self.untouched = cycle;
         self.cycles += u64::from(what & 0x1f == 19);

@@ -138,10 +138,7 @@ impl World {
         crate::common::run_on(0);
         let ledger = Arc::new(Ledger::default());
         let pool = Arc::new(settings.builder().build(Judge(Arc::clone(&ledger))));
-        let site = Site {
-            settings,
-            ..Site::default()
-        };
+        let site = Site { settings, ..Site::default() };
         World {
             pool,
             ledger,
@@ -209,10 +206,7 @@ impl World {
             self.pool.stats().workers * self.site().settings.depth.min(MAGAZINE)
         };
         let idle = self.site().idle.len();
-        assert!(
-            idle <= hidden,
-            "a miss, though {idle} were idle, {hidden} out of reach"
-        );
+        assert!(idle <= hidden, "a miss, though {idle} were idle, {hidden} out of reach");
     }
 
     /// One guard fewer. `true`: it was the last thing that kept an old pool, whose objects are dropped.
@@ -478,10 +472,7 @@ impl World {
                 let old = mem::replace(&mut self.pool, pool);
                 let end = self.run(who, move || drop(old));
                 assert_eq!(end.is_err(), self.ledger.blew());
-                self.sites.push(Site {
-                    settings: Settings::clone(settings),
-                    ..Site::default()
-                });
+                self.sites.push(Site { settings: Settings::clone(settings), ..Site::default() });
                 if self.sites[now].lent == 0 {
                     self.buried(now, Vec::new());
                 }
@@ -525,8 +516,7 @@ impl World {
         }
         guard.is_bomb = false;
         let (id, weight) = (guard.id, guard.weight);
-        self.run(who, move || LUGGAGE.set(Some(guard)))
-            .expect("no callback");
+        self.run(who, move || LUGGAGE.set(Some(guard))).expect("no callback");
         self.take_step(who, &Step::Exit);
         self.returned(site, id, weight, &Ok(()));
     }
@@ -561,8 +551,7 @@ impl World {
         site.counts.puts += (made.len() - gone.len()) as u64;
         site.counts.overflowed += gone.len() as u64;
         assert!(gone.len() <= 1, "stops at the first that finds no room");
-        site.idle
-            .extend(made.into_iter().map(|id| (id, (NEW, cycle))));
+        site.idle.extend(made.into_iter().map(|id| (id, (NEW, cycle))));
         for id in gone {
             assert!(site.idle.remove(&id).is_some(), "{id} was not idle");
         }
@@ -575,29 +564,15 @@ impl World {
         let stats = self.pool.stats();
         let site = self.site();
         assert_eq!(stats.idle, site.idle.len(), "{stats}");
-        assert_eq!(
-            stats.live,
-            site.idle.len() + site.lent + site.leaked,
-            "{stats}"
-        );
+        assert_eq!(stats.live, site.idle.len() + site.lent + site.leaked, "{stats}");
         let weight: usize = site.idle.values().map(|(weight, _)| weight).sum();
         assert_eq!(stats.idle_bytes, weight, "{stats}");
         let settings = &site.settings;
-        assert!(
-            settings.max_idle.is_none_or(|most| stats.idle <= most),
-            "{stats}"
-        );
-        assert!(
-            settings.idle_bytes.is_none_or(|most| weight <= most),
-            "{stats}"
-        );
+        assert!(settings.max_idle.is_none_or(|most| stats.idle <= most), "{stats}");
+        assert!(settings.idle_bytes.is_none_or(|most| weight <= most), "{stats}");
         let counts = &site.counts;
         assert_eq!(stats.gets, counts.gets, "{stats}");
-        assert_eq!(
-            stats.creates + hits(&stats),
-            counts.gets + counts.reserved,
-            "{stats}"
-        );
+        assert_eq!(stats.creates + hits(&stats), counts.gets + counts.reserved, "{stats}");
         assert_eq!(stats.puts, counts.puts, "{stats}");
         assert_eq!(stats.discarded, counts.discarded, "{stats}");
         assert_eq!(stats.overflowed, counts.overflowed, "{stats}");
@@ -621,20 +596,11 @@ impl World {
         self.step(0, &Step::Replace(Box::default()), None);
         let leaked: usize = self.sites.iter().map(|site| site.leaked).sum();
         assert!(self.sites.iter().all(|site| site.idle.is_empty()));
-        let World {
-            pool,
-            ledger,
-            threads,
-            ..
-        } = self;
+        let World { pool, ledger, threads, .. } = self;
         drop(pool);
         threads.into_iter().flatten().for_each(Puppet::end);
         assert_eq!(ledger.dropped(), [] as [usize; 0], "no thread had any left");
         // The ledger, and each object that is left, is a holder.
-        assert_eq!(
-            Arc::strong_count(&ledger),
-            1 + leaked,
-            "made = dropped + leaked"
-        );
+        assert_eq!(Arc::strong_count(&ledger), 1 + leaked, "made = dropped + leaked");
     }
 }

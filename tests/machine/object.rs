@@ -54,12 +54,7 @@ impl Ledger {
     pub(crate) fn object(self: &Arc<Self>, weight: usize) -> Object {
         let mut records = self.records();
         records.made += 1;
-        Object {
-            id: records.made - 1,
-            weight,
-            is_bomb: false,
-            ledger: Arc::clone(self),
-        }
+        Object { id: records.made - 1, weight, is_bomb: false, ledger: Arc::clone(self) }
     }
 
     pub(crate) fn made(&self) -> usize {

@@ -125,11 +125,8 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
 
 /// Which callback panics in a step.
 pub(crate) fn fuse() -> impl Strategy<Value = Option<Callback>> {
-    let callback = prop_oneof![
-        Just(Callback::Create),
-        Just(Callback::Recycle),
-        Just(Callback::Footprint),
-    ];
+    let callback =
+        prop_oneof![Just(Callback::Create), Just(Callback::Recycle), Just(Callback::Footprint),];
     prop_oneof![6 => Just(None), 1 => callback.prop_map(Some)]
 }
 

@@ -51,14 +51,7 @@ const fn scenario(
     operation: Operation,
     executes: &'static [(Kind, bool)],
 ) -> Scenario {
-    Scenario {
-        name,
-        below: false,
-        idle,
-        held,
-        operation,
-        executes,
-    }
+    Scenario { name, below: false, idle, held, operation, executes }
 }
 
 pub(crate) const SCENARIOS: [Scenario; 11] = [
@@ -67,10 +60,7 @@ pub(crate) const SCENARIOS: [Scenario; 11] = [
     scenario("try_get", (1, 0), TryGet, &[(Pop, true)]),
     scenario("get_owned", (2, 1), GetOwned, &[(Pop, true)]),
     scenario("miss", (0, 1), Get, &[(Pop, false), (Close, true)]),
-    Scenario {
-        below: true,
-        ..scenario("refill", (0, HALF), Get, &[(Pop, false), (Close, true)])
-    },
+    Scenario { below: true, ..scenario("refill", (0, HALF), Get, &[(Pop, false), (Close, true)]) },
     scenario("first put", (0, 1), Put, &[(Push, true)]),
     scenario("last put", (MAGAZINE - 1, 1), Put, &[(Push, true)]),
     scenario("put_owned", (2, 0), PutOwned, &[(Push, true)]),
@@ -99,33 +89,21 @@ pub(crate) struct Page {
 
 impl Page {
     pub(crate) fn new() -> &'static Self {
-        let (access, kind) = (
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_SHARED | libc::MAP_ANONYMOUS,
-        );
+        let (access, kind) =
+            (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
         // SAFETY: new memory, all zeros.
         let page = unsafe { libc::mmap(ptr::null_mut(), size_of::<Self>(), access, kind, -1, 0) };
         assert_ne!(page, libc::MAP_FAILED);
         // SAFETY: zeros are a value of each field, and nobody unmaps it.
         let page = unsafe { &*page.cast::<Self>() };
-        page.orders
-            .iter()
-            .for_each(|order| order.store(NONE, Release));
+        page.orders.iter().for_each(|order| order.store(NONE, Release));
         page
     }
 
     fn publish(&self, stats: &Stats) {
         let [idle, live, workers] = [stats.idle, stats.live, stats.workers].map(|it| it as u64);
         let hits = common::hits(stats);
-        let figures = [
-            stats.gets,
-            hits,
-            stats.creates,
-            stats.puts,
-            idle,
-            live,
-            workers,
-        ];
+        let figures = [stats.gets, hits, stats.creates, stats.puts, idle, live, workers];
         for (to, figure) in self.figures.iter().zip(figures) {
             to.store(figure, Release);
         }
@@ -237,10 +215,7 @@ fn round(scenario: &Scenario, page: &Page) {
     PUTS.store(0, Release);
     let census = Census::new();
     let objects = census.clone();
-    let make: Maker = Box::new(move || Item {
-        held: false,
-        _counted: objects.object(),
-    });
+    let make: Maker = Box::new(move || Item { held: false, _counted: objects.object() });
     let pool = Arc::new(Builder::new().collect_manually().build(make));
     *POOL.lock().unwrap() = Some(Arc::clone(&pool));
     if scenario.below {
@@ -272,11 +247,7 @@ fn round(scenario: &Scenario, page: &Page) {
     assert_eq!(stats.creates as usize, census.made(), "{stats}");
     let hits = stats.gets - (stats.creates - reserved);
     assert_eq!(common::hits(&stats), hits, "{stats}");
-    assert_eq!(
-        (stats.idle + in_hand, stats.live),
-        (alive, alive),
-        "{stats}"
-    );
+    assert_eq!((stats.idle + in_hand, stats.live), (alive, alive), "{stats}");
     assert_eq!(alive, census.made());
     page.publish(&stats);
 

@@ -118,13 +118,7 @@ impl Tracee {
         let mut memory = OpenOptions::new();
         let memory = memory.read(true).write(true);
         let memory = memory.open(format!("/proc/{id}/mem")).ok()?;
-        Some(Tracee {
-            id,
-            memory,
-            planted: BTreeMap::new(),
-            announced: announced(),
-            ended: false,
-        })
+        Some(Tracee { id, memory, planted: BTreeMap::new(), announced: announced(), ended: false })
     }
 
     /// Goes on to the next stop, with a signal or with none (0).
@@ -162,9 +156,7 @@ impl Tracee {
     /// Sets a breakpoint, for one time.
     pub(crate) fn plant(&mut self, at: u64) {
         let mut instruction = [0];
-        self.memory
-            .read_exact_at(&mut instruction, at)
-            .expect("code");
+        self.memory.read_exact_at(&mut instruction, at).expect("code");
         if self.planted.insert(at, instruction[0]).is_none() {
             self.memory.write_all_at(&[BREAKPOINT], at).expect("code");
         }

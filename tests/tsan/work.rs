@@ -26,9 +26,7 @@ impl Plain {
     fn new(seed: usize) -> Self {
         // Relaxed: read after all threads were joined.
         MADE.fetch_add(1, Relaxed);
-        Plain {
-            words: [seed; WORDS],
-        }
+        Plain { words: [seed; WORDS] }
     }
 
     /// What every holder does: reads all that the last one wrote, and writes all.
@@ -39,10 +37,7 @@ impl Plain {
 
     fn check(&self) {
         let words = black_box(&self.words);
-        assert!(
-            words.iter().all(|word| *word == words[0]),
-            "torn: {words:?}"
-        );
+        assert!(words.iter().all(|word| *word == words[0]), "torn: {words:?}");
     }
 }
 
@@ -126,10 +121,8 @@ impl World {
         ];
         World {
             pools: settings.map(|made| Arc::new(made.build(Touching))).into(),
-            mailboxes: [(); 4].map(|()| Mailbox {
-                letter: AtomicPtr::new(ptr::null_mut()),
-                planted,
-            }),
+            mailboxes: [(); 4]
+                .map(|()| Mailbox { letter: AtomicPtr::new(ptr::null_mut()), planted }),
         }
     }
 }
@@ -140,11 +133,7 @@ fn live(world: &World, seed: u64, steps: usize) {
     let favourite = number();
     for _ in 0..steps {
         // Mostly the same pool, so that threads meet.
-        let which = if number() % 4 == 0 {
-            number()
-        } else {
-            favourite
-        };
+        let which = if number() % 4 == 0 { number() } else { favourite };
         step(world, &world.pools[which % world.pools.len()]);
     }
 }
@@ -199,9 +188,8 @@ fn hold(pool: &PlainPool, count: usize) {
 }
 
 pub(crate) fn run() {
-    let rounds = env::var("STEALPOOL_TSAN_ROUNDS").map_or(2, |rounds| {
-        rounds.parse().expect("STEALPOOL_TSAN_ROUNDS is a number")
-    });
+    let rounds = env::var("STEALPOOL_TSAN_ROUNDS")
+        .map_or(2, |rounds| rounds.parse().expect("STEALPOOL_TSAN_ROUNDS is a number"));
     let planted = env::var_os("STEALPOOL_TSAN_PLANT").is_some_and(|what| what == "mailbox");
     for round in 0..rounds {
         one_round(round, planted);

@@ -47,11 +47,7 @@ impl tso::Registers for Registers {
     fn restart(&mut self) {
         // The magazine stays, for who does not look again.
         let Registers { hand, magazine, .. } = *self;
-        *self = Registers {
-            hand,
-            magazine,
-            ..Registers::default()
-        };
+        *self = Registers { hand, magazine, ..Registers::default() };
     }
 }
 
@@ -99,10 +95,7 @@ impl Ghost {
 
     /// A sequence commits to the header.
     fn commit(&self, magazine: u8) -> Judged {
-        judge(
-            self.inside >> magazine & 1 == 0,
-            "a sequence commits while one is inside",
-        )
+        judge(self.inside >> magazine & 1 == 0, "a sequence commits while one is inside")
     }
 }
 
@@ -114,21 +107,11 @@ impl Model for Magazines {
     type Ghost = Ghost;
 
     fn is_local(op: Op) -> bool {
-        matches!(
-            op,
-            Op::Free | Op::Enter | Op::Unless(..) | Op::Mark(_) | Op::Return
-        )
+        matches!(op, Op::Free | Op::Enter | Op::Unless(..) | Op::Mark(_) | Op::Return)
     }
 
     fn execute(cpu: &mut Cpu<'_, Self>, op: Op) -> Result<Flow<Op>, &'static str> {
-        let Registers {
-            hand,
-            magazine,
-            gate,
-            header,
-            object,
-            other,
-        } = *cpu.registers();
+        let Registers { hand, magazine, gate, header, object, other } = *cpu.registers();
         let length = header & LENGTH;
         let word = |word| magazine * SIZE + word;
         match op {
@@ -145,10 +128,7 @@ impl Model for Magazines {
             Op::Read => {
                 cpu.ghost().touch(hand)?;
                 let value = cpu.load(content(hand));
-                judge(
-                    value == cpu.ghost().contents[usize::from(hand)],
-                    "an old content is read",
-                )?;
+                judge(value == cpu.ghost().contents[usize::from(hand)], "an old content is read")?;
             }
             Op::Free => {
                 cpu.ghost().freed |= 1 << hand & !1;
@@ -223,10 +203,7 @@ impl Model for Magazines {
                 let value = cpu.load(content(object));
                 let ghost = cpu.ghost();
                 ghost.freed |= 1 << object;
-                judge(
-                    value == ghost.contents[usize::from(object)],
-                    "an old content is freed",
-                )?;
+                judge(value == ghost.contents[usize::from(object)], "an old content is freed")?;
             }
             Op::StoreEmpty => cpu.store(word(HEADER), header & !LENGTH),
             Op::Undo => _ = cpu.exchange(word(GATE), STOPPED, gate),
@@ -253,10 +230,7 @@ impl Model for Magazines {
             }
             Op::Mark(_) => {}
             Op::Return => {
-                *cpu.registers() = Registers {
-                    hand,
-                    ..Registers::default()
-                };
+                *cpu.registers() = Registers { hand, ..Registers::default() };
                 cpu.leave();
             }
         }
@@ -290,16 +264,7 @@ pub(crate) fn run(
 ) -> Result<usize, &'static str> {
     let empty = [0, OPEN, 0, 0, 0];
     let memory = [[2, OPEN, 0, 1, 2], empty].concat();
-    let ghost = Ghost {
-        pooled: 0b110,
-        ..Ghost::default()
-    };
-    let setup = Setup {
-        processors,
-        threads,
-        restarts,
-        memory,
-        ghost,
-    };
+    let ghost = Ghost { pooled: 0b110, ..Ghost::default() };
+    let setup = Setup { processors, threads, restarts, memory, ghost };
     explore::<Magazines>(&setup)
 }

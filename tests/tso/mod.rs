@@ -298,11 +298,7 @@ pub(crate) fn explore<M: Model>(setup: &Setup<M::Op, M::Ghost>) -> Result<usize,
         if followers.is_empty() {
             M::end(&state)?;
         }
-        left.extend(
-            followers
-                .drain(..)
-                .filter(|follower| seen.insert(*follower)),
-        );
+        left.extend(followers.drain(..).filter(|follower| seen.insert(*follower)));
     }
     Ok(seen.len())
 }
@@ -322,9 +318,7 @@ fn follow<M: Model>(
             follower(&|next| next.flush_one(number));
         }
         for (waiter, thread) in state.threads.iter().enumerate() {
-            let waits = thread
-                .barrier
-                .filter(|(_, reached)| reached >> number & 1 == 0);
+            let waits = thread.barrier.filter(|(_, reached)| reached >> number & 1 == 0);
             if waits.is_some() {
                 follower(&|next| next.interrupt(number, waiter, setup.processors));
             }
@@ -364,12 +358,7 @@ fn step<M: Model>(
     me: usize,
 ) -> Result<Of<M>, &'static str> {
     let mut next = *state;
-    let mut cpu = Cpu {
-        state: &mut next,
-        me,
-        number,
-        accesses: 0,
-    };
+    let mut cpu = Cpu { state: &mut next, me, number, accesses: 0 };
     let program = &setup.threads[me].0;
     // What comes before the access, the access, and what then needs no other.
     while let Some(op) = program.get(usize::from(cpu.state.threads[me].next)) {

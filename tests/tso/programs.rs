@@ -124,10 +124,7 @@ pub(crate) struct Protocol {
 }
 
 /// The kernel's barrier for restartable sequences.
-pub(crate) const BARRIER: Op = Op::Barrier(Barrier {
-    fences: true,
-    restarts: true,
-});
+pub(crate) const BARRIER: Op = Op::Barrier(Barrier { fences: true, restarts: true });
 
 const POP: &[Op] = &[
     Op::Unless(If::HandEmpty, Mark::End),
@@ -159,13 +156,8 @@ const PUSH: &[Op] = &[
     Op::Return,
 ];
 
-const CLOSE: &[Op] = &[
-    Op::Begin,
-    Op::Here,
-    Op::LoadGate,
-    Op::Unless(If::IsOpen, Mark::End),
-    Op::CommitHeld,
-];
+const CLOSE: &[Op] =
+    &[Op::Begin, Op::Here, Op::LoadGate, Op::Unless(If::IsOpen, Mark::End), Op::CommitHeld];
 
 const ENTER: &[Op] = &[
     Op::There,
@@ -231,12 +223,7 @@ const EMPTY: &[Op] = &[
 ];
 
 /// How each collector ends.
-const UNCLAIM: &[Op] = &[
-    Op::Mark(Mark::Leaving),
-    Op::Unclaim,
-    Op::Mark(Mark::End),
-    Op::Return,
-];
+const UNCLAIM: &[Op] = &[Op::Mark(Mark::Leaving), Op::Unclaim, Op::Mark(Mark::End), Op::Return];
 
 pub(crate) fn right() -> Protocol {
     let collect = [STOP, EMPTY, UNCLAIM].concat();

@@ -4,9 +4,8 @@ use crate::replay::Outcome;
 use crate::trace::{STEPS, Trace};
 use std::fmt::Write;
 
-const COLOURS: [&str; 8] = [
-    "#c0392b", "#2980b9", "#27ae60", "#8e44ad", "#d35400", "#16a085", "#7f8c8d", "#b7950b",
-];
+const COLOURS: [&str; 8] =
+    ["#c0392b", "#2980b9", "#27ae60", "#8e44ad", "#d35400", "#16a085", "#7f8c8d", "#b7950b"];
 const LEFT: f64 = 60.0;
 const TOP: f64 = 34.0;
 const WIDTH: f64 = 620.0;
@@ -22,10 +21,8 @@ fn picture(title: &str, height: f64) -> String {
 }
 
 fn text(svg: &mut String, x: f64, y: f64, anchor: &str, text: &str) {
-    let _infallible = writeln!(
-        svg,
-        "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{text}</text>"
-    );
+    let _infallible =
+        writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{text}</text>");
 }
 
 /// Idle objects over time, a line for each rule, and the demand as an area.
@@ -78,13 +75,7 @@ pub fn over_time(trace: &Trace, outcomes: &[Outcome]) -> String {
         text(&mut svg, LEFT - 6.0, y + 4.0, "end", &format!("{count:.0}"));
         let seconds = steps / STEPS as f64 * f64::from(part) / 4.0;
         let x = LEFT + WIDTH * f64::from(part) / 4.0;
-        text(
-            &mut svg,
-            x,
-            floor + 18.0,
-            "middle",
-            &format!("{seconds:.0} s"),
-        );
+        text(&mut svg, x, floor + 18.0, "middle", &format!("{seconds:.0} s"));
     }
     svg.push_str("</svg>\n");
     svg
@@ -97,11 +88,7 @@ pub fn cost(outcomes: &[(&Trace, Vec<Outcome>)]) -> String {
         TOP + HEIGHT + 70.0,
     );
     let share = |part: f64, of: f64| {
-        if of > 0.0 {
-            (part / of).min(1.0).sqrt()
-        } else {
-            0.0
-        }
+        if of > 0.0 { (part / of).min(1.0).sqrt() } else { 0.0 }
     };
     for (t, (trace, outcomes)) in outcomes.iter().enumerate() {
         let letter = (b'A' + t as u8) as char;
@@ -134,13 +121,7 @@ pub fn cost(outcomes: &[(&Trace, Vec<Outcome>)]) -> String {
         text(&mut svg, LEFT + WIDTH + 54.0, y, "start", &outcome.rule);
     }
     text(&mut svg, LEFT, TOP + HEIGHT + 16.0, "start", "no memory");
-    text(
-        &mut svg,
-        LEFT + WIDTH,
-        TOP + HEIGHT + 16.0,
-        "end",
-        "all of it",
-    );
+    text(&mut svg, LEFT + WIDTH, TOP + HEIGHT + 16.0, "end", "all of it");
     text(&mut svg, LEFT - 6.0, TOP + HEIGHT, "end", "no miss");
     text(&mut svg, LEFT - 6.0, TOP + 8.0, "end", "all");
     svg.push_str("</svg>\n");

@@ -47,17 +47,9 @@ impl Stealpool {
     pub fn new(interval: usize) -> Self {
         // One for each replay; as in a program, it lives to the end.
         let pool: &'static Pool<Thing, Make> = Box::leak(Box::new(Builder::new().build(Make)));
-        let collector = Collector::builder()
-            .every(Duration::MAX)
-            .on_memory_pressure(false)
-            .trim(false)
-            .spawn();
-        Stealpool {
-            pool,
-            held: Vec::new(),
-            collector: collector.expect("one at a time"),
-            interval,
-        }
+        let collector =
+            Collector::builder().every(Duration::MAX).on_memory_pressure(false).trim(false).spawn();
+        Stealpool { pool, held: Vec::new(), collector: collector.expect("one at a time"), interval }
     }
 }
 
@@ -128,10 +120,7 @@ pub struct Model<F> {
 }
 
 fn model(pass: impl FnMut(&mut Shelf, usize)) -> Model<impl FnMut(&mut Shelf, usize)> {
-    Model {
-        shelf: Shelf::default(),
-        pass,
-    }
+    Model { shelf: Shelf::default(), pass }
 }
 
 impl<F: FnMut(&mut Shelf, usize)> Rule for Model<F> {
@@ -212,11 +201,7 @@ pub fn decay(time: usize) -> impl Rule {
             let x = 1.0 - age as f64 / time as f64;
             x * x * x * (x * (x * 6.0 - 15.0) + 10.0)
         };
-        let limit: f64 = backlog
-            .iter()
-            .enumerate()
-            .map(|(age, n)| *n as f64 * part(age))
-            .sum();
+        let limit: f64 = backlog.iter().enumerate().map(|(age, n)| *n as f64 * part(age)).sum();
         shelf.drop_oldest(idle.saturating_sub(limit.ceil() as usize));
         before = shelf.idle.len();
     })
@@ -233,27 +218,12 @@ pub fn names(seconds: usize) -> Vec<(String, Start)> {
     }
     vec![
         ("stealpool".into(), boxed(move || Stealpool::new(interval))),
-        (
-            "stealpool, interval x 6".into(),
-            boxed(move || Stealpool::new(6 * interval)),
-        ),
+        ("stealpool, interval x 6".into(), boxed(move || Stealpool::new(6 * interval))),
         ("Go's rule".into(), boxed(move || go(interval))),
-        (
-            "TTL of 2 intervals".into(),
-            boxed(move || ttl(2 * interval)),
-        ),
-        (
-            "low water, 2 intervals".into(),
-            boxed(move || low_water(interval, 2)),
-        ),
-        (
-            "low water, 8 intervals".into(),
-            boxed(move || low_water(interval, 8)),
-        ),
-        (
-            "decay over 2 intervals".into(),
-            boxed(move || decay(2 * interval)),
-        ),
+        ("TTL of 2 intervals".into(), boxed(move || ttl(2 * interval))),
+        ("low water, 2 intervals".into(), boxed(move || low_water(interval, 2))),
+        ("low water, 8 intervals".into(), boxed(move || low_water(interval, 8))),
+        ("decay over 2 intervals".into(), boxed(move || decay(2 * interval))),
         ("never shrinks".into(), boxed(never)),
         ("no pool".into(), boxed(no_pool)),
     ]

@@ -48,18 +48,9 @@ fn made(
     let active = (SECONDS - 60) * STEPS;
     let at = |step: usize| {
         let time = step as f64 / STEPS as f64;
-        if step < active {
-            demand(time, &mut random).max(0.0).round() as usize
-        } else {
-            0
-        }
+        if step < active { demand(time, &mut random).max(0.0).round() as usize } else { 0 }
     };
-    Trace {
-        name,
-        what,
-        demand: (0..SECONDS * STEPS).map(at).collect(),
-        lives,
-    }
+    Trace { name, what, demand: (0..SECONDS * STEPS).map(at).collect(), lives }
 }
 
 /// Recorded from `examples/json_service` under its own load; `data/README.md` says how.
@@ -70,9 +61,7 @@ fn recorded() -> Trace {
     Trace {
         name: "json_service",
         what: "buffers in use in `json_service` under changing load, recorded",
-        demand: lines
-            .map(|line| line.trim().parse().expect("a number"))
-            .collect(),
+        demand: lines.map(|line| line.trim().parse().expect("a number")).collect(),
         lives: 0,
     }
 }
@@ -80,45 +69,22 @@ fn recorded() -> Trace {
 pub fn all() -> Vec<Trace> {
     use std::f64::consts::TAU;
     vec![
-        made("steady", "100 in use, 10 more or less", 0, |_, random| {
-            90.0 + 20.0 * random.unit()
+        made("steady", "100 in use, 10 more or less", 0, |_, random| 90.0 + 20.0 * random.unit()),
+        made("on and off", "1,000 for 5 s each minute, 10 otherwise", 0, |t, _| {
+            if t % 60.0 < 5.0 { 1000.0 } else { 10.0 }
         }),
-        made(
-            "on and off",
-            "1,000 for 5 s each minute, 10 otherwise",
-            0,
-            |t, _| {
-                if t % 60.0 < 5.0 { 1000.0 } else { 10.0 }
-            },
-        ),
-        made(
-            "fast bursts",
-            "500 for a second each 5 s, 10 otherwise",
-            0,
-            |t, _| {
-                if t % 5.0 < 1.0 { 500.0 } else { 10.0 }
-            },
-        ),
-        made(
-            "day and night",
-            "10 to 500 in a slow wave",
-            0,
-            |t, random| 255.0 - 245.0 * (t / 540.0 * TAU).cos() + 20.0 * random.unit(),
-        ),
-        made(
-            "ramp",
-            "up to 1,000 over four minutes, then at once to 10",
-            0,
-            |t, _| {
-                if t < 240.0 { t / 240.0 * 1000.0 } else { 10.0 }
-            },
-        ),
-        made(
-            "thread churn",
-            "200 in use on threads that live for 2 s",
-            2 * STEPS,
-            |_, random| 190.0 + 20.0 * random.unit(),
-        ),
+        made("fast bursts", "500 for a second each 5 s, 10 otherwise", 0, |t, _| {
+            if t % 5.0 < 1.0 { 500.0 } else { 10.0 }
+        }),
+        made("day and night", "10 to 500 in a slow wave", 0, |t, random| {
+            255.0 - 245.0 * (t / 540.0 * TAU).cos() + 20.0 * random.unit()
+        }),
+        made("ramp", "up to 1,000 over four minutes, then at once to 10", 0, |t, _| {
+            if t < 240.0 { t / 240.0 * 1000.0 } else { 10.0 }
+        }),
+        made("thread churn", "200 in use on threads that live for 2 s", 2 * STEPS, |_, random| {
+            190.0 + 20.0 * random.unit()
+        }),
         recorded(),
     ]
 }

@@ -44,20 +44,9 @@ pub fn table(run: &Run) -> String {
 fn all(run: &Run) -> Vec<Bar> {
     let ratio = |work: &str, other: &str| Some(run.median(work, other)? / run.median(work, OURS)?);
     let peer = |work: &str| Some(best_peer(run, work)?.1 / run.median(work, OURS)?);
-    let at_least = |name, what: String, figure, bar| Bar {
-        name,
-        what,
-        figure,
-        at_most: false,
-        bar,
-    };
-    let at_most = |name, what: String, figure, bar| Bar {
-        name,
-        what,
-        figure,
-        at_most: true,
-        bar,
-    };
+    let at_least =
+        |name, what: String, figure, bar| Bar { name, what, figure, at_most: false, bar };
+    let at_most = |name, what: String, figure, bar| Bar { name, what, figure, at_most: true, bar };
     let pair = "pair, Vec of 1 KiB";
     let mut bars = vec![
         at_most(
@@ -66,18 +55,8 @@ fn all(run: &Run) -> Vec<Bar> {
             ratio(pair, FLOOR).map(f64::recip),
             1.6,
         ),
-        at_least(
-            "N1",
-            "Go's pair, in ours".into(),
-            ratio(pair, go::NAME),
-            5.0,
-        ),
-        at_least(
-            "N1",
-            "the best peer's pair, in ours".into(),
-            peer(pair),
-            2.0,
-        ),
+        at_least("N1", "Go's pair, in ours".into(), ratio(pair, go::NAME), 5.0),
+        at_least("N1", "the best peer's pair, in ours".into(), peer(pair), 2.0),
     ];
     for threads in [2, 8, 64] {
         let many = run.median(&format!("threads, {threads}"), OURS);
@@ -97,9 +76,8 @@ fn all(run: &Run) -> Vec<Bar> {
             bar,
         ));
     }
-    for (held, other) in [64, 100, 1000]
-        .into_iter()
-        .flat_map(|held| ALLOCATORS.map(|other| (held, other)))
+    for (held, other) in
+        [64, 100, 1000].into_iter().flat_map(|held| ALLOCATORS.map(|other| (held, other)))
     {
         bars.push(at_least(
             "N3",
@@ -152,23 +130,14 @@ fn all(run: &Run) -> Vec<Bar> {
         ours.and_then(|one| Some(one.freeing.get(3)? / one.quiet.get(3)?)),
         2.0,
     ));
-    bars.push(at_most(
-        "N7",
-        "bytes a worker".into(),
-        run.worker.map(|(_, _, bytes)| bytes),
-        256.0,
-    ));
+    bars.push(at_most("N7", "bytes a worker".into(), run.worker.map(|(_, _, bytes)| bytes), 256.0));
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     for work in turns::IN_TURN.into_iter().chain([turns::DEAR]) {
         let same = |one: &&Turns| one.work == work && one.threads == 64 && one.contender == OURS;
         bars.push(at_most(
             "N8",
             format!("{work}: objects that 64 threads make"),
-            run.turns
-                .iter()
-                .find(same)
-                .and_then(|one| one.made)
-                .map(|made| made as f64),
+            run.turns.iter().find(same).and_then(|one| one.made).map(|made| made as f64),
             processors as f64,
         ));
     }
@@ -193,11 +162,7 @@ mod tests {
         let row = |contender: &str, median| Row {
             work: "pair, Vec of 1 KiB".into(),
             contender: contender.into(),
-            time: Ok(Spread {
-                median,
-                least: median,
-                most: median,
-            }),
+            time: Ok(Spread { median, least: median, most: median }),
             created_percent: None,
             instructions: None,
             locked: None,
@@ -207,14 +172,8 @@ mod tests {
             ..Run::default()
         };
         let text = table(&run);
-        assert!(
-            text.contains("| 3.00 | at most 1.60 | **not met** |"),
-            "{text}"
-        );
-        assert!(
-            text.contains("| 4.00 | at least 5.00 | **not met** |"),
-            "{text}"
-        );
+        assert!(text.contains("| 3.00 | at most 1.60 | **not met** |"), "{text}");
+        assert!(text.contains("| 4.00 | at least 5.00 | **not met** |"), "{text}");
         assert_eq!(table(&Run::default()), "");
     }
 }

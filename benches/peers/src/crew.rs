@@ -30,10 +30,7 @@ impl Crew {
             let thread = std::thread::Builder::new().stack_size(64 << 10);
             (sender, thread.spawn(work).expect("a thread"))
         });
-        Crew {
-            threads: threads.collect(),
-            done,
-        }
+        Crew { threads: threads.collect(), done }
     }
 
     /// Does it on one thread after the other.

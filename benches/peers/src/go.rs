@@ -76,10 +76,7 @@ impl Go {
             .split_once(' ')
             .and_then(|(nanos, created)| Some((nanos.parse().ok()?, created.parse().ok()?)));
         let (nanos, created) = figures.ok_or(format!("Go's program answers {answer:?}"))?;
-        Ok(Sample {
-            time: Duration::from_nanos(nanos),
-            created: Some(created),
-        })
+        Ok(Sample { time: Duration::from_nanos(nanos), created: Some(created) })
     }
 
     pub fn latency(&mut self, rounds: usize) -> Result<Latency, String> {
@@ -125,13 +122,7 @@ pub fn add(suite: &mut Suite, go: &Result<Rc<RefCell<Go>>, String>) {
                     let sample = go.borrow_mut().sample(&name, objects);
                     sample.expect("Go's program knows the work")
                 });
-                suite.add(Case {
-                    work,
-                    contender: NAME,
-                    fixed,
-                    longer,
-                    run,
-                });
+                suite.add(Case { work, contender: NAME, fixed, longer, run });
             }
         }
     }

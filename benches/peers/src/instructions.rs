@@ -52,10 +52,7 @@ pub fn count(rows: &mut [Row], directory: &Path) -> Result<(), String> {
 /// All instructions of one case with so many objects, and those that lock.
 fn run(row: &Row, objects: u64, directory: &Path, locks: &Locks) -> Option<(u64, u64)> {
     let name = format!("{}.{}.{objects}", row.work, row.contender);
-    let name: String = name
-        .chars()
-        .map(|c| if c.is_alphanumeric() { c } else { '-' })
-        .collect();
+    let name: String = name.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
     let out: PathBuf = directory.join(format!("callgrind.{name}"));
     let status = Command::new("valgrind")
         .args(["--tool=callgrind", "--dump-instr=yes"])
@@ -90,10 +87,7 @@ fn locking(program: &Path) -> Result<Locks, String> {
         let locks = code.starts_with("lock") || (code.starts_with("xchg") && code.contains('['));
         locks.then(|| u64::from_str_radix(address.trim(), 16).ok())?
     });
-    Ok(Locks {
-        object: program.display().to_string(),
-        at: at.collect(),
-    })
+    Ok(Locks { object: program.display().to_string(), at: at.collect() })
 }
 
 /// The sums of callgrind's output: all instructions, and those at the addresses of this program that
@@ -172,10 +166,7 @@ calls=2 0x10
 ob=(1)
 0x24 1 9
 ";
-        let locks = Locks {
-            object: "/me".into(),
-            at: HashSet::from([0x24]),
-        };
+        let locks = Locks { object: "/me".into(), at: HashSet::from([0x24]) };
         assert_eq!(sum(text, &locks), (5 + 100 + 3 + 1 + 9, 3));
     }
 }

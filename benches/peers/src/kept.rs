@@ -32,10 +32,7 @@ pub struct Kept {
 
 /// Everybody.
 pub fn all() -> Vec<Kept> {
-    let mut visit = Visit {
-        crew: Crew::new(THREADS),
-        kept: Vec::new(),
-    };
+    let mut visit = Visit { crew: Crew::new(THREADS), kept: Vec::new() };
     all_of_vectors::<1024>(&mut visit);
     visit.kept
 }

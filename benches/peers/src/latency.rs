@@ -12,13 +12,8 @@ use std::time::Instant;
 pub const IDLE: usize = 100_000;
 
 /// Percentiles that are told, in per mille of the gets.
-pub const PERCENTILES: [(&str, f64); 5] = [
-    ("50 %", 0.5),
-    ("90 %", 0.9),
-    ("99 %", 0.99),
-    ("99.9 %", 0.999),
-    ("99.99 %", 0.9999),
-];
+pub const PERCENTILES: [(&str, f64); 5] =
+    [("50 %", 0.5), ("90 %", 0.9), ("99 %", 0.99), ("99.9 %", 0.999), ("99.99 %", 0.9999)];
 
 /// Nanoseconds of a get and a drop, at the percentiles, while nothing is freed and while it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,11 +34,7 @@ pub fn percentiles(times: &mut [u32]) -> Vec<f64> {
     let at = |share: f64| times.get((times.len() as f64 * share) as usize);
     PERCENTILES
         .iter()
-        .map(|(_, share)| {
-            at(*share)
-                .or(times.last())
-                .map_or(f64::NAN, |t| f64::from(*t))
-        })
+        .map(|(_, share)| at(*share).or(times.last()).map_or(f64::NAN, |t| f64::from(*t)))
         .collect()
 }
 
@@ -115,10 +106,7 @@ mod tests {
     #[test]
     fn percentiles_of_ten_thousand() {
         let mut times: Vec<u32> = (0..10_000).rev().collect();
-        assert_eq!(
-            percentiles(&mut times)[..4],
-            [5_000.0, 9_000.0, 9_900.0, 9_990.0]
-        );
+        assert_eq!(percentiles(&mut times)[..4], [5_000.0, 9_000.0, 9_900.0, 9_990.0]);
         assert!(percentiles(&mut [])[0].is_nan());
     }
 }

@@ -82,17 +82,13 @@ fn run(options: &Options) -> Result<(), String> {
     if let Err(why) = &go {
         eprintln!("{}: {why}", go::NAME);
     }
-    let mut run = Run {
-        about: page::machine(&root, rounds, &go),
-        ..Run::default()
-    };
+    let mut run = Run { about: page::machine(&root, rounds, &go), ..Run::default() };
     for (name, _) in work::WORKS.iter().filter(|(name, _)| options.wants(name)) {
         let mut suite = Suite::default();
         work::add(&mut suite, name);
         go::add(&mut suite, &go);
         let sample = Duration::from_millis(sample);
-        run.rows
-            .extend(measure::measure(&mut suite, rounds, sample));
+        run.rows.extend(measure::measure(&mut suite, rounds, sample));
     }
     if options.wants("latency") {
         let rounds = if options.quick { 10 } else { 100 };

@@ -161,11 +161,7 @@ mod tests {
     #[test]
     fn a_spread_is_the_middle_and_the_ends() {
         let spread = spread(&mut [3.0, 1.0, 2.0]);
-        let Spread {
-            median,
-            least,
-            most,
-        } = spread;
+        let Spread { median, least, most } = spread;
         assert_eq!((median, least, most), (2.0, 1.0, 3.0));
     }
 
@@ -182,20 +178,14 @@ mod tests {
                 longer: 1,
                 run: Box::new(move |objects| {
                     order.borrow_mut().push(contender);
-                    Sample {
-                        time: Duration::from_nanos(30),
-                        created: Some(objects / 2),
-                    }
+                    Sample { time: Duration::from_nanos(30), created: Some(objects / 2) }
                 }),
             });
         }
         suite.absent("w", "c", "cannot");
         let rows = measure(&mut suite, 2, Duration::ZERO);
         assert_eq!(*order.borrow(), ["a", "b", "a", "b"]);
-        assert_eq!(
-            (rows[0].median(), rows[0].created_percent),
-            (3.0, Some(50.0))
-        );
+        assert_eq!((rows[0].median(), rows[0].created_percent), (3.0, Some(50.0)));
         assert_eq!(rows[2].time, Err("cannot".into()));
     }
 }

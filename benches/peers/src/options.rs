@@ -40,14 +40,8 @@ impl Options {
 /// Works that are not timed.
 pub const OTHERS: [(&str, &str); 3] = [
     ("latency", "percentiles of a get while another thread frees"),
-    (
-        "kept",
-        "what is idle after a burst, by steps of ageing and over time",
-    ),
-    (
-        "turns",
-        "objects made and kept by threads in turn, and by all at once",
-    ),
+    ("kept", "what is idle after a burst, by steps of ageing and over time"),
+    ("turns", "objects made and kept by threads in turn, and by all at once"),
 ];
 
 /// What the arguments ask for: options, or a text to print.

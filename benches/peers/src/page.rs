@@ -35,10 +35,7 @@ pub fn write(root: &Path, run: &Run) -> Result<(), String> {
     let plots = root.join("docs/plots");
     for (name, work) in PLOTTED {
         if run.rows.iter().any(|row| row.work == work) {
-            put(
-                &plots.join(format!("{name}.svg")),
-                &plot::bars(&run.rows, work),
-            )?;
+            put(&plots.join(format!("{name}.svg")), &plot::bars(&run.rows, work))?;
         }
     }
     if !run.latencies.is_empty() {
@@ -67,10 +64,7 @@ pub fn write(root: &Path, run: &Run) -> Result<(), String> {
         escaped(&overviews(run, picture)),
         escaped(&all_details(run))
     );
-    put(
-        &root.join("docs/benchmarks.md"),
-        &format!("{}\n", page.trim_end()),
-    )
+    put(&root.join("docs/benchmarks.md"), &format!("{}\n", page.trim_end()))
 }
 
 /// A table whose names are no tags.
@@ -84,9 +78,7 @@ pub fn machine(root: &Path, rounds: usize, go: &Result<Rc<RefCell<Go>>, String>)
     let model = cpu.lines().find(|line| line.starts_with("model name"));
     let model = model.and_then(|line| line.split(": ").nth(1));
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let compiler = std::process::Command::new("rustc")
-        .arg("--version")
-        .output();
+    let compiler = std::process::Command::new("rustc").arg("--version").output();
     let compiler = compiler.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
     let lock = std::fs::read_to_string(root.join("Cargo.lock")).unwrap_or_default();
     let version = |name: &str| {

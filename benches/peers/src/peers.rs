@@ -75,10 +75,7 @@ impl<T: Thing> Shelf<T> for Linear<T> {
     const NAME: &'static str = "lockfree-object-pool, linear";
     type Lent<'a> = Plain<lockfree_object_pool::LinearReusable<'a, T>>;
     fn new() -> Self {
-        Linear(lockfree_object_pool::LinearObjectPool::new(
-            T::make,
-            T::reset,
-        ))
+        Linear(lockfree_object_pool::LinearObjectPool::new(T::make, T::reset))
     }
     #[inline]
     fn get(&self) -> Self::Lent<'_> {
@@ -161,10 +158,7 @@ impl<T: Thing> Shelf<T> for Slab<T> {
     }
     #[inline]
     fn get(&self) -> Self::Lent<'_> {
-        SlabGuard {
-            pool: &self.0,
-            guard: Some(self.0.create().expect("the slab has room")),
-        }
+        SlabGuard { pool: &self.0, guard: Some(self.0.create().expect("the slab has room")) }
     }
 }
 

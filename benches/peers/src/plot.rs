@@ -8,14 +8,11 @@ use std::fmt::Write;
 
 pub const OUR_COLOUR: &str = "#c0392b";
 /// For lines of others, in their order.
-const COLOURS: [&str; 8] = [
-    "#2c3e50", "#2980b9", "#27ae60", "#8e44ad", "#d35400", "#16a085", "#7f8c8d", "#b7950b",
-];
+const COLOURS: [&str; 8] =
+    ["#2c3e50", "#2980b9", "#27ae60", "#8e44ad", "#d35400", "#16a085", "#7f8c8d", "#b7950b"];
 
 pub fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// The head of a picture.
@@ -32,18 +29,10 @@ pub fn picture(width: f64, height: f64, title: &str) -> String {
 /// Bars for one work with their spread, on a logarithmic scale.
 pub fn bars(rows: &[Row], work: &str) -> String {
     let rows = of(rows, work).into_iter();
-    let rows: Vec<_> = rows
-        .filter_map(|row| Some((row, row.time.as_ref().ok()?)))
-        .collect();
+    let rows: Vec<_> = rows.filter_map(|row| Some((row, row.time.as_ref().ok()?))).collect();
     let (left, width, line) = (230.0, 420.0, 22.0);
-    let first = rows
-        .first()
-        .map_or(1.0, |(_, time)| time.median.min(time.least))
-        / 2.0;
-    let last = rows
-        .iter()
-        .map(|(_, time)| time.most)
-        .fold(first * 4.0, f64::max);
+    let first = rows.first().map_or(1.0, |(_, time)| time.median.min(time.least)) / 2.0;
+    let last = rows.iter().map(|(_, time)| time.most).fold(first * 4.0, f64::max);
     let scale = |figure: f64| width * (figure.max(first) / first).ln() / (last / first).ln();
     let height = line * rows.len() as f64 + 40.0;
     let mut svg = picture(760.0, height, &format!("{work}: ns an object, logarithmic"));
@@ -87,15 +76,9 @@ fn lines(
     steps: bool,
 ) -> String {
     let (left, top, width, height) = (60.0, 36.0, 460.0, 300.0);
-    let ys = || {
-        all.iter()
-            .flat_map(|line| line.points.iter().map(|point| point.1))
-    };
+    let ys = || all.iter().flat_map(|line| line.points.iter().map(|point| point.1));
     let (low, high) = match logarithmic {
-        true => (
-            ys().fold(f64::MAX, f64::min).max(1.0) / 2.0,
-            ys().fold(1.0, f64::max) * 2.0,
-        ),
+        true => (ys().fold(f64::MAX, f64::min).max(1.0) / 2.0, ys().fold(1.0, f64::max) * 2.0),
         false => (0.0, ys().fold(1.0, f64::max) * 1.1),
     };
     let (start, end) = (marks[0].0, marks[marks.len() - 1].0);
@@ -149,11 +132,7 @@ fn lines(
                 (_, false) => write!(path, "L{x:.1} {y:.1}"),
             };
         }
-        let dash = if line.dashed {
-            " stroke-dasharray=\"4 3\""
-        } else {
-            ""
-        };
+        let dash = if line.dashed { " stroke-dasharray=\"4 3\"" } else { "" };
         let row = top + 16.0 * i as f64;
         let _infallible = writeln!(
             svg,
@@ -178,15 +157,10 @@ pub fn latency(all: &[Latency]) -> String {
             dashed,
             points: at(figures),
         };
-        [
-            line("freeing", false, &one.freeing),
-            line("quiet", true, &one.quiet),
-        ]
+        [line("freeing", false, &one.freeing), line("quiet", true, &one.quiet)]
     });
     let marks = (0..).map(f64::from).zip(PERCENTILES);
-    let marks: Vec<_> = marks
-        .map(|(at, (name, _))| (at, name.to_string()))
-        .collect();
+    let marks: Vec<_> = marks.map(|(at, (name, _))| (at, name.to_string())).collect();
     let title = "get and drop while another thread frees 100,000 objects: ns, logarithmic";
     lines(title, &marks, &all.collect::<Vec<_>>(), true, false)
 }
@@ -230,11 +204,7 @@ mod tests {
         let row = Row {
             work: "pair".into(),
             contender: "Mutex<Vec>".into(),
-            time: Ok(Spread {
-                median: 2.0,
-                least: 1.0,
-                most: 3.0,
-            }),
+            time: Ok(Spread { median: 2.0, least: 1.0, most: 3.0 }),
             created_percent: None,
             instructions: None,
             locked: None,

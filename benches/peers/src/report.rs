@@ -43,13 +43,7 @@ impl Run {
     /// The row of one contender at one work, if it ran.
     pub fn median(&self, work: &str, contender: &str) -> Option<f64> {
         let same = |row: &&Row| row.work == work && row.contender == contender;
-        self.rows
-            .iter()
-            .find(same)?
-            .time
-            .as_ref()
-            .ok()
-            .map(|time| time.median)
+        self.rows.iter().find(same)?.time.as_ref().ok().map(|time| time.median)
     }
 }
 
@@ -108,11 +102,7 @@ fn overview(run: &Run, family: &str) -> String {
             contenders.push(&row.contender);
         }
     }
-    let mut text = format!(
-        "| ns | {} |\n|---|{}\n",
-        works.join(" | "),
-        "---|".repeat(works.len())
-    );
+    let mut text = format!("| ns | {} |\n|---|{}\n", works.join(" | "), "---|".repeat(works.len()));
     for contender in contenders {
         let cells = works.iter().map(|work| {
             let figure = run.median(work, contender).map_or("-".into(), short);
@@ -150,10 +140,8 @@ fn details(run: &Run, work: &str) -> String {
                 short(time.most),
                 or_dash(ours.map(|ours| time.median / ours)),
                 or_dash(row.created_percent),
-                row.instructions
-                    .map_or("-".to_string(), |count| format!("{count:.0}")),
-                row.locked
-                    .map_or("-".to_string(), |count| format!("{count:.1}")),
+                row.instructions.map_or("-".to_string(), |count| format!("{count:.0}")),
+                row.locked.map_or("-".to_string(), |count| format!("{count:.1}")),
             ),
         };
     }
@@ -196,9 +184,7 @@ fn kept(all: &[Kept]) -> String {
          |---|---|---|---|---|---|---|\n",
     );
     for one in all {
-        let objects = one
-            .objects
-            .map(|objects| objects.map(|count| count.to_string()));
+        let objects = one.objects.map(|objects| objects.map(|count| count.to_string()));
         let kib = one.kib.map(|kib| kib.map(|kib| format!("{kib:.0}")));
         let none = || ["-"; 3].map(String::from);
         let cells = [objects.unwrap_or_else(none), kib.unwrap_or_else(none)].concat();
@@ -232,10 +218,8 @@ pub fn overviews(run: &Run, picture: impl Fn(&str) -> String) -> String {
     }
     if !run.latencies.is_empty() {
         let (table, plot) = (latencies(&run.latencies), picture("latency"));
-        let _infallible = writeln!(
-            text,
-            "### Latency while idle objects are freed\n\n{table}\n{plot}"
-        );
+        let _infallible =
+            writeln!(text, "### Latency while idle objects are freed\n\n{table}\n{plot}");
     }
     if !run.kept.is_empty() {
         let (table, plot) = (kept(&run.kept), picture("kept"));
@@ -249,21 +233,13 @@ pub fn overviews(run: &Run, picture: impl Fn(&str) -> String) -> String {
 
 /// Every work in full.
 pub fn all_details(run: &Run) -> String {
-    works(&run.rows)
-        .iter()
-        .map(|work| details(run, work))
-        .collect()
+    works(&run.rows).iter().map(|work| details(run, work)).collect()
 }
 
 /// For a terminal.
 pub fn text(run: &Run) -> String {
     let overviews = overviews(run, |_| String::new());
-    format!(
-        "{}\n{overviews}{}{}",
-        run.about,
-        all_details(run),
-        crate::bars::table(run)
-    )
+    format!("{}\n{overviews}{}{}", run.about, all_details(run), crate::bars::table(run))
 }
 
 /// What has changed from one run to another; a `*` where the spreads do not overlap.
@@ -298,9 +274,7 @@ pub fn best_peer<'r>(run: &'r Run, work: &str) -> Option<(&'r str, f64)> {
         let other = !row.contender.starts_with(OURS) && row.contender != go::NAME;
         row.time.is_ok() && other && shares(&row.contender)
     });
-    peers
-        .next()
-        .map(|row| (row.contender.as_str(), row.median()))
+    peers.next().map(|row| (row.contender.as_str(), row.median()))
 }
 
 #[cfg(test)]
@@ -312,11 +286,7 @@ mod tests {
         Row {
             work: work.into(),
             contender: contender.into(),
-            time: Ok(Spread {
-                median,
-                least: median * 0.9,
-                most: median * 1.1,
-            }),
+            time: Ok(Spread { median, least: median * 0.9, most: median * 1.1 }),
             created_percent: None,
             instructions: Some(7.2),
             locked: None,
@@ -324,10 +294,7 @@ mod tests {
     }
 
     fn run() -> Run {
-        let absent = Row {
-            time: Err("cannot".into()),
-            ..row("pair, b", "Mutex<Vec>", 0.0)
-        };
+        let absent = Row { time: Err("cannot".into()), ..row("pair, b", "Mutex<Vec>", 0.0) };
         let rows = vec![
             row("pair, a", "no pool", 1.0),
             row("pair, a", "Mutex<Vec>", 30.0),
@@ -335,10 +302,7 @@ mod tests {
             row("pair, b", OURS, 4.0),
             absent,
         ];
-        Run {
-            rows,
-            ..Run::default()
-        }
+        Run { rows, ..Run::default() }
     }
 
     #[test]
@@ -355,10 +319,7 @@ mod tests {
     #[test]
     fn overviews_have_a_line_a_contender() {
         let text = overview(&run(), "pair");
-        assert!(
-            text.contains("| **stealpool** | **3.00** | **4.00** |"),
-            "{text}"
-        );
+        assert!(text.contains("| **stealpool** | **3.00** | **4.00** |"), "{text}");
         assert!(text.contains("| Mutex<Vec> | 30.0 | - |"), "{text}");
     }
 

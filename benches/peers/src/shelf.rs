@@ -75,11 +75,7 @@ impl<T: Thing> Policy<T> for AsItSays {
 pub struct Stealpool<T: Thing, const BOUNDED: bool>(Pool<T, AsItSays>);
 
 impl<T: Thing, const BOUNDED: bool> Shelf<T> for Stealpool<T, BOUNDED> {
-    const NAME: &'static str = if BOUNDED {
-        "stealpool, max_idle"
-    } else {
-        "stealpool"
-    };
+    const NAME: &'static str = if BOUNDED { "stealpool, max_idle" } else { "stealpool" };
     type Lent<'a> = Guard<'a, T, AsItSays>;
 
     fn new() -> Self {
@@ -166,10 +162,7 @@ impl<A: Allocator, T: Thing> Shelf<T> for NoPool<A> {
         count_creation_of::<T>();
         // SAFETY: the layout is not empty.
         let memory = unsafe { A::THIS.alloc(Raw::<A, T>::LAYOUT) };
-        Raw {
-            memory: NonNull::new(memory).expect("memory"),
-            kind: PhantomData,
-        }
+        Raw { memory: NonNull::new(memory).expect("memory"), kind: PhantomData }
     }
     const DISCARDS: bool = true;
 }
@@ -227,10 +220,7 @@ impl<T: Thing, S: Store<T>> Shelf<T> for Boxes<S> {
     #[inline]
     fn get(&self) -> Back<'_, T, S> {
         let object = self.0.take().unwrap_or_else(|| Box::new(T::make()));
-        Back {
-            store: &self.0,
-            object: Some(object),
-        }
+        Back { store: &self.0, object: Some(object) }
     }
     const DISCARDS: bool = true;
     fn discard(mut lent: Self::Lent<'_>) {

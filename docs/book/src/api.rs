@@ -23,14 +23,8 @@ const KINDS: [&str; 12] = [
 ];
 
 /// The prefixes of rustdoc's ids, one for each kind of what an item has.
-const MEMBERS: [&str; 6] = [
-    "method",
-    "tymethod",
-    "variant",
-    "structfield",
-    "associatedconstant",
-    "associatedtype",
-];
+const MEMBERS: [&str; 6] =
+    ["method", "tymethod", "variant", "structfield", "associatedconstant", "associatedtype"];
 
 /// Where `crate::a::B::c` is documented, relative to the directory of the API; or what is not there.
 pub fn place(api: &Path, path: &str) -> Result<String, String> {
@@ -48,9 +42,7 @@ pub fn place(api: &Path, path: &str) -> Result<String, String> {
     let Some(item) = names.next() else {
         return with_anchor(api, format!("{place}/index.html"), anchor);
     };
-    let kinds = KINDS
-        .iter()
-        .filter(|kind| !is_call || **kind == "fn" || names.peek().is_some());
+    let kinds = KINDS.iter().filter(|kind| !is_call || **kind == "fn" || names.peek().is_some());
     let mut files = kinds.map(|kind| format!("{place}/{kind}.{item}.html"));
     let file = files.find(|file| api.join(file).is_file());
     let file = file.ok_or_else(|| format!("no `{item}` in {}", place.replace('/', "::")))?;
@@ -58,9 +50,7 @@ pub fn place(api: &Path, path: &str) -> Result<String, String> {
         return with_anchor(api, file, anchor);
     };
     let ids = ids(api, &file);
-    let kinds = MEMBERS
-        .iter()
-        .filter(|kind| !is_call || kind.ends_with("method"));
+    let kinds = MEMBERS.iter().filter(|kind| !is_call || kind.ends_with("method"));
     let mut candidates = kinds.map(|kind| format!("{kind}.{member}"));
     let id = candidates.find(|id| ids.contains(id));
     let id = id.ok_or_else(|| format!("`{item}` has no `{member}`"))?;
@@ -96,11 +86,7 @@ pub fn copy(api: &Path, to: &Path) -> Result<()> {
         match first.and_then(OsStr::to_str) {
             Some("src") => is_ours(second),
             Some(_) => {
-                is_ours(first)
-                    || !api
-                        .join(first.unwrap_or_default())
-                        .join("all.html")
-                        .exists()
+                is_ours(first) || !api.join(first.unwrap_or_default()).join("all.html").exists()
             }
             None => true,
         }
@@ -129,14 +115,8 @@ fn copy_where(from: &Path, to: &Path, wanted: &impl Fn(&Path) -> bool) -> Result
 pub fn sample(api: &Path) {
     let files = [
         ("stealpool/index.html", "<h2 id=\"features\">Features</h2>"),
-        (
-            "stealpool/struct.Pool.html",
-            "<section id=\"method.get\"></section> id=\"method.no\"",
-        ),
-        (
-            "stealpool/trait.Policy.html",
-            "<section id=\"tymethod.create\"></section>",
-        ),
+        ("stealpool/struct.Pool.html", "<section id=\"method.get\"></section> id=\"method.no\""),
+        ("stealpool/trait.Policy.html", "<section id=\"tymethod.create\"></section>"),
         ("stealpool/fn.policy.html", ""),
         ("stealpool/admission/index.html", ""),
         ("stealpool/admission/struct.DropAbove.html", ""),
@@ -163,14 +143,8 @@ mod tests {
         sample(directory.path());
         let found = |path: &str| place(directory.path(), path).unwrap();
         assert_eq!(found("crate::Pool"), "stealpool/struct.Pool.html");
-        assert_eq!(
-            found("crate::Pool::get"),
-            "stealpool/struct.Pool.html#method.get"
-        );
-        assert_eq!(
-            found("crate::Policy::create"),
-            "stealpool/trait.Policy.html#tymethod.create"
-        );
+        assert_eq!(found("crate::Pool::get"), "stealpool/struct.Pool.html#method.get");
+        assert_eq!(found("crate::Policy::create"), "stealpool/trait.Policy.html#tymethod.create");
         assert_eq!(found("crate::policy()"), "stealpool/fn.policy.html");
         assert_eq!(found("crate::admission"), "stealpool/admission/index.html");
         assert_eq!(

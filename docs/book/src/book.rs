@@ -77,12 +77,7 @@ pub fn strays(root: &Path, pages: &Pages) -> Result<Vec<Dead>> {
         let name = format!("docs/{}", entry?.file_name().to_string_lossy());
         let is_page = name.ends_with(".md") && name != SUMMARY && name != FRONT;
         if is_page && !pages.contains_key(&name) {
-            strays.push(Dead::new(
-                SUMMARY,
-                None,
-                &name,
-                String::from("in no chapter"),
-            ));
+            strays.push(Dead::new(SUMMARY, None, &name, String::from("in no chapter")));
         }
     }
     for page in pages.keys() {
@@ -107,10 +102,7 @@ impl Preprocessor for Relink {
     fn run(&self, _: &PreprocessorContext, mut book: Book) -> Result<Book> {
         book.for_each_mut(|item| {
             if let BookItem::Chapter(chapter) = item {
-                let text = chapter
-                    .source_path
-                    .as_ref()
-                    .and_then(|path| self.pages.get(path));
+                let text = chapter.source_path.as_ref().and_then(|path| self.pages.get(path));
                 if let Some(text) = text {
                     chapter.content.clone_from(text);
                 }
@@ -143,9 +135,7 @@ pub fn build(root: &Path, target: &Path, site: &Site<'_>) -> Result<()> {
     config.build.build_dir = PathBuf::from("book");
     let mut mdbook = MDBook::load_with_config_and_summary(target, config, summary(root)?)?;
     let relinked = |name: &String| (PathBuf::from(name), site.for_book(name));
-    mdbook.with_preprocessor(Relink {
-        pages: names.iter().map(relinked).collect(),
-    });
+    mdbook.with_preprocessor(Relink { pages: names.iter().map(relinked).collect() });
     mdbook.build()
 }
 

@@ -26,12 +26,7 @@ pub struct Dead {
 impl Dead {
     pub fn new(page: &str, line: Option<usize>, link: &str, why: String) -> Self {
         let (page, link) = (page.to_string(), link.to_string());
-        Dead {
-            page,
-            line,
-            link,
-            why,
-        }
+        Dead { page, line, link, why }
     }
 }
 
@@ -75,25 +70,14 @@ fn target(link: &str) -> Target<'_> {
         return Target::Web(link);
     }
     match link.split_once('#') {
-        Some((path, anchor)) => Target::Local {
-            path,
-            anchor: Some(anchor),
-        },
-        None => Target::Local {
-            path: link,
-            anchor: None,
-        },
+        Some((path, anchor)) => Target::Local { path, anchor: Some(anchor) },
+        None => Target::Local { path: link, anchor: None },
     }
 }
 
 impl<'a> Site<'a> {
     pub fn new(root: &'a Path, book: &'a Path, api: &'a Path, pages: &'a Pages) -> Self {
-        Site {
-            root,
-            book,
-            api,
-            pages,
-        }
+        Site { root, book, api, pages }
     }
 
     /// A page as the book has it: links to the API lead to its pages beside the book, and links to files
@@ -107,11 +91,7 @@ impl<'a> Site<'a> {
             }
             Target::Local { path, .. } if !path.is_empty() && !link.is_image => {
                 let file = paths::join(page, path)?;
-                let view = if self.root.join(&file).is_dir() {
-                    "tree"
-                } else {
-                    "blob"
-                };
+                let view = if self.root.join(&file).is_dir() { "tree" } else { "blob" };
                 (!self.pages.contains_key(&file))
                     .then(|| format!("{REPOSITORY}/{view}/HEAD/{file}"))
             }
@@ -123,9 +103,7 @@ impl<'a> Site<'a> {
     pub fn images(&self, page: &str) -> BTreeSet<String> {
         let text = self.pages.get(page).map_or("", String::as_str);
         let images = links::links(text).into_iter().filter(|link| link.is_image);
-        images
-            .filter_map(|link| paths::join(page, &link.target))
-            .collect()
+        images.filter_map(|link| paths::join(page, &link.target)).collect()
     }
 
     /// How many links all pages have, and which are dead. The book must have been made.
@@ -169,8 +147,7 @@ impl<'a> Site<'a> {
         let html = fs::read_to_string(self.book.join(paths::html_of(page)));
         let ids = html.map(|html| html::ids(&html)).unwrap_or_default();
         let has = ids.contains(&paths::decoded(anchor));
-        has.then_some(())
-            .ok_or_else(|| format!("no heading `#{anchor}` in {page}"))
+        has.then_some(()).ok_or_else(|| format!("no heading `#{anchor}` in {page}"))
     }
 }
 
@@ -245,14 +222,8 @@ mod tests {
         let cases = [
             ("[a file](../LICENCE)", "no file LICENCE"),
             ("[a page](pag.md)", "no file docs/pag.md"),
-            (
-                "[a heading elsewhere](../README.md#wellcome)",
-                "no heading `#wellcome` in README.md",
-            ),
-            (
-                "[a heading here](#pag)",
-                "no heading `#pag` in docs/page.md",
-            ),
+            ("[a heading elsewhere](../README.md#wellcome)", "no heading `#wellcome` in README.md"),
+            ("[a heading here](#pag)", "no heading `#pag` in docs/page.md"),
             (
                 "[a heading of a file](../LICENSE#x)",
                 "LICENSE is no page, its headings are not known",
@@ -262,10 +233,7 @@ mod tests {
             ("![an image](plots/plod.svg)", "no file docs/plots/plod.svg"),
             ("[an item](crate::Pond)", "no `Pond` in stealpool"),
             ("[a method](crate::Pool::got)", "`Pool` has no `got`"),
-            (
-                "[a reference][ref]\n\n[ref]: crate::Pond",
-                "no `Pond` in stealpool",
-            ),
+            ("[a reference][ref]\n\n[ref]: crate::Pond", "no `Pond` in stealpool"),
             ("[`Pool`]", "write where it leads"),
             ("[the web](https://)", "no address: empty host"),
             ("[no host](https://localhost/)", "no host"),
@@ -275,10 +243,7 @@ mod tests {
             let dead = Sample::new(&format!("\n\n{page}\n")).dead();
             assert_eq!(dead.len(), 1, "{page}");
             let said = dead[0].to_string();
-            assert!(
-                said.starts_with("docs/page.md:3: ") && said.ends_with(why),
-                "{said}"
-            );
+            assert!(said.starts_with("docs/page.md:3: ") && said.ends_with(why), "{said}");
         }
     }
 

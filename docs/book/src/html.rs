@@ -49,10 +49,8 @@ fn attributes(html: &str, mut each: impl FnMut(&str, &str, String)) {
 pub fn check(book: &Path) -> Result<(usize, Vec<Dead>)> {
     let mut pages = BTreeMap::new();
     read(book, "", &mut pages)?;
-    let all_ids: BTreeMap<&str, BTreeSet<String>> = pages
-        .iter()
-        .map(|(name, html)| (name.as_str(), ids(html)))
-        .collect();
+    let all_ids: BTreeMap<&str, BTreeSet<String>> =
+        pages.iter().map(|(name, html)| (name.as_str(), ids(html))).collect();
     let (mut count, mut dead) = (0, Vec::new());
     for (name, html) in &pages {
         for reference in references(html) {
@@ -85,11 +83,7 @@ pub fn check_manual(book: &Path) -> Result<Vec<Dead>> {
             let (path, anchor) = link.split_once('#').unwrap_or((&link, ""));
             // Lines of the source are no ids.
             let is_source = path.contains("/src/");
-            let link = if is_source || anchor.is_empty() {
-                path
-            } else {
-                &link
-            };
+            let link = if is_source || anchor.is_empty() { path } else { &link };
             if let Some(why) = why_dead(book, name, link, &BTreeMap::new()) {
                 dead.push(Dead::new(name, None, link, why));
             }
@@ -105,11 +99,7 @@ fn read(book: &Path, directory: &str, pages: &mut BTreeMap<String, String>) -> R
     for entry in fs::read_dir(&here).with_context(|| here.display().to_string())? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let name = if directory.is_empty() {
-            name
-        } else {
-            format!("{directory}/{name}")
-        };
+        let name = if directory.is_empty() { name } else { format!("{directory}/{name}") };
         if entry.path().is_dir() {
             // The API is rustdoc's own; what pages want of it is looked up.
             if name != "api" {
@@ -185,15 +175,9 @@ mod tests {
                    <a href='https://example.org/nothing'>z</a><a href='api/a.html#method.get'>f</a>";
         let pages = [
             ("one.html", one),
-            (
-                "docs/two.html",
-                "<h1 id='here'></h1><a href='../one.html?x=1'>back</a>",
-            ),
+            ("docs/two.html", "<h1 id='here'></h1><a href='../one.html?x=1'>back</a>"),
             ("p.svg", ""),
-            (
-                "api/a.html",
-                "<p id='method.get'></p><a href='nowhere.html'>rustdoc's</a>",
-            ),
+            ("api/a.html", "<p id='method.get'></p><a href='nowhere.html'>rustdoc's</a>"),
         ];
         assert_eq!(dead(&pages), [""; 0]);
     }
@@ -202,10 +186,7 @@ mod tests {
     fn a_file_is_no_page_of_rustdoc() {
         let book = tempfile::tempdir().unwrap();
         for (page, html) in [
-            (
-                "faq",
-                "<a href='../guide/index.html#bounds'>a</a> <a href='../guide.md'>b</a>",
-            ),
+            ("faq", "<a href='../guide/index.html#bounds'>a</a> <a href='../guide.md'>b</a>"),
             (
                 "guide",
                 "<h1 id='bounds'></h1><a href='../faq/index.html#nope'>c</a><img src='p.svg'>",
@@ -229,10 +210,7 @@ mod tests {
             ("<img src='p.svg'>", "no file p.svg"),
             ("<a href='#there'>", "no id `there` in one.html"),
             ("<a href='../up.html'>", "leads out of the book"),
-            (
-                "<a href='api/a.html#method.set'>",
-                "no id `method.set` in api/a.html",
-            ),
+            ("<a href='api/a.html#method.set'>", "no id `method.set` in api/a.html"),
         ];
         for (html, why) in cases {
             let found = dead(&[("one.html", html), ("api/a.html", "<p id='method.get'>")]);

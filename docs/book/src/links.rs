@@ -35,16 +35,8 @@ pub fn links(page: &str) -> Vec<Link> {
         .map(|(_, definition)| (definition.dest.to_string(), definition.span.clone()))
         .collect();
     for (event, range) in parser.into_offset_iter() {
-        let (Event::Start(Tag::Link {
-            link_type,
-            dest_url,
-            ..
-        })
-        | Event::Start(Tag::Image {
-            link_type,
-            dest_url,
-            ..
-        })) = &event
+        let (Event::Start(Tag::Link { link_type, dest_url, .. })
+        | Event::Start(Tag::Image { link_type, dest_url, .. })) = &event
         else {
             continue;
         };
@@ -137,13 +129,8 @@ mod tests {
 
     #[test]
     fn links_are_found_with_their_lines_and_code_is_passed_over() {
-        let expected = [
-            (3, "a.md"),
-            (3, "b.svg"),
-            (5, "crate::Pool::get"),
-            (5, "c.md#d"),
-            (5, "c.md#d"),
-        ];
+        let expected =
+            [(3, "a.md"), (3, "b.svg"), (5, "crate::Pool::get"), (5, "c.md#d"), (5, "c.md#d")];
         assert_eq!(targets(PAGE), expected.map(|(n, t)| (n, t.to_string())));
         let images = links(PAGE).into_iter().filter(|link| link.is_image);
         assert_eq!(images.count(), 1);

@@ -121,18 +121,12 @@ impl Service {
         };
 
         let bytes = body.len();
-        let event = head
-            .headers
-            .get("x-github-event")
-            .and_then(|name| name.to_str().ok());
+        let event = head.headers.get("x-github-event").and_then(|name| name.to_str().ok());
         let mut answer = self.answers.get();
         // No `.await` from here on, so at any time no more parsers are lent than there are workers.
         let mut parser = self.parsers.get();
         let look = |tape: &simd_json::Tape<'_>| summary::write(tape, bytes, event, &mut answer);
-        parser
-            .parse(&mut body, look)
-            .map_err(Refusal::NotJson)?
-            .map_err(Refusal::NotAnEvent)?;
+        parser.parse(&mut body, look).map_err(Refusal::NotJson)?.map_err(Refusal::NotAnEvent)?;
         Ok(respond(StatusCode::OK, Bytes::from_owner(answer)))
     }
 
@@ -231,9 +225,7 @@ async fn skip(incoming: &mut Incoming) {
 fn respond(status: StatusCode, answer: Bytes) -> Answer {
     let mut response = Response::new(Full::new(answer));
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 

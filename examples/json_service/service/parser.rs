@@ -19,12 +19,7 @@ impl Parser {
     /// A parser that has allocated next to nothing.
     pub(crate) fn new() -> Self {
         let (buffers, tape) = (Buffers::default(), Tape(Vec::new()));
-        Parser {
-            buffers,
-            tape,
-            longest_input: 0,
-            most_structurals: 0,
-        }
+        Parser { buffers, tape, longest_input: 0, most_structurals: 0 }
     }
 
     /// Parses the whole of `input`, which it spoils, and shows the result to `look`.
@@ -45,9 +40,7 @@ impl Parser {
         let parsed = simd_json::fill_tape_padded(input, length, &mut self.buffers, &mut tape);
         let seen = parsed.map(|()| look(&tape));
         self.tape = tape.reset();
-        self.most_structurals = self
-            .most_structurals
-            .max(self.buffers.structural_indexes().len());
+        self.most_structurals = self.most_structurals.max(self.buffers.structural_indexes().len());
         seen
     }
 }

@@ -115,19 +115,13 @@ pub(crate) fn write(
             if element > 0 {
                 answer.push(b',');
             }
-            let located = |reason| Invalid {
-                element: Some(element),
-                reason,
-            };
+            let located = |reason| Invalid { element: Some(element), reason };
             let (event, payload) = unwrap_delivery(value);
             append(answer, &summarise(event, payload).map_err(located)?);
         }
         batch.len()
     } else {
-        let located = |reason| Invalid {
-            element: None,
-            reason,
-        };
+        let located = |reason| Invalid { element: None, reason };
         append(answer, &summarise(event, root).map_err(located)?);
         1
     };
@@ -152,10 +146,7 @@ fn append(answer: &mut Vec<u8>, value: &impl Serialize) {
 
 /// An element of an array is a payload, or an envelope `{"event": "name", "payload": {...}}`.
 fn unwrap_delivery<'t, 'i>(value: Value<'t, 'i>) -> (Option<&'t str>, Value<'t, 'i>) {
-    match (
-        value.get("event").and_then(|event| event.into_string()),
-        value.get("payload"),
-    ) {
+    match (value.get("event").and_then(|event| event.into_string()), value.get("payload")) {
         (Some(event), Some(payload)) => (Some(event), payload),
         _ => (None, value),
     }
@@ -165,28 +156,17 @@ fn summarise<'t>(
     event: Option<&'t str>,
     payload: Value<'t, '_>,
 ) -> Result<Event<'t>, &'static str> {
-    let payload = payload
-        .as_object()
-        .ok_or("a payload must be a JSON object")?;
+    let payload = payload.as_object().ok_or("a payload must be a JSON object")?;
     let action = string(&payload, "action", "the member \"action\" must be a string")?;
-    let actor = named(
-        &payload,
-        "sender",
-        "login",
-        "\"sender\" must have a string \"login\"",
-    )?;
+    let actor = named(&payload, "sender", "login", "\"sender\" must have a string \"login\"")?;
     let repository = named(
         &payload,
         "repository",
         "full_name",
         "\"repository\" must have a string \"full_name\"",
     )?;
-    let organization = named(
-        &payload,
-        "organization",
-        "login",
-        "\"organization\" must have a string \"login\"",
-    )?;
+    let organization =
+        named(&payload, "organization", "login", "\"organization\" must have a string \"login\"")?;
     let subject = SUBJECTS.iter().find_map(|kind| subject(kind, &payload));
     if actor.or(repository).or(organization).is_none() && (action.is_none() || subject.is_none()) {
         return Err("not a webhook payload: no sender, repository, organization or subject");
@@ -198,9 +178,7 @@ fn summarise<'t>(
         repository,
         organization,
         reference: string(&payload, "ref", "the member \"ref\" must be a string")?,
-        commits: payload
-            .get("commits")
-            .and_then(|commits| Some(commits.as_array()?.len())),
+        commits: payload.get("commits").and_then(|commits| Some(commits.as_array()?.len())),
         fields: payload.len(),
         subject,
     })
@@ -215,13 +193,8 @@ fn subject<'t>(kind: &'static str, payload: &Object<'t, '_>) -> Option<Subject<'
         number: number("number"),
         title: text("title").or_else(|| text("name")),
         state: text("state").or_else(|| text("status")),
-        author: subject
-            .get("user")
-            .and_then(|user| user.get("login")?.into_string()),
-        labels: subject
-            .get("labels")
-            .and_then(|l| Some(l.as_array()?.len()))
-            .unwrap_or(0),
+        author: subject.get("user").and_then(|user| user.get("login")?.into_string()),
+        labels: subject.get("labels").and_then(|l| Some(l.as_array()?.len())).unwrap_or(0),
         comments: number("comments"),
         changed_files: number("changed_files"),
         url: text("html_url"),
@@ -259,10 +232,7 @@ fn named<'t>(
 }
 
 fn take_census(document: &Tape<'_>, bytes: usize) -> Census {
-    let mut census = Census {
-        bytes,
-        ..Census::default()
-    };
+    let mut census = Census { bytes, ..Census::default() };
     for node in &document.0 {
         match node {
             Node::String(text) => {

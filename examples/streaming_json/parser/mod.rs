@@ -57,19 +57,12 @@ impl<'p, R: Read> Records<'p, R> {
     /// Starts to parse what `reader` yields. A large read each time: no `BufReader` is needed.
     pub(crate) fn new(reader: R, pools: &'p Pools) -> Self {
         let source = Some(Source::new(reader, pools.chunks.get()));
-        Records {
-            pools,
-            source,
-            is_first: true,
-            bytes: 0,
-        }
+        Records { pools, source, is_first: true, bytes: 0 }
     }
 
     /// Bytes parsed so far.
     pub(crate) fn bytes(&self) -> u64 {
-        self.source
-            .as_ref()
-            .map_or(self.bytes, |source| source.offset())
+        self.source.as_ref().map_or(self.bytes, |source| source.offset())
     }
 
     fn advance(&mut self) -> Result<Option<Guard<'p, Record>>, Error> {
@@ -94,11 +87,7 @@ impl<'p, R: Read> Records<'p, R> {
         }
         let mut record = self.pools.records.get();
         let mut token = self.pools.tokens.get();
-        let mut parser = Parser {
-            source,
-            token: &mut token,
-            record: &mut record,
-        };
+        let mut parser = Parser { source, token: &mut token, record: &mut record };
         parser.value(None, 0)?;
         Ok(Some(record))
     }
@@ -169,9 +158,7 @@ impl<R: Read> Parser<'_, '_, R> {
             match self.source.skip_blank()? {
                 Some(b'"') => {}
                 found => {
-                    return Err(self
-                        .source
-                        .unexpected("'\"', the beginning of a name", found));
+                    return Err(self.source.unexpected("'\"', the beginning of a name", found));
                 }
             }
             let member = self.string()?;
@@ -268,9 +255,7 @@ impl<R: Read> Parser<'_, '_, R> {
         self.token.clear();
         loop {
             let rest = self.source.rest()?;
-            let plain = rest
-                .iter()
-                .position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f));
+            let plain = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f));
             let length = plain.unwrap_or(rest.len());
             self.token.extend_from_slice(&rest[..length]);
             self.source.skip(length);
@@ -286,10 +271,7 @@ impl<R: Read> Parser<'_, '_, R> {
         self.source.bump();
         match std::str::from_utf8(self.token) {
             Ok(text) => Ok(self.record.keep(text)),
-            Err(_) => Err(Error {
-                offset: start,
-                problem: Problem::NotUtf8,
-            }),
+            Err(_) => Err(Error { offset: start, problem: Problem::NotUtf8 }),
         }
     }
 
@@ -306,8 +288,7 @@ impl<R: Read> Parser<'_, '_, R> {
             Some(b'u') => {
                 self.source.bump();
                 let character = self.code_point(start)?;
-                self.token
-                    .extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                self.token.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
                 return Ok(());
             }
             found => return Err(self.source.unexpected("an escape", found)),
@@ -320,10 +301,7 @@ impl<R: Read> Parser<'_, '_, R> {
     /// What follows `\u`: four digits, or two surrogates. The escape began at `start`.
     fn code_point(&mut self, start: u64) -> Result<char, Error> {
         let first = self.four_digits()?;
-        let lone = Error {
-            offset: start,
-            problem: Problem::LoneSurrogate,
-        };
+        let lone = Error { offset: start, problem: Problem::LoneSurrogate };
         if !(0xd800..0xdc00).contains(&first) {
             return char::from_u32(first).ok_or(lone);
         }

@@ -52,10 +52,7 @@ pub(crate) struct Record {
 impl Record {
     /// An empty record.
     pub(crate) fn new() -> Self {
-        Record {
-            text: String::new(),
-            nodes: Vec::new(),
-        }
+        Record { text: String::new(), nodes: Vec::new() }
     }
 
     /// Every value: its depth, its name if it is a member of an object, and itself.
@@ -68,8 +65,7 @@ impl Record {
 
     /// The members of the record itself.
     pub(crate) fn members(&self) -> impl Iterator<Item = (&str, Value<'_>)> {
-        self.values()
-            .filter_map(|(depth, name, value)| (depth == 1).then_some((name?, value)))
+        self.values().filter_map(|(depth, name, value)| (depth == 1).then_some((name?, value)))
     }
 
     /// How many members its objects have, nested ones included.
@@ -81,10 +77,7 @@ impl Record {
     pub(super) fn keep(&mut self, text: &str) -> Span {
         let start = self.text.len();
         self.text.push_str(text);
-        Span {
-            start,
-            end: self.text.len(),
-        }
+        Span { start, end: self.text.len() }
     }
 
     /// Adds a value.

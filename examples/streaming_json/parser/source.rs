@@ -18,11 +18,7 @@ pub(crate) struct Chunk {
 impl Chunk {
     /// An empty one.
     pub(crate) fn new() -> Self {
-        Chunk {
-            bytes: vec![0; CHUNK].into(),
-            at: 0,
-            end: 0,
-        }
+        Chunk { bytes: vec![0; CHUNK].into(), at: 0, end: 0 }
     }
 }
 
@@ -48,10 +44,7 @@ pub(crate) struct Error {
 #[derive(Debug)]
 pub(crate) enum Problem {
     /// Another byte, or the end of the input, is where something else belongs.
-    Unexpected {
-        wanted: &'static str,
-        found: Option<u8>,
-    },
+    Unexpected { wanted: &'static str, found: Option<u8> },
     /// Values are nested too deep.
     TooDeep,
     /// The string that begins here is not UTF-8.
@@ -66,16 +59,10 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "byte {}: ", self.offset)?;
         match &self.problem {
-            Problem::Unexpected {
-                wanted,
-                found: None,
-            } => {
+            Problem::Unexpected { wanted, found: None } => {
                 write!(f, "expected {wanted}, found the end")
             }
-            Problem::Unexpected {
-                wanted,
-                found: Some(byte),
-            } => {
+            Problem::Unexpected { wanted, found: Some(byte) } => {
                 write!(f, "expected {wanted}, found {}", Shown(*byte))
             }
             Problem::TooDeep => write!(f, "nested deeper than {}", super::MAX_DEPTH),
@@ -118,11 +105,7 @@ pub(crate) struct Source<'p, R> {
 impl<'p, R: Read> Source<'p, R> {
     /// A source that has read nothing yet.
     pub(crate) fn new(reader: R, chunk: Guard<'p, Chunk>) -> Self {
-        Source {
-            reader,
-            chunk,
-            before: 0,
-        }
+        Source { reader, chunk, before: 0 }
     }
 
     /// The unread part of the chunk, of the next one if it was empty. Empty at the end.
@@ -147,10 +130,7 @@ impl<'p, R: Read> Source<'p, R> {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
-                    return Err(Error {
-                        offset: self.before,
-                        problem: Problem::Read(error),
-                    });
+                    return Err(Error { offset: self.before, problem: Problem::Read(error) });
                 }
             }
         }
@@ -200,10 +180,7 @@ impl<'p, R: Read> Source<'p, R> {
 
     /// An error at the next byte.
     pub(crate) fn fail(&self, problem: Problem) -> Error {
-        Error {
-            offset: self.offset(),
-            problem,
-        }
+        Error { offset: self.offset(), problem }
     }
 
     /// The error that the next byte is not what belongs there.

@@ -19,11 +19,7 @@ struct Tally {
 
 /// Threads take tallies in turn. A few more than the threads of the service.
 static TALLIES: [Tally; 64] = [const {
-    Tally {
-        allocations: AtomicU64::new(0),
-        bytes: AtomicU64::new(0),
-        freed: AtomicU64::new(0),
-    }
+    Tally { allocations: AtomicU64::new(0), bytes: AtomicU64::new(0), freed: AtomicU64::new(0) }
 }; 64];
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 

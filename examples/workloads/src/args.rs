@@ -10,11 +10,7 @@ pub(crate) enum Command {
     /// Print [`help`].
     Help,
     /// One run, its figures as JSON.
-    Child {
-        scenario: String,
-        contender: String,
-        duration: Duration,
-    },
+    Child { scenario: String, contender: String, duration: Duration },
     /// Compare all that is chosen.
     Compare(Choice),
 }
@@ -90,9 +86,7 @@ pub(crate) fn parse(
                 choice.rounds = 1;
             }
             "--scenario" => choice.scenarios.push(known(&arg, value()?, &scenarios)?),
-            "--contender" => choice
-                .contenders
-                .push(known(&arg, value()?, program.contenders)?),
+            "--contender" => choice.contenders.push(known(&arg, value()?, program.contenders)?),
             "--markdown" => choice.markdown = true,
             "--child" => {
                 return Ok(Command::Child {
@@ -112,10 +106,7 @@ fn known(option: &str, name: String, names: &[&str]) -> Result<String, String> {
     if names.contains(&name.as_str()) {
         return Ok(name);
     }
-    Err(format!(
-        "{option} {name:?} is none of: {}",
-        names.join(", ")
-    ))
+    Err(format!("{option} {name:?} is none of: {}", names.join(", ")))
 }
 
 fn whole(name: &str, text: &str, most: u64) -> Result<u64, String> {
@@ -132,10 +123,7 @@ mod tests {
         name: "example",
         about: "Shows something.\n",
         unit: "things",
-        scenarios: &[Scenario {
-            name: "steady",
-            about: "nothing changes",
-        }],
+        scenarios: &[Scenario { name: "steady", about: "nothing changes" }],
         contenders: &["stealpool", "no pool"],
         run: |_| None,
     };
@@ -150,10 +138,7 @@ mod tests {
         };
         assert_eq!((choice.duration.as_secs(), choice.rounds), (4, 2));
         assert_eq!(choice.contenders, ["no pool"]);
-        assert!(matches!(
-            parse(&["--child", "steady", "no pool", "5"]),
-            Ok(Command::Child { .. })
-        ));
+        assert!(matches!(parse(&["--child", "steady", "no pool", "5"]), Ok(Command::Child { .. })));
         assert_eq!(parse(&["-h"]), Ok(Command::Help));
         assert!(help(&PROGRAM).contains("steady"));
         for (line, message) in [

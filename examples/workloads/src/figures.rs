@@ -69,11 +69,7 @@ impl Figures {
     /// Adds a row of the program's own.
     #[must_use]
     pub fn with(mut self, name: &str, value: f64, bytes: bool) -> Self {
-        self.extra.push(Extra {
-            name: name.to_owned(),
-            value,
-            bytes,
-        });
+        self.extra.push(Extra { name: name.to_owned(), value, bytes });
         self
     }
 
@@ -86,9 +82,7 @@ impl Figures {
             all.operations += round.operations;
             all.seconds += round.seconds;
             all.latency.add(&round.latency);
-            all.allocated = both(all.allocated, round.allocated, |a, b| {
-                (a.0 + b.0, a.1 + b.1)
-            });
+            all.allocated = both(all.allocated, round.allocated, |a, b| (a.0 + b.0, a.1 + b.1));
             all.faults = both(all.faults, round.faults, |a, b| a + b);
             all.gets = both(all.gets, round.gets, |a, b| a + b);
             all.created = both(all.created, round.created, |a, b| a + b);

@@ -16,10 +16,7 @@ pub struct Histogram {
 
 impl Default for Histogram {
     fn default() -> Self {
-        Histogram {
-            buckets: Box::new([0; STEPS * 64]),
-            count: 0,
-        }
+        Histogram { buckets: Box::new([0; STEPS * 64]), count: 0 }
     }
 }
 
@@ -104,15 +101,10 @@ mod tests {
 
     #[test]
     fn a_bucket_holds_its_value_within_one_percent() {
-        for value in (0..300)
-            .chain((1..57).map(|bit| (1 << bit) - 1))
-            .chain([12_345, 987_654_321])
+        for value in (0..300).chain((1..57).map(|bit| (1 << bit) - 1)).chain([12_345, 987_654_321])
         {
             let top = highest(bucket(value));
-            assert!(
-                top >= value && top - value <= value / 100,
-                "{value} became {top}"
-            );
+            assert!(top >= value && top - value <= value / 100, "{value} became {top}");
         }
     }
 
@@ -122,11 +114,7 @@ mod tests {
         assert_eq!(histogram.quantile(0.5), Duration::ZERO);
         let mut half = Histogram::default();
         for micros in 1..=1000 {
-            let side = if micros % 2 == 0 {
-                &mut half
-            } else {
-                &mut histogram
-            };
+            let side = if micros % 2 == 0 { &mut half } else { &mut histogram };
             side.record(Duration::from_micros(micros));
         }
         histogram.add(&half);
@@ -135,10 +123,7 @@ mod tests {
         assert_eq!(histogram.count(), 1000);
         for (quantile, micros) in [(0.001, 1.0), (0.5, 500.0), (0.99, 990.0), (1.0, 1000.0)] {
             let found = histogram.quantile(quantile).as_secs_f64() * 1e6;
-            assert!(
-                (micros..=micros * 1.01).contains(&found),
-                "{quantile}: {found} for {micros}"
-            );
+            assert!((micros..=micros * 1.01).contains(&found), "{quantile}: {found} for {micros}");
         }
     }
 }

@@ -127,11 +127,7 @@ mod tests {
                 self.0.fetch_sub(1, Relaxed);
             }
         }
-        let load = Load {
-            threads: 3,
-            duration: Duration::from_millis(20),
-            time_one_in: 4,
-        };
+        let load = Load { threads: 3, duration: Duration::from_millis(20), time_one_in: 4 };
         let figures = load.drive(
             |_| {
                 // Relaxed, all: the barriers order them.

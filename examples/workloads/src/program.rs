@@ -60,16 +60,8 @@ impl Program {
                 print!("{}", args::help(self));
                 Ok(())
             }
-            Command::Child {
-                scenario,
-                contender,
-                duration,
-            } => {
-                let job = Job {
-                    scenario: &scenario,
-                    contender: &contender,
-                    duration,
-                };
+            Command::Child { scenario, contender, duration } => {
+                let job = Job { scenario: &scenario, contender: &contender, duration };
                 child::answer((self.run)(&job).as_ref())
             }
             Command::Compare(choice) => self.compare(&choice),
@@ -92,9 +84,8 @@ impl Program {
         let scenarios = self.scenarios.iter();
         for scenario in scenarios.filter(|scenario| picked(&choice.scenarios, scenario.name)) {
             let contenders = self.contenders.iter().copied();
-            let contenders: Vec<_> = contenders
-                .filter(|contender| picked(&choice.contenders, contender))
-                .collect();
+            let contenders: Vec<_> =
+                contenders.filter(|contender| picked(&choice.contenders, contender)).collect();
             let mut runs = vec![Vec::new(); contenders.len()];
             for round in 0..choice.rounds as usize {
                 // Each begins a round in turn.

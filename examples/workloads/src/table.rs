@@ -21,40 +21,28 @@ fn rows(unit: &str, first: &Figures) -> Vec<Row> {
         })
     };
     let retained = |name: &str, index: usize| {
-        row(name, move |figures: &Figures| {
-            Some(bytes(figures.retained?[index] as f64))
-        })
+        row(name, move |figures: &Figures| Some(bytes(figures.retained?[index] as f64)))
     };
     let each = |figures: &Figures, count: u64| count as f64 / figures.operations.max(1) as f64;
     let base = first.rate();
     let mut rows = vec![
         row(format!("{unit}/s"), |figures| Some(whole(figures.rate()))),
-        row("  of the first", move |figures| {
-            Some(format!("{:.2}x", figures.rate() / base))
-        }),
+        row("  of the first", move |figures| Some(format!("{:.2}x", figures.rate() / base))),
         quantile("p50", 0.5),
         quantile("p99", 0.99),
         quantile("p99.9", 0.999),
-        row("allocations, each", move |figures| {
-            Some(rate(each(figures, figures.allocated?.0)))
-        }),
+        row("allocations, each", move |figures| Some(rate(each(figures, figures.allocated?.0)))),
         row("bytes allocated, each", move |figures| {
             Some(bytes(each(figures, figures.allocated?.1)))
         }),
-        row("page faults, each", move |figures| {
-            Some(rate(each(figures, figures.faults?)))
-        }),
-        row("objects created", |figures| {
-            Some(whole(figures.created? as f64))
-        }),
+        row("page faults, each", move |figures| Some(rate(each(figures, figures.faults?)))),
+        row("objects created", |figures| Some(whole(figures.created? as f64))),
         row("hit rate", |figures| Some(percent(figures.hit_rate()?))),
         row("peak RSS", |figures| Some(bytes(figures.peak_rss? as f64))),
         retained("retained after the load", 0),
         retained("  after one cycle", 1),
         retained("  after two cycles", 2),
-        row("RSS after two cycles", |figures| {
-            Some(bytes(figures.rss_after? as f64))
-        }),
+        row("RSS after two cycles", |figures| Some(bytes(figures.rss_after? as f64))),
     ];
     for (index, extra) in first.extra.iter().enumerate() {
         rows.push(row(extra.name.clone(), move |figures: &Figures| {
@@ -87,9 +75,7 @@ pub fn render(
     for (name, cell) in rows(unit, first) {
         let cells: Vec<_> = columns.iter().map(|(_, figures)| cell(figures)).collect();
         if cells.iter().any(Option::is_some) {
-            let cells = cells
-                .into_iter()
-                .map(|cell| cell.unwrap_or_else(|| "-".into()));
+            let cells = cells.into_iter().map(|cell| cell.unwrap_or_else(|| "-".into()));
             lines.push(std::iter::once(name).chain(cells).collect());
         }
     }
@@ -98,13 +84,7 @@ pub fn render(
         false => format!("{}: {}\n\n", scenario.name, scenario.about),
     };
     let widths: Vec<_> = (0..=columns.len())
-        .map(|column| {
-            lines
-                .iter()
-                .map(|line| line[column].len())
-                .max()
-                .unwrap_or(0)
-        })
+        .map(|column| lines.iter().map(|line| line[column].len()).max().unwrap_or(0))
         .collect();
     for (number, line) in lines.iter().enumerate() {
         if markdown {
@@ -132,20 +112,14 @@ mod tests {
 
     #[test]
     fn rows_that_nobody_knows_are_left_out() {
-        let scenario = Scenario {
-            name: "steady",
-            about: "nothing changes",
-        };
+        let scenario = Scenario { name: "steady", about: "nothing changes" };
         let figures = |operations, created| Figures {
             operations,
             seconds: 1.0,
             created,
             ..Figures::default()
         };
-        let columns = [
-            ("ours", figures(2000, Some(3))),
-            ("Mutex<Vec>", figures(1000, None)),
-        ];
+        let columns = [("ours", figures(2000, Some(3))), ("Mutex<Vec>", figures(1000, None))];
         let text = render(&scenario, "searches", &columns, false);
         assert!(text.contains("searches/s"), "{text}");
         let line = |name: &str| {

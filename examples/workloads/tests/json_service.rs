@@ -36,19 +36,13 @@ impl Running {
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         runtime.spawn(service::serve(listener, service.clone()));
-        Running {
-            service,
-            address,
-            _runtime: runtime,
-        }
+        Running { service, address, _runtime: runtime }
     }
 
     fn connect(&self) -> Client {
         let stream = TcpStream::connect(self.address).unwrap();
         stream.set_nodelay(true).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(10)))
-            .unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         Client(stream)
     }
 
@@ -68,11 +62,7 @@ impl Running {
             || self.service.bodies_in_use() == 0 && self.service.figures().pools.iter().all(&is_so);
         while !all_back() {
             let waited = start.elapsed();
-            assert!(
-                waited < Duration::from_secs(5),
-                "{:#?}",
-                self.service.figures().pools
-            );
+            assert!(waited < Duration::from_secs(5), "{:#?}", self.service.figures().pools);
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -179,11 +169,7 @@ fn every_payload_gets_a_right_summary_pooled_or_not() {
         }
         running.assert_nothing_leaks();
         let pools = running.service.figures().pools;
-        assert!(
-            pools
-                .iter()
-                .all(|pool| (pool.idle > 0) == (pooling != Pooling::Off))
-        );
+        assert!(pools.iter().all(|pool| (pool.idle > 0) == (pooling != Pooling::Off)));
     }
 }
 
@@ -237,16 +223,8 @@ fn bad_documents_are_refused_and_the_next_one_is_not() {
         (&deep, 400, "not JSON"),
         (b"42", 422, "must be a JSON object"),
         (b"{\"a\":1}", 422, "not a webhook payload"),
-        (
-            b"{\"action\":5,\"sender\":{\"login\":\"x\"}}",
-            422,
-            "\"action\" must be a string",
-        ),
-        (
-            b"{\"repository\":{\"full_name\":null}}",
-            422,
-            "\"repository\" must have",
-        ),
+        (b"{\"action\":5,\"sender\":{\"login\":\"x\"}}", 422, "\"action\" must be a string"),
+        (b"{\"repository\":{\"full_name\":null}}", 422, "\"repository\" must have"),
     ];
     for (body, status, message) in bad {
         assert_refused(&client.post(body), status, message);
@@ -264,18 +242,12 @@ fn other_paths_and_methods_are_refused() {
     let mut client = running.connect();
     assert_refused(&client.send("POST", "/", "", b""), 404, "POST /events");
     assert_refused(&client.send("GET", "/event", "", b""), 404, "POST /events");
-    for (method, path, allowed) in [
-        ("GET", "/events", "post"),
-        ("PUT", "/cycle", "post"),
-        ("POST", "/stats", "get"),
-    ] {
+    for (method, path, allowed) in
+        [("GET", "/events", "post"), ("PUT", "/cycle", "post"), ("POST", "/stats", "get")]
+    {
         let answer = client.send(method, path, "", b"");
         assert_refused(&answer, 405, &allowed.to_ascii_uppercase());
-        assert!(
-            answer.head.contains(&format!("allow: {allowed}\r\n")),
-            "{}",
-            answer.head
-        );
+        assert!(answer.head.contains(&format!("allow: {allowed}\r\n")), "{}", answer.head);
     }
     assert_is_push(&post_push(&mut client));
     running.assert_nothing_leaks();
@@ -290,11 +262,7 @@ fn a_body_beyond_the_limit_is_refused_announced_or_not() {
     let answer = client.post(&vec![b' '; BODY_LIMIT + 1]);
     assert_refused(&answer, 413, "larger than 8388608 bytes");
     assert!(answer.head.contains("connection: close"), "{}", answer.head);
-    assert_eq!(
-        running.service.figures().pools[0].gets,
-        0,
-        "no buffer was taken"
-    );
+    assert_eq!(running.service.figures().pools[0].gets, 0, "no buffer was taken");
 
     // Announced, by a client that waits for a word before it sends.
     let mut client = running.connect();
@@ -319,10 +287,7 @@ fn a_body_beyond_the_limit_is_refused_announced_or_not() {
     let mut body = PUSH.as_bytes().to_vec();
     body.resize(BODY_LIMIT, b' ');
     let answer = client.post(&body);
-    assert_eq!(
-        (answer.status, &answer.body["document"]["bytes"]),
-        (200, &BODY_LIMIT.into())
-    );
+    assert_eq!((answer.status, &answer.body["document"]["bytes"]), (200, &BODY_LIMIT.into()));
     assert_is_push(&post_push(&mut client));
     running.assert_nothing_leaks();
 }
@@ -348,10 +313,7 @@ fn two_cycles_empty_the_pools() {
     running.assert_nothing_leaks();
     let idle = |answer: &Answer| -> u64 {
         let pools = answer.body["pools"].as_array().unwrap();
-        pools
-            .iter()
-            .map(|pool| pool["idle"].as_u64().unwrap())
-            .sum()
+        pools.iter().map(|pool| pool["idle"].as_u64().unwrap()).sum()
     };
     assert_eq!(idle(&client.send("GET", "/stats", "", b"")), 3);
     assert_eq!(idle(&client.send("POST", "/cycle", "", b"")), 3);

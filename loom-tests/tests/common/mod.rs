@@ -21,22 +21,14 @@ impl Item {
     }
 
     pub fn weighing(id: usize, bytes: usize) -> Held<Item> {
-        Held::new(
-            Item {
-                id,
-                touched: UnsafeCell::new(0),
-            },
-            bytes,
-        )
+        Held::new(Item { id, touched: UnsafeCell::new(0) }, bytes)
     }
 }
 
 /// Uses an object as its only holder would.
 pub fn touch(held: &Held<Item>) -> usize {
     // SAFETY: the cell is written by the object's holder only; loom checks just that.
-    held.value()
-        .touched
-        .with_mut(|count| unsafe { *count += 1 });
+    held.value().touched.with_mut(|count| unsafe { *count += 1 });
     held.value().id
 }
 
@@ -59,11 +51,7 @@ pub fn assert_conserved(core: &Core<Item>, held: Vec<Held<Item>>, count: usize) 
     assert_eq!(left.len(), idle, "the books say what is there");
     let mut ids: Vec<usize> = held.iter().chain(&left).map(touch).collect();
     ids.sort_unstable();
-    assert_eq!(
-        ids,
-        (0..count).collect::<Vec<_>>(),
-        "each object exists exactly once"
-    );
+    assert_eq!(ids, (0..count).collect::<Vec<_>>(), "each object exists exactly once");
 }
 
 /// The most preemptions that a model explores; `None`: every execution.
@@ -80,11 +68,7 @@ impl Bound {
     }
 
     fn get(self) -> Option<usize> {
-        if cfg!(feature = "whole") {
-            self.whole
-        } else {
-            self.quick
-        }
+        if cfg!(feature = "whole") { self.whole } else { self.quick }
     }
 }
 
@@ -114,10 +98,7 @@ pub fn explore(
     if let Err(panic) = outcome {
         std::panic::resume_unwind(panic);
     }
-    assert!(
-        executions >= floor,
-        "{name}: {executions} executions, expected at least {floor}"
-    );
+    assert!(executions >= floor, "{name}: {executions} executions, expected at least {floor}");
 }
 
 /// Explores the executions within a bound, but no more than so many: how many there were, and whether
@@ -146,10 +127,7 @@ pub fn explore_up_to(
 pub fn explore_broken(name: &str, model: impl Fn() + Send + Sync + 'static) {
     let (executions, outcome) = run(None, model);
     println!("{name:<44} caught after {executions} executions");
-    assert!(
-        outcome.is_err(),
-        "{name} passed {executions} executions, but is broken"
-    );
+    assert!(outcome.is_err(), "{name} passed {executions} executions, but is broken");
 }
 
 fn run(
@@ -157,10 +135,7 @@ fn run(
     model: impl Fn() + Send + Sync + 'static,
 ) -> (usize, std::thread::Result<()>) {
     for variable in ["LOOM_MAX_DURATION", "LOOM_MAX_PERMUTATIONS"] {
-        assert!(
-            std::env::var_os(variable).is_none(),
-            "{variable} would end a model early"
-        );
+        assert!(std::env::var_os(variable).is_none(), "{variable} would end a model early");
     }
     let executions = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&executions);

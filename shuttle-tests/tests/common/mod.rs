@@ -22,10 +22,7 @@ pub fn explore(name: &str, scenario: fn()) {
     let start = Instant::now();
     let mut schedules = run(RandomScheduler::new_from_seed(7, SCHEDULES), scenario);
     for depth in 2..=5 {
-        schedules += run(
-            PctScheduler::new_from_seed(7 + depth as u64, depth, SCHEDULES),
-            scenario,
-        );
+        schedules += run(PctScheduler::new_from_seed(7 + depth as u64, depth, SCHEDULES), scenario);
     }
     let time = start.elapsed().as_secs_f64();
     println!("{name:<48} random, PCT 2-5 {schedules:>7} schedules {time:>7.2} s");
@@ -78,11 +75,7 @@ pub struct Item {
 impl Item {
     /// What a holder does, with a step of another thread in between.
     pub fn using(&self) {
-        assert!(
-            !self.held.replace(true),
-            "object {} has two holders",
-            self.id
-        );
+        assert!(!self.held.replace(true), "object {} has two holders", self.id);
         shuttle::thread::yield_now();
         assert!(self.held.replace(false));
     }
@@ -103,11 +96,7 @@ impl Drop for Item {
 
 impl Census {
     pub fn item(&self) -> Item {
-        Item {
-            id: self.0.made.fetch_add(1, Relaxed),
-            held: Cell::new(false),
-            census: self.clone(),
-        }
+        Item { id: self.0.made.fetch_add(1, Relaxed), held: Cell::new(false), census: self.clone() }
     }
 
     pub fn alive(&self) -> usize {
@@ -132,9 +121,5 @@ pub fn assert_settled(pool: &ItemPool, census: &Census) {
     assert_eq!(pool.idle(), census.alive(), "the books say what is there");
     pool.collect();
     pool.collect();
-    assert_eq!(
-        (pool.idle(), census.alive()),
-        (0, 0),
-        "two cycles without use"
-    );
+    assert_eq!((pool.idle(), census.alive()), (0, 0), "two cycles without use");
 }

@@ -23,10 +23,8 @@ const TRIGGER: &[u8] = b"some 200000 2000000\0";
 
 /// Finds a source that can be watched; else why there is none.
 pub(super) fn find() -> Result<Box<dyn PressureSource>, String> {
-    let (watch, write) = (
-        env::var_os("MEMORY_PRESSURE_WATCH"),
-        env::var_os("MEMORY_PRESSURE_WRITE"),
-    );
+    let (watch, write) =
+        (env::var_os("MEMORY_PRESSURE_WATCH"), env::var_os("MEMORY_PRESSURE_WRITE"));
     find_by(watch.as_deref(), write.as_deref(), &candidates())
 }
 
@@ -118,11 +116,7 @@ impl Watch {
             }
             OwnedFd::from(file)
         };
-        Ok(Watch {
-            fd,
-            streams,
-            path: path.to_owned(),
-        })
+        Ok(Watch { fd, streams, path: path.to_owned() })
     }
 
     /// Reads what an event has left. An error when the other end is gone.
@@ -147,11 +141,7 @@ impl PressureSource for Watch {
     }
 
     fn wait(&mut self, sleep: &Sleep) -> io::Result<bool> {
-        let events = if self.streams {
-            libc::POLLIN
-        } else {
-            libc::POLLPRI
-        };
+        let events = if self.streams { libc::POLLIN } else { libc::POLLPRI };
         while !sleep.is_over() {
             let ready = sleep.poll(&self.fd, events)?;
             if ready & libc::POLLERR != 0 {
@@ -176,11 +166,7 @@ impl Sleep {
     fn poll(&self, fd: &OwnedFd, events: libc::c_short) -> io::Result<libc::c_short> {
         let wake = self.signals.bell();
         let fds = [(fd.as_raw_fd(), events), (wake.as_raw_fd(), libc::POLLIN)];
-        let mut fds = fds.map(|(fd, events)| libc::pollfd {
-            fd,
-            events,
-            revents: 0,
-        });
+        let mut fds = fds.map(|(fd, events)| libc::pollfd { fd, events, revents: 0 });
         if self.is_over() {
             return Ok(0);
         }

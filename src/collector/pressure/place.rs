@@ -17,24 +17,13 @@ pub(super) fn of_group(cgroup: &str, mountinfo: &str) -> Option<PathBuf> {
     })?;
     // What is mounted may be a part of the tree only; a group outside of it cannot be reached.
     let inside = Path::new(group).strip_prefix(root).ok()?;
-    Some(
-        Path::new(&unescaped(mount))
-            .join(inside)
-            .join("memory.pressure"),
-    )
+    Some(Path::new(&unescaped(mount)).join(inside).join("memory.pressure"))
 }
 
 /// A path of `mountinfo`, where space, tab, newline and backslash stand as three octal digits.
 fn unescaped(path: &str) -> String {
-    let escapes = [
-        ("\\040", " "),
-        ("\\011", "\t"),
-        ("\\012", "\n"),
-        ("\\134", "\\"),
-    ];
-    escapes
-        .iter()
-        .fold(path.to_owned(), |path, (from, to)| path.replace(from, to))
+    let escapes = [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")];
+    escapes.iter().fold(path.to_owned(), |path, (from, to)| path.replace(from, to))
 }
 
 /// Decodes base64 (RFC 4648, section 4), as `$MEMORY_PRESSURE_WRITE` has it.
@@ -94,10 +83,7 @@ mod tests {
     fn a_mount_of_a_part_of_the_tree() {
         let mount = "30 24 0:26 /docker/abc /sys/fs/cgroup ro - cgroup2 cgroup rw\n";
         let path = "/sys/fs/cgroup/inner/memory.pressure";
-        assert_eq!(
-            of_group("0::/docker/abc/inner", mount),
-            Some(PathBuf::from(path))
-        );
+        assert_eq!(of_group("0::/docker/abc/inner", mount), Some(PathBuf::from(path)));
         assert_eq!(of_group("0::/docker/other", mount), None);
         let odd = "30 24 0:26 / /a\\040b rw - cgroup2 cgroup rw\n";
         let path = "/a b/memory.pressure";
@@ -107,10 +93,7 @@ mod tests {
     #[test]
     fn no_group_no_file() {
         assert_eq!(of_group("5:memory:/x\n", WHOLE), None);
-        assert_eq!(
-            of_group("0::/\n", "24 1 0:21 / /sys rw - sysfs sysfs rw\n"),
-            None
-        );
+        assert_eq!(of_group("0::/\n", "24 1 0:21 / /sys rw - sysfs sysfs rw\n"), None);
         assert_eq!(of_group("", ""), None);
     }
 

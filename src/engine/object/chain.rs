@@ -170,22 +170,14 @@ impl<T> Chain<T> {
     /// `raw` came from [`into_raw`](Self::into_raw), and this is the only call for it.
     #[inline]
     pub(crate) unsafe fn from_raw(raw: NonNull<Node<T>>) -> Self {
-        Chain {
-            head: Object {
-                node: raw,
-                owns: PhantomData,
-            },
-        }
+        Chain { head: Object { node: raw, owns: PhantomData } }
     }
 
     /// The head as an object, whatever hangs on its link.
     #[inline]
     fn into_object(self) -> Object<T> {
         let node = self.into_raw();
-        Object {
-            node,
-            owns: PhantomData,
-        }
+        Object { node, owns: PhantomData }
     }
 }
 
@@ -195,10 +187,7 @@ impl<T> Drop for Chain<T> {
         let node = unsafe { self.head.node.as_mut() };
         let mut link = mem::replace(&mut node.link, ptr::null_mut());
         while let Some(raw) = NonNull::new(link) {
-            let mut object = Object {
-                node: raw,
-                owns: PhantomData,
-            };
+            let mut object = Object { node: raw, owns: PhantomData };
             // SAFETY: a non-null link owns its node; `object` holds it now.
             let node = unsafe { object.node.as_mut() };
             link = mem::replace(&mut node.link, ptr::null_mut());
@@ -208,10 +197,7 @@ impl<T> Drop for Chain<T> {
 
 impl<T> fmt::Debug for Chain<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Chain")
-            .field("len", &self.len())
-            .field("weight", &self.weight())
-            .finish()
+        f.debug_struct("Chain").field("len", &self.len()).field("weight", &self.weight()).finish()
     }
 }
 
@@ -245,11 +231,7 @@ mod tests {
     fn dropping_a_chain_drops_every_object_once() {
         let token = Rc::new(());
         let object = || Object::new(Rc::clone(&token));
-        drop(
-            Chain::of(object())
-                .preceded_by(object())
-                .preceded_by(object()),
-        );
+        drop(Chain::of(object()).preceded_by(object()).preceded_by(object()));
         assert_eq!(Rc::strong_count(&token), 1);
     }
 

@@ -59,9 +59,7 @@ fn one_put_in_so_many_looks_at_the_clock() {
     for round in 0..3 * LOOK as usize {
         let held = 1 + round % (2 * SLOTS);
         puts += held as u64;
-        looks += (0..held)
-            .filter(|&value| put(&slots, 0, value) == Ok(true))
-            .count() as u64;
+        looks += (0..held).filter(|&value| put(&slots, 0, value) == Ok(true)).count() as u64;
         (0..held).for_each(|_| assert!(newest(&slots, 0).is_some()));
     }
     assert_eq!(looks, puts / LOOK);
@@ -82,10 +80,7 @@ fn each_object_is_taken_once_and_counted() {
     };
     let mut all: Vec<_> = thread::scope(|scope| {
         let users = [0, 1, 2, 3].map(|who| scope.spawn(move || user(who * EACH)));
-        users
-            .into_iter()
-            .flat_map(|user| user.join().expect("no panic"))
-            .collect()
+        users.into_iter().flat_map(|user| user.join().expect("no panic")).collect()
     });
     all.sort_unstable();
     assert!(all.into_iter().eq(0..4 * EACH));

@@ -7,10 +7,7 @@ use std::error::Error;
 use std::path::PathBuf;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let file = std::env::args_os()
-        .nth(1)
-        .map(PathBuf::from)
-        .ok_or("which file?")?;
+    let file = std::env::args_os().nth(1).map(PathBuf::from).ok_or("which file?")?;
     let api = public_api::Builder::from_rustdoc_json(file)
         .omit_blanket_impls(true)
         .omit_auto_derived_impls(false)

@@ -58,16 +58,8 @@ pub struct Effort {
 impl Effort {
     pub fn new(quick: bool) -> Self {
         match quick {
-            true => Effort {
-                threads: &[8, 64],
-                rounds: 3,
-                long: Duration::from_millis(10),
-            },
-            false => Effort {
-                threads: &[8, 64, 512],
-                rounds: 10,
-                long: Duration::from_millis(50),
-            },
+            true => Effort { threads: &[8, 64], rounds: 3, long: Duration::from_millis(10) },
+            false => Effort { threads: &[8, 64, 512], rounds: 10, long: Duration::from_millis(50) },
         }
     }
 }
@@ -82,12 +74,7 @@ pub fn all_works(
         works.extend(effort.threads.iter().map(|threads| (work, *threads)));
     }
     works.push((DEAR, DEAR_THREADS));
-    let mut visit = Visit {
-        effort,
-        work: DEAR,
-        threads: DEAR_THREADS,
-        found: Vec::new(),
-    };
+    let mut visit = Visit { effort, work: DEAR, threads: DEAR_THREADS, found: Vec::new() };
     for (done, (work, threads)) in works.iter().enumerate() {
         progress("taking turns", done, works.len(), work);
         (visit.work, visit.threads) = (work, *threads);
@@ -209,12 +196,8 @@ mod tests {
     #[test]
     fn who_shares_makes_one_and_who_does_not_one_a_thread() {
         type Small = Buffer<64>;
-        let mut visit = Visit {
-            effort: Effort::new(true),
-            work: IN_TURN[0],
-            threads: 5,
-            found: Vec::new(),
-        };
+        let mut visit =
+            Visit { effort: Effort::new(true), work: IN_TURN[0], threads: 5, found: Vec::new() };
         Visitor::<Small>::visit::<Boxes<Mutex<Vec<Box<Small>>>>>(&mut visit);
         Visitor::<Small>::visit::<Boxes<Local>>(&mut visit);
         let found = visit.found.iter();

@@ -28,11 +28,7 @@ pub fn dots(found: &[Turns], works: &[&str; 2]) -> String {
     legend(&mut svg, &threads(found, works[1]));
     for (row, contender) in order.iter().enumerate() {
         let (y, name) = (TOP + LINE * row as f64 + 14.0, escaped(contender));
-        let colour = if contender.starts_with(OURS) {
-            OUR_COLOUR
-        } else {
-            "black"
-        };
+        let colour = if contender.starts_with(OURS) { OUR_COLOUR } else { "black" };
         let _infallible = writeln!(
             svg,
             "<text x=\"{}\" y=\"{y}\" text-anchor=\"end\" fill=\"{colour}\">{name}</text>",
@@ -127,18 +123,14 @@ impl Panel {
         let ours = all[0].contender.starts_with(OURS);
         let colour = if ours { OUR_COLOUR } else { OTHERS };
         let places = || all.iter().map(|one| self.x(bytes(one)));
-        let (from, to) = places().fold((f64::MAX, 0.0f64), |(least, most), x| {
-            (least.min(x), most.max(x))
-        });
+        let (from, to) =
+            places().fold((f64::MAX, 0.0f64), |(least, most), x| (least.min(x), most.max(x)));
         let _infallible = writeln!(
             svg,
             "<path d=\"M{from:.1} {y}H{to:.1}\" stroke=\"{colour}\" stroke-width=\"2\"/>"
         );
         for one in all.iter().rev() {
-            let i = self
-                .threads
-                .iter()
-                .position(|threads| *threads == one.threads);
+            let i = self.threads.iter().position(|threads| *threads == one.threads);
             let _infallible = writeln!(
                 svg,
                 "<circle cx=\"{:.1}\" cy=\"{y}\" r=\"{}\" fill=\"{colour}\" stroke=\"white\"/>",

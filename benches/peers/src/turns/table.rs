@@ -7,10 +7,8 @@ use std::fmt::Write;
 /// All works, with `picture` behind each rhythm.
 pub fn all(found: &[Turns], picture: impl Fn(&str) -> String) -> String {
     let mut text = String::from("### Threads in turn, and all at once\n\n");
-    let rhythms = [
-        ("in-turn", vec![IN_TURN[0], IN_TURN[1], DEAR]),
-        ("all-at-once", AT_ONCE.to_vec()),
-    ];
+    let rhythms =
+        [("in-turn", vec![IN_TURN[0], IN_TURN[1], DEAR]), ("all-at-once", AT_ONCE.to_vec())];
     for (name, works) in rhythms {
         for work in works.iter().filter(|work| !of(found, work).is_empty()) {
             let _infallible = writeln!(text, "#### {work}\n\n{}", one(found, work));
@@ -116,12 +114,7 @@ pub mod tests {
 
     #[test]
     fn who_keeps_least_with_the_most_threads_is_first() {
-        let found = [
-            turns("a", 64, 64),
-            turns("a", 8, 1),
-            turns(OURS, 8, 2),
-            turns(OURS, 64, 2),
-        ];
+        let found = [turns("a", 64, 64), turns("a", 8, 1), turns(OURS, 8, 2), turns(OURS, 64, 2)];
         let text = all(&found, |_| String::new());
         let head = "| contender | made: 8 threads | 64 | idle: 8 threads | 64 |";
         assert!(text.contains(head), "{text}");

@@ -23,12 +23,7 @@ fn cores() -> usize {
 pub fn threads(suite: &mut Suite) {
     for threads in [1, 2, 4, 8, 64] {
         let work = &format!("threads, {threads}");
-        all_of_vectors::<KIB>(&mut Together {
-            suite,
-            work,
-            threads,
-            starve: false,
-        });
+        all_of_vectors::<KIB>(&mut Together { suite, work, threads, starve: false });
     }
 }
 
@@ -125,8 +120,7 @@ fn together(threads: usize, objects: u64, work: impl Fn(u64) + Sync) -> Duration
     });
     let first = times.iter().map(|(begun, _)| *begun).min();
     let last = times.iter().map(|(_, done)| *done).max();
-    last.zip(first)
-        .map_or(Duration::ZERO, |(last, first)| last - first)
+    last.zip(first).map_or(Duration::ZERO, |(last, first)| last - first)
 }
 
 struct Transfer<'s> {
@@ -144,9 +138,7 @@ impl<const N: usize> SendVisitor<Buffer<N>> for Transfer<'_> {
         let shelf = S::new();
         let (from, to) = (self.from, self.to);
         let work = format!("transfer, {from} to {to}");
-        let case = case(&work, S::NAME, move |objects| {
-            send::<N, S>(&shelf, from, to, objects)
-        });
+        let case = case(&work, S::NAME, move |objects| send::<N, S>(&shelf, from, to, objects));
         self.suite.add(Case { longer: 4, ..case });
     }
     fn absent(&mut self, contender: &'static str, why: &str) {
@@ -180,10 +172,7 @@ where
 {
     let each = (objects / from as u64).div_ceil(BATCH as u64);
     let channels: Vec<Channel<S::Lent<'_>>> = (0..to)
-        .map(|_| Channel {
-            full: ArrayQueue::new(WAITING),
-            empty: ArrayQueue::new(WAITING + from),
-        })
+        .map(|_| Channel { full: ArrayQueue::new(WAITING), empty: ArrayQueue::new(WAITING + from) })
         .collect();
     let senders = AtomicUsize::new(from);
     let start = Barrier::new(from + to);

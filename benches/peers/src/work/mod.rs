@@ -13,39 +13,18 @@ const KIB: usize = 1024;
 
 /// Works by name, and what one of them is.
 pub const WORKS: [(&str, &str); 9] = [
-    (
-        "pair",
-        "get, touch, drop, on one thread; four kinds of object",
-    ),
-    (
-        "burst",
-        "hold so many, then give all back, on one thread; an object",
-    ),
-    (
-        "starvation",
-        "hold 100, give 67 back and drop 33 for good, on each core; an object",
-    ),
+    ("pair", "get, touch, drop, on one thread; four kinds of object"),
+    ("burst", "hold so many, then give all back, on one thread; an object"),
+    ("starvation", "hold 100, give 67 back and drop 33 for good, on each core; an object"),
     (
         "expensive",
         "a constructor of 1 ms: hold 100, four times, with a cycle in between; an object",
     ),
-    (
-        "transfer",
-        "get on one thread, drop on another, 64 objects a message; an object",
-    ),
-    (
-        "threads",
-        "the pair on several threads at once; a pair of one core",
-    ),
+    ("transfer", "get on one thread, drop on another, 64 objects a message; an object"),
+    ("threads", "the pair on several threads at once; a pair of one core"),
     ("pools", "several pools used in turn by one thread; a pair"),
-    (
-        "miss",
-        "get from a pool without idle objects that so many threads use; an object",
-    ),
-    (
-        "cycle",
-        "the first gets after one step of ageing, of 1,000 pools; an object",
-    ),
+    ("miss", "get from a pool without idle objects that so many threads use; an object"),
+    ("cycle", "the first gets after one step of ageing, of 1,000 pools; an object"),
 ];
 
 /// Adds the cases of one work.

@@ -23,12 +23,7 @@ pub fn miss(suite: &mut Suite) {
     for workers in [2, 64, 1_000] {
         let crew = Rc::new(Crew::new(workers));
         let work = &format!("miss, {workers} threads");
-        all::<Word>(&mut Miss {
-            suite,
-            work,
-            workers,
-            crew,
-        });
+        all::<Word>(&mut Miss { suite, work, workers, crew });
     }
 }
 
@@ -54,10 +49,7 @@ impl Visitor<Dear> for Expensive<'_> {
             }
             begun.elapsed()
         });
-        self.suite.add(Case {
-            fixed: Some(400),
-            ..case
-        });
+        self.suite.add(Case { fixed: Some(400), ..case });
     }
 }
 
@@ -77,10 +69,7 @@ impl Visitor<Dear> for Shared<'_> {
             crew.in_turn(move |_| shelf.get().touch());
             begun.elapsed()
         });
-        self.suite.add(Case {
-            fixed: Some(32),
-            ..case
-        });
+        self.suite.add(Case { fixed: Some(32), ..case });
     }
 }
 
@@ -109,10 +98,7 @@ impl<T: Thing> Visitor<T> for Miss<'_, '_> {
             drop((held, left));
             time
         });
-        self.suite.add(Case {
-            fixed: Some(MISSES),
-            ..case
-        });
+        self.suite.add(Case { fixed: Some(MISSES), ..case });
     }
 }
 
@@ -143,9 +129,6 @@ impl<T: Thing> Visitor<T> for AfterCycle<'_> {
             shelves.iter().for_each(|shelf| shelf.get().touch());
             begun.elapsed()
         });
-        self.suite.add(Case {
-            fixed: Some((pools * hold) as u64),
-            ..case
-        });
+        self.suite.add(Case { fixed: Some((pools * hold) as u64), ..case });
     }
 }

@@ -9,11 +9,7 @@ use crate::thing::{Buffer, Inline, Thing, Word};
 use std::time::{Duration, Instant};
 
 pub fn pair(suite: &mut Suite) {
-    let mut pair = Hold {
-        suite,
-        work: "pair, Vec of 1 KiB",
-        hold: 1,
-    };
+    let mut pair = Hold { suite, work: "pair, Vec of 1 KiB", hold: 1 };
     all_of_vectors::<KIB>(&mut pair);
     Visitor::<Buffer<KIB>>::visit::<FreeList>(&mut pair);
     pair.work = "pair, Vec of 64 KiB";
