@@ -45,7 +45,8 @@ pub struct Guard<'a, T: Send + 'static, P: Policy<T> = fn() -> T> {
 /// `Bytes::from_owner`.
 ///
 /// Holds the pool's `Arc`, so it costs two reference-count operations more than a [`Guard`], and the
-/// pool lives at least as long. Otherwise the same.
+/// pool lives at least as long. Otherwise the same. A `static` or leaked pool does not need it: its `get` gives a
+/// `Guard<'static>`.
 ///
 /// ```
 /// use std::sync::Arc;

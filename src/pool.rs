@@ -177,6 +177,18 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
 
     /// Like [`get`](Self::get), with a guard that owns a reference to the pool.
     ///
+    /// All such guards of a pool count on one word, the `Arc`'s, which many threads at once make slow. A pool that is never
+    /// dropped needs none: of a `static`, or of a [leaked](Box::leak) one, `get` gives a `Guard<'static>`, which may also
+    /// be held over an `.await` and sent to a task.
+    ///
+    /// ```
+    /// use stealpool::{Guard, Pool};
+    ///
+    /// let pool: &'static Pool<String> = Box::leak(Box::new(Pool::new(String::new)));
+    /// let guard: Guard<'static, String> = pool.get();
+    /// std::thread::spawn(move || drop(guard)).join().unwrap();
+    /// ```
+    ///
     /// # Panics
     ///
     /// As `get`.

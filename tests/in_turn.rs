@@ -133,10 +133,10 @@ fn in_turn_threads_share_what_is_heavy() {
     in_turn(|settings| buffers(settings, MIB), &most);
 }
 
-/// The first is made before anybody knows what it costs, so another may be.
+/// What the first one took to make is known before it comes back.
 #[test]
 fn in_turn_threads_share_what_is_dear() {
-    let most = Allowed { always: 2, mostly: 2 };
+    let most = Allowed { always: 1, mostly: 1 };
     in_turn(dear, &most);
 }
 
