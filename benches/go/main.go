@@ -32,7 +32,7 @@ func main() {
 				continue
 			}
 			made := created.Load() - before
-			if strings.HasPrefix(words[1], "starvation") || strings.HasPrefix(words[1], "threads") {
+			if strings.HasPrefix(words[1], "starvation") || strings.HasPrefix(words[1], "threads") || strings.HasPrefix(words[1], "owned") {
 				// What all processors create together, for each.
 				made /= int64(runtime.GOMAXPROCS(0))
 			}

@@ -50,6 +50,19 @@ func (w *buffer1024) init()  { created.Add(1); w.b = make([]byte, 0, 1<<20) }
 func (w *buffer1024) touch() { pages(w.b[:cap(w.b)]) }
 func (w *buffer1024) reset() { w.b = w.b[:0] }
 
+// Slices that must be zero before each use.
+type zeros64 struct{ b []byte }
+
+func (w *zeros64) init()  { created.Add(1); w.b = make([]byte, 64<<10) }
+func (w *zeros64) touch() { pages(w.b) }
+func (w *zeros64) reset() { clear(w.b) }
+
+type zeros1024 struct{ b []byte }
+
+func (w *zeros1024) init()  { created.Add(1); w.b = make([]byte, 1<<20) }
+func (w *zeros1024) touch() { pages(w.b) }
+func (w *zeros1024) reset() { clear(w.b) }
+
 // 64 KiB in one piece.
 type inline struct{ b [64 << 10]byte }
 

@@ -38,6 +38,12 @@ func run(work string, objects int) (time.Duration, bool) {
 		return pair[buffer1](one(), objects), true
 	case work == "pair, Vec of 64 KiB":
 		return pair[buffer64](lasting(work, newPool[buffer64]), objects), true
+	case work == "pair, Vec of 1 MiB":
+		return pair[buffer1024](lasting(work, newPool[buffer1024]), objects), true
+	case work == "pair, 64 KiB of zeros":
+		return pair[zeros64](lasting(work, newPool[zeros64]), objects), true
+	case work == "pair, 1 MiB of zeros":
+		return pair[zeros1024](lasting(work, newPool[zeros1024]), objects), true
 	case work == "pair, 8 bytes":
 		return pair[word](lasting(work, newPool[word]), objects), true
 	case work == "pair, 64 KiB in line":
@@ -53,7 +59,8 @@ func run(work string, objects int) (time.Duration, bool) {
 		return inTurn(objects), true
 	case scan2(work, "transfer, %d to %d", &n, &m):
 		return transfer(one(), n, m, objects), true
-	case scan(work, "threads, %d", &n):
+	// All pointers of Go keep what they point to, so both are the same work.
+	case scan(work, "threads, %d", &n), scan(work, "owned, %d", &n):
 		p := one()
 		return together(n, objects, func(n int) { pair[buffer1](p, n) }), true
 	case scan(work, "pools, %d in turn", &n):

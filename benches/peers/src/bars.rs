@@ -8,6 +8,7 @@ use std::fmt::Write;
 /// The stand-in for a list that is not shared, and for no pool.
 const FLOOR: &str = "thread_local! free list";
 const LOCAL: &str = "thread_local! Vec";
+const ALONE: &str = "the turns alone";
 const ALLOCATORS: [&str; 2] = ["no pool, jemalloc", "no pool, mimalloc"];
 
 /// A figure that should be at most (or at least) a bar.
@@ -95,7 +96,7 @@ fn all(run: &Run) -> Vec<Bar> {
             "transfer" => "N4",
             "burst" if up_to_100 => "N3",
             "starvation" => "N9",
-            "pair" | "threads" => "first",
+            "pair" | "threads" | "owned" => "first",
             _ => continue,
         };
         if let Some((who, _)) = best_peer(run, work) {
@@ -121,6 +122,12 @@ fn all(run: &Run) -> Vec<Bar> {
         "N9",
         "32 threads in turn at 1 ms a constructor, in Go's time".into(),
         ratio("expensive, 32 threads in turn", go::NAME).map(f64::recip),
+        1.2,
+    ));
+    bars.push(at_most(
+        "N9",
+        "the same, in the time of the turns and one constructor alone".into(),
+        ratio("expensive, 32 threads in turn", ALONE).map(f64::recip),
         1.2,
     ));
     let ours = run.latencies.iter().find(|one| one.contender == OURS);

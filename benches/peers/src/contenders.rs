@@ -1,7 +1,9 @@
 //! The list of all contenders.
 
+use crate::owned;
 use crate::peers::{Deadpool, Linear, ObjectPool, Opool, Poolshark, Regex, Slab, Zeropool};
-use crate::shelf::{Boxes, Local, NoPool, Shelf, Stealpool};
+use crate::reserve::Reserved;
+use crate::shelf::{Boxes, Local, NoPool, PerThread, Shelf, Stealpool};
 use crate::thing::{Buffer, Thing};
 use crossbeam_queue::{ArrayQueue, SegQueue};
 use std::alloc::System;
@@ -31,6 +33,7 @@ where
     visitor.visit::<Stealpool<T, false>>();
     visitor.visit::<Stealpool<T, true>>();
     visitor.visit::<Boxes<Local>>();
+    visitor.visit::<Boxes<PerThread<T>>>();
     visitor.visit::<Boxes<Mutex<Vec<Box<T>>>>>();
     visitor.visit::<Boxes<ArrayQueue<Box<T>>>>();
     visitor.visit::<Boxes<SegQueue<Box<T>>>>();
@@ -43,6 +46,18 @@ where
     visitor.visit::<NoPool<System>>();
     visitor.visit::<NoPool<mimalloc::MiMalloc>>();
     visitor.visit::<NoPool<tikv_jemallocator::Jemalloc>>();
+    visitor.visit::<NoPool<snmalloc_rs::SnMalloc>>();
+}
+
+/// Those whose guards hold the pool by an `Arc`, and ours that need not.
+pub fn all_owned<T: Thing>(visitor: &mut impl Visitor<T>) {
+    visitor.visit::<owned::Stealpool<T>>();
+    visitor.visit::<owned::Leaked<T>>();
+    visitor.visit::<owned::ObjectPool<T>>();
+    visitor.visit::<owned::Linear<T>>();
+    visitor.visit::<owned::Opool<T>>();
+    visitor.visit::<owned::Slab<T>>();
+    visitor.visit::<Deadpool<T>>();
 }
 
 /// Those who can pool vectors.
@@ -50,6 +65,7 @@ pub fn all_of_vectors<const N: usize>(visitor: &mut impl Visitor<Buffer<N>>) {
     all::<Buffer<N>>(visitor);
     visitor.visit::<Poolshark>();
     visitor.visit::<Zeropool>();
+    visitor.visit::<Reserved>();
 }
 
 /// Those whose guards may move to another thread.
@@ -57,6 +73,7 @@ pub fn all_that_move<const N: usize>(visitor: &mut impl SendVisitor<Buffer<N>>) 
     visitor.visit::<Stealpool<Buffer<N>, false>>();
     visitor.visit::<Stealpool<Buffer<N>, true>>();
     visitor.visit::<Boxes<Local>>();
+    visitor.visit::<Boxes<PerThread<Buffer<N>>>>();
     visitor.visit::<Boxes<Mutex<Vec<Box<Buffer<N>>>>>>();
     visitor.visit::<Boxes<ArrayQueue<Box<Buffer<N>>>>>();
     visitor.visit::<Boxes<SegQueue<Box<Buffer<N>>>>>();
@@ -67,8 +84,10 @@ pub fn all_that_move<const N: usize>(visitor: &mut impl SendVisitor<Buffer<N>>) 
     visitor.visit::<Deadpool<Buffer<N>>>();
     visitor.visit::<Poolshark>();
     visitor.visit::<Zeropool>();
+    visitor.visit::<Reserved>();
     visitor.absent("sharded-slab", "guards stay on their thread");
     visitor.visit::<NoPool<System>>();
     visitor.visit::<NoPool<mimalloc::MiMalloc>>();
     visitor.visit::<NoPool<tikv_jemallocator::Jemalloc>>();
+    visitor.visit::<NoPool<snmalloc_rs::SnMalloc>>();
 }

@@ -1,12 +1,12 @@
-//! The least that reuse can cost: a list of objects that only its thread sees. Not a pool: nobody else
-//! gets what is in it, and it never shrinks.
+//! The least that things can cost, by what is not a pool.
 
 use crate::shelf::{Held, Shelf};
-use crate::thing::{Buffer, Thing};
+use crate::thing::{Buffer, Dear, Thing};
 use std::cell::Cell;
 use std::ptr;
+use std::sync::OnceLock;
 
-/// A list of vectors of 1 KiB through a pointer in each.
+/// A list of vectors of 1 KiB through a pointer in each. Only its thread sees it, and it never shrinks.
 pub struct FreeList;
 
 struct Node {
@@ -60,4 +60,26 @@ impl Drop for Listed {
         }
         FIRST.set(self.0);
     }
+}
+
+/// One object is made, and nobody takes it: what is left is what the threads do besides.
+pub struct TurnsAlone(OnceLock<Dear>);
+
+pub struct Untouched;
+
+impl Shelf<Dear> for TurnsAlone {
+    const NAME: &'static str = "the turns alone";
+    type Lent<'a> = Untouched;
+
+    fn new() -> Self {
+        TurnsAlone(OnceLock::new())
+    }
+    fn get(&self) -> Untouched {
+        self.0.get_or_init(Dear::make);
+        Untouched
+    }
+}
+
+impl Held for Untouched {
+    fn touch(&mut self) {}
 }

@@ -44,9 +44,8 @@ struct Visit {
 
 impl<T: Thing> Visitor<T> for Visit {
     fn visit<S: Shelf<T>>(&mut self) {
-        progress("retaining", self.kept.len(), 18, S::NAME);
-        // These two hold vectors of their own.
-        let hides = S::NAME == "poolshark" || S::NAME == "zeropool";
+        progress("retaining", self.kept.len(), 21, S::NAME);
+        let hides = !S::TELLS;
         let (mut objects, mut kib) = ([0; 3], [0.0; 3]);
         heap::counted(|| {
             let (before, bytes) = (live(), heap::bytes());

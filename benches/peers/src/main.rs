@@ -14,12 +14,15 @@ mod kept;
 mod latency;
 mod measure;
 mod options;
+mod owned;
 mod page;
 mod peers;
 mod plot;
 mod report;
+mod reserve;
 mod shelf;
 mod thing;
+mod tradeoff;
 mod turns;
 mod work;
 

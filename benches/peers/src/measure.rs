@@ -1,4 +1,5 @@
-//! Runs all cases in turn, round after round, so that a noisy moment hits everybody.
+//! Runs all cases in turn, round after round, so that a noisy moment hits everybody; in another order each round, so that
+//! nobody always comes after the same one.
 
 use serde::{Deserialize, Serialize};
 use std::io::{IsTerminal, Write};
@@ -100,8 +101,9 @@ pub fn measure(suite: &mut Suite, rounds: usize, sample: Duration) -> Vec<Row> {
     let mut samples = vec![Vec::new(); total];
     let mut created = vec![Some(0); total];
     for round in 0..rounds {
-        for (i, case) in suite.cases.iter_mut().enumerate() {
-            progress("measuring", round * total + i, rounds * total, &case.work);
+        for (done, i) in order(total, round).into_iter().enumerate() {
+            let case = &mut suite.cases[i];
+            progress("measuring", round * total + done, rounds * total, &case.work);
             let sample = (case.run)(sizes[i]);
             samples[i].push(sample.time.as_nanos() as f64 / sizes[i] as f64);
             created[i] = created[i].zip(sample.created).map(|(a, b)| a + b);
@@ -122,6 +124,20 @@ pub fn measure(suite: &mut Suite, rounds: usize, sample: Duration) -> Vec<Row> {
     }
     rows.append(&mut suite.absent);
     rows
+}
+
+/// An order of so many cases: the same in the same round of every run.
+fn order(total: usize, round: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..total).collect();
+    let mut state = round as u64 + 1;
+    for last in (1..total).rev() {
+        // Marsaglia's xorshift.
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        order.swap(last, (state % (last as u64 + 1)) as usize);
+    }
+    order
 }
 
 /// Divides by all numbers of objects that are held, of threads and of pools.
@@ -166,7 +182,19 @@ mod tests {
     }
 
     #[test]
-    fn every_case_runs_in_every_round_in_turn() {
+    fn an_order_has_every_case_once_and_changes() {
+        let mut orders: Vec<_> = (0..9).map(|round| order(20, round)).collect();
+        orders.dedup();
+        assert_eq!(orders.len(), 9);
+        for mut order in orders {
+            order.sort_unstable();
+            assert!(order.into_iter().eq(0..20));
+        }
+        assert!(order(0, 0).is_empty());
+    }
+
+    #[test]
+    fn every_case_runs_in_every_round() {
         let order = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
         let mut suite = Suite::default();
         for contender in ["a", "b"] {
@@ -184,7 +212,10 @@ mod tests {
         }
         suite.absent("w", "c", "cannot");
         let rows = measure(&mut suite, 2, Duration::ZERO);
-        assert_eq!(*order.borrow(), ["a", "b", "a", "b"]);
+        for round in order.borrow_mut().chunks_mut(2) {
+            round.sort_unstable();
+            assert_eq!(round, ["a", "b"]);
+        }
         assert_eq!((rows[0].median(), rows[0].created_percent), (3.0, Some(50.0)));
         assert_eq!(rows[2].time, Err("cannot".into()));
     }

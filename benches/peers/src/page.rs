@@ -4,6 +4,7 @@ use crate::bars;
 use crate::go::Go;
 use crate::plot;
 use crate::report::{Run, all_details, overviews};
+use crate::tradeoff;
 use crate::turns;
 use std::cell::RefCell;
 use std::path::Path;
@@ -18,13 +19,14 @@ pub fn put(path: &Path, text: &str) -> Result<(), String> {
 }
 
 /// Works with a plot.
-const PLOTTED: [(&str, &str); 9] = [
+const PLOTTED: [(&str, &str); 10] = [
     ("pair", "pair, Vec of 1 KiB"),
     ("burst", "burst, hold 100"),
     ("starvation", "starvation"),
     ("expensive", "expensive, 32 threads in turn"),
     ("transfer", "transfer, 1 to 1"),
     ("threads", "threads, 2"),
+    ("owned", "owned, 2"),
     ("pools", "pools, 100 in turn"),
     ("miss", "miss, 1000 threads"),
     ("cycle", "cycle, then hold 1"),
@@ -49,6 +51,9 @@ pub fn write(root: &Path, run: &Run) -> Result<(), String> {
             let svg = turns::plot::dots(&run.turns, &works);
             put(&plots.join(format!("{name}.svg")), &svg)?;
         }
+    }
+    if let Some(svg) = tradeoff::svg(run) {
+        put(&plots.join("tradeoff.svg"), &svg)?;
     }
     let picture = |family: &str| {
         let said = PLOTTED.iter().find(|(name, _)| *name == family);
@@ -88,6 +93,7 @@ pub fn machine(root: &Path, rounds: usize, go: &Result<Rc<RefCell<Go>>, String>)
         format!("{name} {}", version.unwrap_or("?"))
     };
     let versions = [
+        "bytes",
         "crossbeam-queue",
         "deadpool",
         "lockfree-object-pool",
@@ -97,6 +103,8 @@ pub fn machine(root: &Path, rounds: usize, go: &Result<Rc<RefCell<Go>>, String>)
         "poolshark",
         "regex-automata",
         "sharded-slab",
+        "snmalloc-rs",
+        "thread_local",
         "tikv-jemallocator",
         "zeropool",
     ]

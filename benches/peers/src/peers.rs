@@ -13,7 +13,7 @@ where
 
 impl<G: DerefMut<Target = T>, T: Thing> Cleaned<G, T> {
     #[inline]
-    fn new(guard: G) -> Self {
+    pub fn new(guard: G) -> Self {
         Cleaned(Some(guard), PhantomData)
     }
 
@@ -42,7 +42,7 @@ impl<G: DerefMut<Target = T>, T: Thing> Drop for Cleaned<G, T> {
 }
 
 /// A guard of a pool that resets by itself.
-pub struct Plain<G>(G);
+pub struct Plain<G>(pub G);
 
 impl<G: DerefMut<Target = T>, T: Thing> Held for Plain<G> {
     #[inline]
@@ -129,7 +129,7 @@ impl<T: Thing + std::panic::UnwindSafe + std::panic::RefUnwindSafe> Shelf<T> for
 }
 
 /// What sharded-slab stores: it wants `Default` and `Clear`.
-pub struct Slot<T>(T);
+pub struct Slot<T>(pub T);
 
 impl<T: Thing> Default for Slot<T> {
     fn default() -> Self {
@@ -215,6 +215,8 @@ pub struct Shark<const N: usize>(poolshark::global::GPooled<Vec<u8>>);
 
 impl<const N: usize> Shelf<Buffer<N>> for Poolshark {
     const NAME: &'static str = "poolshark";
+    // It holds vectors of its own.
+    const TELLS: bool = false;
     type Lent<'a> = Shark<N>;
     fn new() -> Self {
         Poolshark(poolshark::global::Pool::new(BOUND, N))
@@ -243,6 +245,8 @@ pub struct Zero<'a>(zeropool::BufUninit<'a>);
 
 impl<const N: usize> Shelf<Buffer<N>> for Zeropool {
     const NAME: &'static str = "zeropool";
+    // It holds vectors of its own.
+    const TELLS: bool = false;
     type Lent<'a> = Zero<'a>;
     fn new() -> Self {
         Zeropool(zeropool::ZeroPool::new().max_buffers_per_class(BOUND))

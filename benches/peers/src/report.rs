@@ -67,7 +67,8 @@ pub fn of<'r>(rows: &'r [Row], work: &str) -> Vec<&'r Row> {
 
 /// Whether objects given back on one thread can be got on another: what makes a pool shared.
 pub fn shares(contender: &str) -> bool {
-    !contender.starts_with("no pool") && !contender.starts_with("thread_local!")
+    let alone = ["no pool", "thread_local!", "crate thread_local", "BytesMut", "the turns alone"];
+    !alone.iter().any(|name| contender.starts_with(name))
 }
 
 /// Three digits or so.
@@ -195,13 +196,14 @@ fn kept(all: &[Kept]) -> String {
 }
 
 /// The families of works, with what is said of them.
-const FAMILIES: [(&str, &str); 9] = [
+const FAMILIES: [(&str, &str); 10] = [
     ("pair", "Get, touch, drop"),
     ("burst", "Bursts"),
     ("starvation", "Starvation"),
     ("expensive", "Expensive constructors"),
     ("transfer", "Transfer"),
     ("threads", "Threads"),
+    ("owned", "Guards that hold an `Arc`"),
     ("pools", "Several pools"),
     ("miss", "Misses"),
     ("cycle", "After a cycle"),
@@ -278,7 +280,7 @@ pub fn best_peer<'r>(run: &'r Run, work: &str) -> Option<(&'r str, f64)> {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use crate::measure::Spread;
 

@@ -5,12 +5,13 @@ use crate::thing::Thing;
 use crossbeam_queue::{ArrayQueue, SegQueue};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::any::{Any, TypeId};
-use std::cell::UnsafeCell;
+use std::cell::{RefCell, UnsafeCell};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::Mutex;
 use std::time::Duration;
 use stealpool::{Builder, Guard, Policy, Pool};
+use thread_local::ThreadLocal;
 
 /// How many idle objects a contender that needs a bound may keep.
 pub const BOUND: usize = 4096;
@@ -18,6 +19,8 @@ pub const BOUND: usize = 4096;
 /// Something that lends objects; a lent one goes back when it is dropped.
 pub trait Shelf<T: Thing>: Send + Sync + 'static {
     const NAME: &'static str;
+    /// Whether it says how many objects it makes, and how many it has.
+    const TELLS: bool = true;
     type Lent<'a>: Held
     where
         Self: 'a;
@@ -132,6 +135,11 @@ impl Allocator for tikv_jemallocator::Jemalloc {
     const THIS: &'static Self = &tikv_jemallocator::Jemalloc;
 }
 
+impl Allocator for snmalloc_rs::SnMalloc {
+    const NAME: &'static str = "no pool, snmalloc";
+    const THIS: &'static Self = &snmalloc_rs::SnMalloc;
+}
+
 /// Allocates the object's memory each time.
 pub struct NoPool<A>(PhantomData<A>);
 
@@ -160,8 +168,12 @@ impl<A: Allocator, T: Thing> Shelf<T> for NoPool<A> {
     #[inline]
     fn get(&self) -> Raw<A, T> {
         count_creation_of::<T>();
-        // SAFETY: the layout is not empty.
-        let memory = unsafe { A::THIS.alloc(Raw::<A, T>::LAYOUT) };
+        let memory = match T::ZEROED {
+            // SAFETY: the layout is not empty.
+            true => unsafe { A::THIS.alloc_zeroed(Raw::<A, T>::LAYOUT) },
+            // SAFETY: as above.
+            false => unsafe { A::THIS.alloc(Raw::<A, T>::LAYOUT) },
+        };
         Raw { memory: NonNull::new(memory).expect("memory"), kind: PhantomData }
     }
     const DISCARDS: bool = true;
@@ -296,6 +308,24 @@ impl<T: Thing> Store<T> for SegQueue<Box<T>> {
     }
     fn clear(&self) {
         while self.pop().is_some() {}
+    }
+}
+
+/// A list for each thread that uses the pool, from the crate `thread_local`.
+pub struct PerThread<T: Thing>(ThreadLocal<RefCell<Vec<Box<T>>>>);
+
+impl<T: Thing> Store<T> for PerThread<T> {
+    const NAME: &'static str = "crate thread_local";
+    fn new() -> Self {
+        PerThread(ThreadLocal::new())
+    }
+    #[inline]
+    fn take(&self) -> Option<Box<T>> {
+        self.0.get_or_default().borrow_mut().pop()
+    }
+    #[inline]
+    fn give(&self, object: Box<T>) {
+        self.0.get_or_default().borrow_mut().push(object);
     }
 }
 

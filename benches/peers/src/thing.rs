@@ -86,6 +86,8 @@ pub fn toil(long: Duration) {
 pub trait Thing: Send + Sync + 'static {
     /// The memory that one needs: what the contenders without a pool allocate.
     const BYTES: usize;
+    /// Whether that memory must be zero.
+    const ZEROED: bool = false;
 
     fn make() -> Self;
     /// Brings it back to the state of a new one.
@@ -138,6 +140,25 @@ impl<const N: usize> Thing for Buffer<N> {
 impl<const N: usize> Drop for Buffer<N> {
     fn drop(&mut self) {
         add(&mine().dropped);
+    }
+}
+
+/// `N` bytes, all zero before each use.
+pub struct Zeroed<const N: usize>(Vec<u8>);
+
+impl<const N: usize> Thing for Zeroed<N> {
+    const BYTES: usize = N;
+    const ZEROED: bool = true;
+
+    fn make() -> Self {
+        count_creation();
+        Zeroed(vec![0; N])
+    }
+    fn reset(&mut self) {
+        self.0.fill(0);
+    }
+    fn touch(&mut self) {
+        write(&mut self.0);
     }
 }
 

@@ -58,8 +58,10 @@ pub struct Effort {
 impl Effort {
     pub fn new(quick: bool) -> Self {
         match quick {
-            true => Effort { threads: &[8, 64], rounds: 3, long: Duration::from_millis(10) },
-            false => Effort { threads: &[8, 64, 512], rounds: 10, long: Duration::from_millis(50) },
+            true => Effort { threads: &[1, 8, 64], rounds: 3, long: Duration::from_millis(10) },
+            false => {
+                Effort { threads: &[1, 8, 64, 512], rounds: 10, long: Duration::from_millis(50) }
+            }
         }
     }
 }
@@ -108,8 +110,8 @@ impl<T: Thing> Visitor<T> for Visit {
         if plain && S::NAME != "no pool, system malloc" {
             return;
         }
-        // These two hold vectors of their own, and zeropool makes them itself.
-        let hides = S::NAME == "poolshark" || S::NAME == "zeropool";
+        // poolshark makes its vectors by the constructor, and holds them by itself.
+        let makes = S::TELLS || S::NAME == "poolshark";
         // Threads of its own: what others have left in thread-locals is gone.
         let crew = Crew::new(self.threads);
         crew.together(|_| drop(T::make()));
@@ -131,9 +133,9 @@ impl<T: Thing> Visitor<T> for Visit {
             work: self.work.to_string(),
             contender: S::NAME.to_string(),
             threads: self.threads,
-            made: (!plain && S::NAME != "zeropool").then_some(made),
+            made: (!plain && makes).then_some(made),
             users: most,
-            idle: (!hides).then_some(idle),
+            idle: S::TELLS.then_some(idle),
             kib,
         });
     }

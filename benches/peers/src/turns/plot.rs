@@ -50,12 +50,12 @@ pub fn dots(found: &[Turns], works: &[&str; 2]) -> String {
 
 /// The most threads are the largest dot, which is drawn first.
 fn radius(i: usize) -> f64 {
-    [2.5, 4.5, 6.5][i.min(2)]
+    [1.5, 3.0, 4.5, 6.5][i.min(3)]
 }
 
 fn legend(svg: &mut String, threads: &[usize]) {
     for (i, threads) in threads.iter().enumerate() {
-        let x = LEFT[1] + 100.0 * i as f64 - 20.0;
+        let x = LEFT[1] + 100.0 * i as f64 - 120.0;
         let _infallible = writeln!(
             svg,
             "<circle cx=\"{x}\" cy=\"14\" r=\"{}\" fill=\"{OTHERS}\"/>\

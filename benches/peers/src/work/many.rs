@@ -1,7 +1,7 @@
 //! Works of several threads.
 
 use super::{KIB, case};
-use crate::contenders::{SendVisitor, Visitor, all_of_vectors, all_that_move};
+use crate::contenders::{SendVisitor, Visitor, all_of_vectors, all_owned, all_that_move};
 use crate::measure::{Case, Suite};
 use crate::shelf::{Held, Shelf};
 use crate::thing::{Buffer, Thing};
@@ -24,6 +24,13 @@ pub fn threads(suite: &mut Suite) {
     for threads in [1, 2, 4, 8, 64] {
         let work = &format!("threads, {threads}");
         all_of_vectors::<KIB>(&mut Together { suite, work, threads, starve: false });
+    }
+}
+
+pub fn owned(suite: &mut Suite) {
+    for threads in [1, 2, 8, 64] {
+        let work = &format!("owned, {threads}");
+        all_owned::<Buffer<KIB>>(&mut Together { suite, work, threads, starve: false });
     }
 }
 

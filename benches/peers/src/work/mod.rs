@@ -12,8 +12,8 @@ use std::time::Duration;
 const KIB: usize = 1024;
 
 /// Works by name, and what one of them is.
-pub const WORKS: [(&str, &str); 9] = [
-    ("pair", "get, touch, drop, on one thread; four kinds of object"),
+pub const WORKS: [(&str, &str); 10] = [
+    ("pair", "get, touch, drop, on one thread; seven kinds of object"),
     ("burst", "hold so many, then give all back, on one thread; an object"),
     ("starvation", "hold 100, give 67 back and drop 33 for good, on each core; an object"),
     (
@@ -22,6 +22,7 @@ pub const WORKS: [(&str, &str); 9] = [
     ),
     ("transfer", "get on one thread, drop on another, 64 objects a message; an object"),
     ("threads", "the pair on several threads at once; a pair of one core"),
+    ("owned", "the same with guards that hold an `Arc` of the pool; a pair of one core"),
     ("pools", "several pools used in turn by one thread; a pair"),
     ("miss", "get from a pool without idle objects that so many threads use; an object"),
     ("cycle", "the first gets after one step of ageing, of 1,000 pools; an object"),
@@ -36,6 +37,7 @@ pub fn add(suite: &mut Suite, work: &str) {
         "starvation" => many::starvation(suite),
         "transfer" => many::transfer(suite),
         "threads" => many::threads(suite),
+        "owned" => many::owned(suite),
         "expensive" => rare::expensive(suite),
         "miss" => rare::miss(suite),
         "cycle" => rare::cycle(suite),
@@ -49,8 +51,10 @@ fn case(
     contender: &'static str,
     mut run: impl FnMut(u64) -> Duration + 'static,
 ) -> Case {
-    // Memory of the allocators and zeropool's vectors are not counted one by one.
-    let tells = !contender.starts_with("no pool") && contender != "zeropool";
+    // Memory of the allocators, zeropool's vectors and those of `BytesMut` are not counted one by one.
+    let tells = !contender.starts_with("no pool")
+        && contender != "zeropool"
+        && !contender.starts_with("BytesMut");
     Case {
         work: work.to_string(),
         contender,

@@ -3,6 +3,7 @@
 use super::{case, single};
 use crate::contenders::{Visitor, all};
 use crate::crew::Crew;
+use crate::floor::TurnsAlone;
 use crate::measure::{Case, Suite};
 use crate::shelf::{Held, Shelf};
 use crate::thing::{Dear, Thing, Word};
@@ -16,7 +17,9 @@ const MISSES: u64 = 2_000;
 pub fn expensive(suite: &mut Suite) {
     all::<Dear>(&mut Expensive { suite });
     let crew = Rc::new(Crew::new(32));
-    all::<Dear>(&mut Shared { suite, crew });
+    let mut shared = Shared { suite, crew };
+    all::<Dear>(&mut shared);
+    Visitor::<Dear>::visit::<TurnsAlone>(&mut shared);
 }
 
 pub fn miss(suite: &mut Suite) {

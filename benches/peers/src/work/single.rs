@@ -5,7 +5,7 @@ use crate::contenders::{Visitor, all, all_of_vectors};
 use crate::floor::FreeList;
 use crate::measure::Suite;
 use crate::shelf::{Held, Shelf};
-use crate::thing::{Buffer, Inline, Thing, Word};
+use crate::thing::{Buffer, Inline, Thing, Word, Zeroed};
 use std::time::{Duration, Instant};
 
 pub fn pair(suite: &mut Suite) {
@@ -14,6 +14,12 @@ pub fn pair(suite: &mut Suite) {
     Visitor::<Buffer<KIB>>::visit::<FreeList>(&mut pair);
     pair.work = "pair, Vec of 64 KiB";
     all_of_vectors::<{ 64 << 10 }>(&mut pair);
+    pair.work = "pair, Vec of 1 MiB";
+    all_of_vectors::<{ 1 << 20 }>(&mut pair);
+    pair.work = "pair, 64 KiB of zeros";
+    all::<Zeroed<{ 64 << 10 }>>(&mut pair);
+    pair.work = "pair, 1 MiB of zeros";
+    all::<Zeroed<{ 1 << 20 }>>(&mut pair);
     pair.work = "pair, 8 bytes";
     all::<Word>(&mut pair);
     pair.work = "pair, 64 KiB in line";
