@@ -78,15 +78,15 @@ fn main() {
         used.wait();
         let objects: usize = pools.iter().map(|pool| pool.clear()).sum();
         let (live, rss) = (LIVE.load(Relaxed) - live, resident().saturating_sub(rss));
-        let bare = |pool: &Pool<_>| pool.idle() == 0 && pool.stats().workers == THREADS;
-        let all_bare = pools.iter().all(bare);
+        let all_bare = pools.iter().all(|pool| pool.idle() == 0);
+        let workers: usize = pools.iter().map(|pool| pool.stats().workers).sum();
         println!("{:<58} {:>12}", "1,500 pools x 64 threads, idle: objects dropped", objects);
         println!("{:<58} {:>12}", "  allocated, bytes", live);
         println!("{:<58} {:>12}", "  resident, bytes (freed objects' pages included)", rss);
-        println!("{:<58} {:>12}", "  allocated per worker, bytes", live / (POOLS * THREADS));
+        println!("{:<58} {:>12}", "  allocated per worker, bytes", live / workers.max(1));
         weighed.wait();
         end.wait();
-        assert!(all_bare, "each thread has a worker of each pool, and none holds an object");
+        assert!(all_bare, "no pool holds an object");
     });
 
     drop(pools);

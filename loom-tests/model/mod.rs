@@ -270,7 +270,7 @@ impl<T> Seat<'_, T> {
         let weight = held.0.weight();
         let mut refused = Batch::new();
         if !engine.is_private(weight) && engine.budget.charge(1, weight) {
-            engine.give_here(self.index, held.0, &mut refused);
+            engine.give_here(self.index, held.0);
             return Core::held(refused);
         }
         match engine.workers.enter_at(self.index) {

@@ -77,9 +77,8 @@ impl<T> Engine<T> {
             if quota.is_left() || !self.budget.charge(1, weight) {
                 quota.take(weight);
                 taken.add(chain);
-            } else if let Err(chain) = self.slots.add(primary, 0, chain) {
-                self.budget.refund(1, weight);
-                taken.add(chain);
+            } else {
+                self.slots.add(primary, 0, chain);
             }
         }
     }
@@ -126,8 +125,10 @@ impl<T> Engine<T> {
         quota: &mut Quota,
         taken: &mut Batch<T>,
     ) -> bool {
+        // Each slot once: others may put faster than this takes.
+        let mut chains = self.slots.chains(side);
         while quota.is_left() && during.is_none_or(|cycle| self.generation.cycle() == cycle) {
-            let Some(mut claim) = self.slots.oldest(side, 0) else {
+            let Some(mut claim) = chains.next() else {
                 return self.slots.is_bare(side);
             };
             point("cycle: emptying");
@@ -146,6 +147,9 @@ impl<T> Engine<T> {
     fn call_in(&self, reach: Reach, taken: &mut Batch<T>) {
         let mut wanted = self.workers.iter().filter_map(|worker| {
             let want = self.wants(reach, worker)?;
+            if self.needs_barrier() {
+                membarrier::prepare();
+            }
             Some((worker.stop()?, want))
         });
         loop {
@@ -174,9 +178,12 @@ impl<T> Engine<T> {
 
     /// Sees to it that no sequence is under way that began before this. `false`: refused.
     fn barrier(&self) -> bool {
+        !self.needs_barrier() || membarrier::restart()
+    }
+
+    fn needs_barrier(&self) -> bool {
         // Acquire: pairs with the Release in `close`; the last user's last sequence is over.
-        let idle = self.workers.entry() == Entry::Exchange || self.closed.load(Acquire);
-        idle || membarrier::restart()
+        self.workers.entry() == Entry::Sequences && !self.closed.load(Acquire)
     }
 
     /// Takes what a magazine holds, if nothing has come since there were so many arrivals.
@@ -198,8 +205,8 @@ impl<T> Engine<T> {
             return self.vacate(held, victims);
         }
         let tail = held.take_oldest(held.len().saturating_sub(1));
-        if let Some(Err(tail)) = tail.map(|tail| self.stow(victims, held, tail)) {
-            held.put_back(tail);
+        if let Some(tail) = tail {
+            self.stow(victims, held, tail);
         }
     }
 

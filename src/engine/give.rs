@@ -25,7 +25,7 @@ impl<T> Engine<T> {
     #[inline]
     pub(crate) fn give(&self, object: Object<T>, weight: u64, refused: &mut Batch<T>) -> Given {
         if !self.is_private(weight) && self.budget.charge(1, weight) {
-            return self.give_here(self.workers.here(), object.weighing(weight), refused);
+            return self.give_here(self.workers.here(), object.weighing(weight));
         }
         self.give_to_worker(object, weight, refused)
     }
@@ -46,19 +46,8 @@ impl<T> Engine<T> {
 
     /// Keeps an object that was charged in a slot of that processor.
     #[inline]
-    pub(crate) fn give_here(
-        &self,
-        index: usize,
-        object: Object<T>,
-        refused: &mut Batch<T>,
-    ) -> Given {
-        let weight = object.weight();
-        let put = self.slots.put(self.generation.primary(), index, Chain::of(object));
-        let ticks = put.unwrap_or_else(|chain| {
-            self.budget.refund(1, weight);
-            refused.add(chain);
-            false
-        });
+    pub(crate) fn give_here(&self, index: usize, object: Object<T>) -> Given {
+        let ticks = self.slots.put(self.generation.primary(), index, Chain::of(object));
         Given { down: 1, ticks }
     }
 
@@ -114,16 +103,12 @@ impl<T> Engine<T> {
         me.capacity() > 0
     }
 
-    /// Moves what is in the magazine down, lets nothing in any more, and gives its share back to the budget. Nothing if
-    /// there is no room below.
+    /// Moves what is in the magazine down, lets nothing in any more, and gives its share back to the budget.
     pub(super) fn vacate(&self, me: &mut Held<'_, T>, side: Side) {
         let (mut objects, mut bytes) = (0, 0);
         if let Some(chain) = me.take_oldest(usize::MAX) {
             (objects, bytes) = (chain.len(), chain.weight());
-            if let Err(chain) = self.stow(side, me, chain) {
-                me.put_back(chain);
-                return;
-            }
+            self.stow(side, me, chain);
         }
         self.shut(me, objects, bytes);
     }
@@ -146,35 +131,21 @@ impl<T> Engine<T> {
     }
 
     /// Puts a chain from a magazine, whose objects are charged or have a share, into the slots of its processor.
-    pub(super) fn stow(
-        &self,
-        side: Side,
-        me: &Held<'_, T>,
-        chain: Chain<T>,
-    ) -> Result<(), Chain<T>> {
-        let objects = chain.len();
-        self.slots.add(side, me.worker().index(), chain)?;
-        me.count_descent(objects);
-        Ok(())
+    pub(super) fn stow(&self, side: Side, me: &Held<'_, T>, chain: Chain<T>) {
+        me.count_descent(chain.len());
+        self.slots.add(side, me.worker().index(), chain);
     }
 
     /// What did not stay in the magazine goes one down, if the budget allows; how many objects.
     fn descend(&self, me: &mut Held<'_, T>, chain: Chain<T>, refused: &mut Batch<T>) -> usize {
         point("engine: going down");
-        let (objects, bytes) = (chain.len(), chain.weight());
-        if !self.charge_down(me, &chain) {
+        let objects = chain.len();
+        if self.charge_down(me, &chain) {
+            self.stow(self.generation.primary(), me, chain);
+        } else {
             self.descend_one_by_one(me, chain, refused);
-        } else if let Err(chain) = self.stow(self.generation.primary(), me, chain) {
-            self.budget.refund(objects, bytes);
-            self.refuse(me, chain, refused);
         }
         objects as usize
-    }
-
-    fn refuse(&self, me: &Held<'_, T>, chain: Chain<T>, refused: &mut Batch<T>) {
-        me.count_descent(chain.len());
-        self.ledger.refused_by_workers.add(chain.len());
-        refused.add(chain);
     }
 
     /// Charges for a chain that goes down. Before it is refused, the magazine gives back its share: what it
@@ -204,12 +175,12 @@ impl<T> Engine<T> {
         while let Some(chain) = rest.take() {
             let (object, others) = chain.split();
             rest = others;
-            let (weight, object) = (object.weight(), Chain::of(object));
-            if !self.budget.charge(1, weight) {
-                self.refuse(me, object, refused);
-            } else if let Err(object) = self.stow(self.generation.primary(), me, object) {
-                self.budget.refund(1, weight);
-                self.refuse(me, object, refused);
+            if self.budget.charge(1, object.weight()) {
+                self.stow(self.generation.primary(), me, Chain::of(object));
+            } else {
+                me.count_descent(1);
+                self.ledger.refused_by_workers.add(1);
+                refused.add(Chain::of(object));
             }
         }
     }
@@ -231,7 +202,7 @@ impl<T> Engine<T> {
     /// Keeps an object of a thread that has no worker just now.
     pub(crate) fn give_unheld(&self, object: Object<T>, refused: &mut Batch<T>) -> Given {
         if self.budget.charge(1, object.weight()) {
-            return self.give_here(self.workers.here(), object, refused);
+            return self.give_here(self.workers.here(), object);
         }
         refused.add(Chain::of(object));
         Given { down: 1, ticks: false }

@@ -162,12 +162,6 @@ impl<'w, T> Held<'w, T> {
         })
     }
 
-    /// Puts back a chain that came out of the magazine just now. The order of its objects turns round.
-    pub(crate) fn put_back(&self, chain: Chain<T>) {
-        let (.., rest) = self.push_chain(chain, u32::MAX);
-        debug_assert!(rest.is_none());
-    }
-
     /// Takes the `count` oldest objects of the magazine, or all if they are fewer, as a chain.
     pub(crate) fn take_oldest(&self, count: usize) -> Option<Chain<T>> {
         self.worker.witness.exclusive(|| {

@@ -14,8 +14,8 @@ pub(crate) use slot::Claim;
 
 use super::generation::Side;
 use super::object::{Chain, Measure};
-use crate::sys::atomic::AtomicU64;
 use crate::sys::atomic::Ordering::Relaxed;
+use crate::sys::atomic::{AtomicU64, AtomicUsize};
 use crate::sys::once_box::OnceBox;
 use crate::sys::scale::{REAL, TICK};
 use slot::Slot;
@@ -36,15 +36,18 @@ pub(crate) struct Slots<T> {
     /// Made when something first goes past a magazine, each when its processor first needs it.
     lines: OnceBox<Box<[OnceBox<Line<T>>]>>,
     processors: usize,
+    /// Lines that were made have indices below this.
+    made: AtomicUsize,
 }
 
-/// One processor's: [`SLOTS`] of each side.
+/// One processor's: [`SLOTS`] of each side, and more if so many threads have them in hand at once.
 #[repr(align(64))]
 #[derive(Debug)]
 struct Line<T> {
     sides: [[Slot<T>; SLOTS]; 2],
     /// How many puts there were when one was last told to look at the clock.
     looked: AtomicU64,
+    more: OnceBox<Line<T>>,
 }
 
 /// What is in slots, and what came and went.
@@ -61,7 +64,14 @@ impl<T> Line<T> {
         Line {
             sides: [(); 2].map(|()| std::array::from_fn(|_| Slot::new())),
             looked: AtomicU64::new(0),
+            more: OnceBox::new(),
         }
+    }
+
+    /// This one, and those of the same processor after it.
+    #[inline]
+    fn and_more(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |line| line.more.get())
     }
 
     fn slots(&self) -> impl Iterator<Item = &Slot<T>> {
@@ -99,9 +109,43 @@ impl<T> Line<T> {
         (newest.measure().length() + objects <= MERGED).then(|| newest.claim_full())?
     }
 
+    /// Adds a chain, of so many puts, to a later line, or else to a chain. If others have slots in hand, makes a line for it
+    /// instead: a chain that a thread has in hand when it stops to run is out of reach, and should be short.
+    #[cold]
+    fn add_anywhere(&self, side: Side, chain: Chain<T>, puts: u64) {
+        let (mut last, mut in_hand, mut left) = (self, false, Err(chain));
+        for line in self.and_more() {
+            last = line;
+            in_hand |= line.sides[side as usize].iter().any(|slot| slot.look().is_none());
+            left = left.or_else(|chain| line.fill(side, chain, puts));
+        }
+        if !in_hand {
+            for line in self.and_more() {
+                left = left.or_else(|chain| line.join(side, chain, puts));
+            }
+        }
+        while let Err(chain) = left {
+            last = last.more.get_or_make(Line::new);
+            left = last.fill(side, chain, puts);
+        }
+    }
+
+    /// Puts a chain, of so many puts, into an empty slot. Gives it back if there is none.
+    #[inline]
+    fn fill(&self, side: Side, chain: Chain<T>, puts: u64) -> Result<(), Chain<T>> {
+        match self.empty_slot(side) {
+            Some(mut claim) => {
+                claim.slot.puts.add(puts);
+                claim.chain = Some(chain);
+                Ok(())
+            }
+            None => Err(chain),
+        }
+    }
+
     /// Adds a chain, of so many puts, to the shortest chain, or to whatever slot can be claimed. Gives it back if none can,
     /// or it is too much for them.
-    fn add_anywhere(&self, side: Side, chain: Chain<T>, puts: u64) -> Result<(), Chain<T>> {
+    fn join(&self, side: Side, chain: Chain<T>, puts: u64) -> Result<(), Chain<T>> {
         let mut chain = chain;
         let slots = &self.sides[side as usize];
         let shortest = slots.iter().rev().min_by_key(|slot| slot.measure().length());
@@ -135,7 +179,7 @@ impl<T> Line<T> {
 impl<T> Slots<T> {
     /// None yet, for so many processors.
     pub(crate) fn new(processors: usize) -> Self {
-        Slots { lines: OnceBox::new(), processors }
+        Slots { lines: OnceBox::new(), processors, made: AtomicUsize::new(0) }
     }
 
     #[inline]
@@ -143,51 +187,74 @@ impl<T> Slots<T> {
         self.lines.get()?.get(index)?.get()
     }
 
-    /// The line of that processor, made if need be.
+    /// The line of that processor, made if need be; of the first one, if there is no such processor.
     #[inline]
-    fn line_or_make(&self, index: usize) -> Option<&Line<T>> {
-        let none = || (0..self.processors).map(|_| OnceBox::new()).collect();
-        let line = self.lines.get_or_make(none).get(index)?;
-        Some(line.get_or_make(Line::new))
+    fn line_or_make(&self, index: usize) -> &Line<T> {
+        let none = || (0..self.processors.max(1)).map(|_| OnceBox::new()).collect();
+        let lines = self.lines.get_or_make(none);
+        let index = if index < lines.len() { index } else { 0 };
+        lines[index].get().unwrap_or_else(|| {
+            // Relaxed: before the line is published, so who has seen the line sees this.
+            self.made.fetch_max(index + 1, Relaxed);
+            lines[index].get_or_make(Line::new)
+        })
     }
 
-    /// Those that were made, from one processor's on.
+    /// Those of all processors that may have one.
     #[inline]
-    fn iter(&self, first: usize) -> impl Iterator<Item = &Line<T>> {
-        let lines = self.lines.get().map_or(&[][..], |lines| lines);
-        let (before, after) = lines.split_at(first.min(lines.len()));
-        after.iter().chain(before).filter_map(OnceBox::get)
-    }
-
-    /// Puts a user's object into a slot of that processor; whether it is time to look at the clock. Gives it back if
-    /// there is no room anywhere.
-    #[inline]
-    pub(crate) fn put(&self, side: Side, index: usize, chain: Chain<T>) -> Result<bool, Chain<T>> {
-        let Some(line) = self.line_or_make(index) else {
-            return Err(chain);
-        };
-        match line.empty_slot(side) {
-            Some(mut claim) => {
-                claim.slot.puts.add(1);
-                claim.chain = Some(chain);
-            }
-            None => self.add_anywhere(side, index, chain, 1)?,
+    fn lines(&self) -> &[OnceBox<Line<T>>] {
+        // Relaxed: as in `line_or_make`.
+        match self.made.load(Relaxed) {
+            0 => &[],
+            made => self.lines.get().map_or(&[], |lines| &lines[..made]),
         }
-        Ok(line.is_time())
     }
 
-    /// Adds a chain of objects that were in a magazine, or were to go there, to the slots of that processor. Gives it back
-    /// if there is no room anywhere.
-    pub(crate) fn add(&self, side: Side, index: usize, chain: Chain<T>) -> Result<(), Chain<T>> {
-        let Some(line) = self.line_or_make(index) else {
-            return Err(chain);
-        };
+    fn iter(&self) -> impl Iterator<Item = &Line<T>> {
+        self.lines().iter().filter_map(OnceBox::get).flat_map(Line::and_more)
+    }
+
+    /// What is found first, from that processor's on.
+    // Loops, for a chain of iterators is slow here.
+    #[inline]
+    fn find<'s, R>(
+        &'s self,
+        first: usize,
+        mut look: impl FnMut(&'s Line<T>) -> Option<R>,
+    ) -> Option<R> {
+        let lines = self.lines();
+        let (before, after) = lines.split_at(first.min(lines.len()));
+        for lines in [after, before] {
+            for line in lines.iter().filter_map(OnceBox::get).flat_map(Line::and_more) {
+                if let Some(found) = look(line) {
+                    return Some(found);
+                }
+            }
+        }
+        None
+    }
+
+    /// Puts a user's object into a slot of that processor; whether it is time to look at the clock.
+    #[inline]
+    pub(crate) fn put(&self, side: Side, index: usize, chain: Chain<T>) -> bool {
+        let line = self.line_or_make(index);
+        if let Err(chain) = line.fill(side, chain, 1) {
+            line.add_anywhere(side, chain, 1);
+        }
+        line.is_time()
+    }
+
+    /// Adds a chain of objects that were in a magazine, or were to go there, to the slots of that processor.
+    pub(crate) fn add(&self, side: Side, index: usize, chain: Chain<T>) {
+        let line = self.line_or_make(index);
         let slot = line.short_chain(side, chain.len());
-        match slot.or_else(|| line.empty_slot(side)) {
+        let added = match slot.or_else(|| line.empty_slot(side)) {
             Some(mut claim) => claim.add(chain),
             None => Err(chain),
+        };
+        if let Err(chain) = added {
+            line.add_anywhere(side, chain, 0);
         }
-        .or_else(|chain| self.add_anywhere(side, index, chain, 0))
     }
 
     /// Adds what a thief has left of a chain to the slots of its own processor. Gives it back if none is empty, or if it
@@ -198,55 +265,42 @@ impl<T> Slots<T> {
         index: usize,
         chain: Chain<T>,
     ) -> Result<(), Chain<T>> {
-        if chain.len() > MERGED {
-            return Err(chain);
+        match chain.len() {
+            ..=MERGED => self.line_or_make(index).fill(side, chain, 0),
+            _ => Err(chain),
         }
-        match self.line_or_make(index).and_then(|line| line.empty_slot(side)) {
-            Some(mut claim) => claim.add(chain),
-            None => Err(chain),
-        }
-    }
-
-    /// Adds a chain wherever it finds room, from that processor on.
-    #[cold]
-    fn add_anywhere(
-        &self,
-        side: Side,
-        first: usize,
-        chain: Chain<T>,
-        puts: u64,
-    ) -> Result<(), Chain<T>> {
-        let add = |left, line: &Line<T>| match left {
-            Ok(()) => Ok(()),
-            Err(chain) => line.add_anywhere(side, chain, puts),
-        };
-        self.iter(first).fold(Err(chain), add)
     }
 
     /// The newest chain of that processor.
     #[inline]
     pub(crate) fn newest(&self, side: Side, index: usize) -> Option<Claim<'_, T>> {
-        let slots = &self.line(index)?.sides[side as usize];
-        slots.iter().rev().find_map(Slot::claim_full)
+        let mut lines = self.line(index)?.and_more();
+        lines.find_map(|line| line.sides[side as usize].iter().rev().find_map(Slot::claim_full))
     }
 
     /// The oldest chain of a processor, from that one on.
+    #[inline]
     pub(crate) fn oldest(&self, side: Side, first: usize) -> Option<Claim<'_, T>> {
-        let mut lines = self.iter(first);
-        lines.find_map(|line| line.sides[side as usize].iter().find_map(Slot::claim_full))
+        self.find(first, |line| line.sides[side as usize].iter().find_map(Slot::claim_full))
+    }
+
+    /// The chains of one side, each claimed when it is asked for.
+    pub(crate) fn chains(&self, side: Side) -> impl Iterator<Item = Claim<'_, T>> {
+        let slots = self.iter().flat_map(move |line| &line.sides[side as usize]);
+        slots.filter_map(Slot::claim_full)
     }
 
     /// Whether a side has nothing, and nobody has a slot of it in hand, where something may be left.
     #[inline]
     pub(crate) fn is_bare(&self, side: Side) -> bool {
         let bare = |slot: &Slot<T>| slot.look().is_some_and(|chain| chain.is_null());
-        let all = |line: &Line<T>| line.sides[side as usize].iter().all(bare);
-        self.iter(0).all(all)
+        let other = |line: &Line<T>| !line.sides[side as usize].iter().all(bare);
+        self.find(0, |line| other(line).then_some(())).is_none()
     }
 
     /// All of them together.
     pub(crate) fn census(&self) -> Census {
-        let all = self.iter(0).map(Line::census);
+        let all = self.iter().map(Line::census);
         all.fold(Census::default(), |sum, line| Census {
             objects: sum.objects + line.objects,
             bytes: sum.bytes + line.bytes,

@@ -215,7 +215,7 @@ fn one_heavy_object_serves_all_workers_in_turn() {
             made += 1;
             made
         });
-        engine.give_here(index, Object::new(object).weighing(MEGABYTE), &mut Batch::new());
+        engine.give_here(index, Object::new(object).weighing(MEGABYTE));
     }
     assert_eq!(made, 1);
 }
@@ -255,15 +255,13 @@ fn what_is_put_back_is_counted_once() {
 #[test]
 fn what_is_heavy_is_not_moved_up() {
     let engine = engine(Budget::new(64, u64::MAX));
-    let mut refused = Batch::new();
     for value in 0..9 {
-        engine.give_here(0, heavy(value, &engine), &mut refused);
+        engine.give_here(0, heavy(value, &engine));
     }
     for (left, index) in [(8, 0), (7, 1), (6, 1)] {
         assert!(get(&engine, index).is_some());
         assert_eq!((engine.stats().idle, engine.budget.charged().0), (left, left as u64));
     }
-    assert_eq!(refused.len(), 0);
 }
 
 fn heavy(value: usize, engine: &Engine<usize>) -> Object<usize> {

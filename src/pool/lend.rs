@@ -195,7 +195,8 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     #[cold]
     #[inline(never)]
     fn create<E>(&self, create: impl FnOnce() -> Result<T, E>) -> Result<Object<T>, E> {
-        let engine = &self.interior().engine;
+        let interior = self.interior();
+        let engine = &interior.engine;
         let created = engine.created();
         let timed = engine.cost.is_sampled(created.get());
         let begun = timed.then(Instant::now);
@@ -204,6 +205,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         if let Some(begun) = begun {
             if engine.cost.created(begun.elapsed()) {
                 engine.withdraw();
+                interior.stay_retired().unwrap_or_else(go_on);
             }
         }
         Ok(object)

@@ -61,11 +61,15 @@ mod imp {
         _ = STATE.fetch_update(Relaxed, Relaxed, |state| (state != NO).then_some(known));
     }
 
-    pub(super) fn run() -> bool {
+    pub(super) fn prepare() {
         // Relaxed: as in `register`.
         if STATE.load(Relaxed) != REGISTERED {
             register();
         }
+    }
+
+    pub(super) fn run() -> bool {
+        prepare();
         // SeqCst: keeps the compiler from moving our own accesses across the system call.
         compiler_fence(SeqCst);
         let done = membarrier(COMMAND) == 0;
@@ -84,6 +88,12 @@ pub(crate) fn restarts() -> bool {
     return imp::is_offered();
     #[cfg(not(all(target_os = "linux", not(any(loom, shuttle, miri)))))]
     return false;
+}
+
+/// Does what takes long the first time, so that nothing need be stopped meanwhile.
+pub(crate) fn prepare() {
+    #[cfg(all(target_os = "linux", not(any(loom, shuttle, miri))))]
+    imp::prepare();
 }
 
 /// Restarts all sequences under way. `false`: nothing was restarted, and nothing may be concluded.

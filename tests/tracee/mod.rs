@@ -5,7 +5,7 @@ use super::common::{self, Census, Counted, MAGAZINE, run_on};
 use super::tracer::stop;
 use std::io::{self, Write};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use std::{mem, panic, ptr, thread};
@@ -114,10 +114,16 @@ impl Page {
     }
 }
 
-/// An object that knows whether it is on loan.
+/// An object that knows whether it is on loan. None weighs what another does.
 struct Item {
     held: bool,
+    weight: usize,
     _counted: Counted,
+}
+
+/// What the item made so late weighs.
+fn weight(number: usize) -> usize {
+    100 + 7 * number
 }
 
 impl Item {
@@ -132,6 +138,9 @@ impl Recycle for Item {
         assert!(mem::replace(&mut self.held, false), "given twice");
         PUTS.fetch_add(1, AcqRel);
     }
+    fn footprint(&self) -> usize {
+        self.weight
+    }
 }
 
 type Maker = Box<dyn Fn() -> Item + Send + Sync>;
@@ -142,6 +151,8 @@ static POOL: Mutex<Option<Arc<Items>>> = Mutex::new(None);
 /// Gets and puts in this round, by all threads.
 static GETS: AtomicU64 = AtomicU64::new(0);
 static PUTS: AtomicU64 = AtomicU64::new(0);
+/// Items made in this round.
+static MADE: AtomicUsize = AtomicUsize::new(0);
 static PAGE: AtomicPtr<Page> = AtomicPtr::new(ptr::null_mut());
 
 fn get(pool: &Items) -> Guard<'_, Item, Maker> {
@@ -213,9 +224,13 @@ pub(crate) fn child(page: &'static Page, home: &[usize]) {
 fn round(scenario: &Scenario, page: &Page) {
     GETS.store(0, Release);
     PUTS.store(0, Release);
+    MADE.store(0, Release);
     let census = Census::new();
     let objects = census.clone();
-    let make: Maker = Box::new(move || Item { held: false, _counted: objects.object() });
+    let make: Maker = Box::new(move || {
+        let _counted = objects.object();
+        Item { held: false, weight: weight(MADE.fetch_add(1, AcqRel)), _counted }
+    });
     let pool = Arc::new(Builder::new().collect_manually().build(make));
     *POOL.lock().unwrap() = Some(Arc::clone(&pool));
     if scenario.below {
@@ -249,6 +264,11 @@ fn round(scenario: &Scenario, page: &Page) {
     assert_eq!(common::hits(&stats), hits, "{stats}");
     assert_eq!((stats.idle + in_hand, stats.live), (alive, alive), "{stats}");
     assert_eq!(alive, census.made());
+    let in_hand = hands.iter().map(|item| item.weight);
+    let in_hand = in_hand.chain(got.iter().map(|item| item.weight));
+    let in_hand = in_hand.chain(owned.iter().map(|item| item.weight));
+    let all: usize = (0..alive).map(weight).sum();
+    assert_eq!(stats.idle_bytes, all - in_hand.sum::<usize>(), "{stats}");
     page.publish(&stats);
 
     // All of them are there, once.

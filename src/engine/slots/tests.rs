@@ -10,12 +10,6 @@ fn one(value: usize) -> Chain<usize> {
     Chain::of(Object::new(value).weighing(WEIGHT))
 }
 
-fn value(chain: Chain<usize>) -> usize {
-    let (object, rest) = chain.split();
-    assert!(rest.is_none());
-    object.into_value()
-}
-
 fn first(mut claim: Claim<'_, usize>) -> Option<usize> {
     let (object, rest) = claim.chain.take()?.split();
     claim.chain = rest;
@@ -32,16 +26,15 @@ fn oldest(slots: &Slots<usize>, index: usize) -> Option<usize> {
     first(slots.oldest(Side::Even, index)?)
 }
 
-fn put(slots: &Slots<usize>, index: usize, number: usize) -> Result<bool, usize> {
-    slots.put(Side::Even, index, one(number)).map_err(value)
+fn put(slots: &Slots<usize>, index: usize, number: usize) -> bool {
+    slots.put(Side::Even, index, one(number))
 }
 
 #[test]
 fn newest_first_for_its_processor_and_oldest_first_for_others() {
     let slots = Slots::new(2);
-    assert!((0..SLOTS).all(|value| put(&slots, 1, value).is_ok()));
-    assert_eq!(put(&slots, 1, SLOTS), Ok(false), "in line with the newest");
-    assert_eq!(put(&slots, 2, 0), Err(0), "no such processor");
+    (0..SLOTS).for_each(|value| assert!(!put(&slots, 1, value)));
+    assert!(!put(&slots, 1, SLOTS), "in line with the newest");
     assert_eq!(newest(&slots, 1), Some(SLOTS));
     assert_eq!(newest(&slots, 1), Some(SLOTS - 1));
     assert_eq!(oldest(&slots, 0), Some(0));
@@ -59,10 +52,53 @@ fn one_put_in_so_many_looks_at_the_clock() {
     for round in 0..3 * LOOK as usize {
         let held = 1 + round % (2 * SLOTS);
         puts += held as u64;
-        looks += (0..held).filter(|&value| put(&slots, 0, value) == Ok(true)).count() as u64;
+        looks += (0..held).filter(|&value| put(&slots, 0, value)).count() as u64;
         (0..held).for_each(|_| assert!(newest(&slots, 0).is_some()));
     }
     assert_eq!(looks, puts / LOOK);
+}
+
+/// Threads that do not run may have all slots in hand.
+#[test]
+fn what_finds_all_slots_in_other_hands_gets_more() {
+    let slots = Slots::new(2);
+    for line in 0..3 {
+        let all = 2 * SLOTS * 2usize.pow(line) + SLOTS * 2;
+        let mut claims = Vec::new();
+        for value in 0..all {
+            put(&slots, value % 2, value);
+            claims.extend(slots.chains(Side::Even));
+        }
+        assert!(!slots.is_bare(Side::Even), "in hand");
+        put(&slots, 1, all);
+        assert_eq!(newest(&slots, 1), Some(all));
+        let held: Vec<u64> =
+            claims.iter().map(|claim| claim.chain.as_ref().map_or(0, Chain::len)).collect();
+        assert_eq!(held, vec![1; all], "each in a slot of its own");
+        drop(claims);
+        let mut found: Vec<usize> = std::iter::from_fn(|| oldest(&slots, 0)).collect();
+        found.sort_unstable();
+        assert!(found.into_iter().eq(0..all));
+        assert!(slots.is_bare(Side::Even));
+    }
+    let index = 2;
+    put(&slots, index, 0);
+    assert_eq!(oldest(&slots, 0), Some(0), "no such processor");
+}
+
+/// Who takes all there is comes to an end, whatever others put meanwhile.
+#[test]
+fn chains_has_each_slot_once() {
+    let slots = Slots::new(3);
+    (0..3).for_each(|index| _ = put(&slots, index, 0));
+    let mut seen = 0;
+    for claim in slots.chains(Side::Even) {
+        assert_eq!(first(claim), Some(0));
+        put(&slots, 0, 0);
+        seen += 1;
+        assert!(seen <= 3 * SLOTS);
+    }
+    assert!(seen >= 3);
 }
 
 /// Who has put something finds something, whatever others of its processor do.
@@ -72,7 +108,7 @@ fn each_object_is_taken_once_and_counted() {
     let slots = Slots::new(1);
     let user = |base: usize| {
         let user = |i| {
-            put(&slots, 0, base + i).expect("fewer users than slots");
+            put(&slots, 0, base + i);
             let mut gets = std::iter::repeat_with(|| newest(&slots, 0));
             gets.find_map(|found| found).expect("no end")
         };
