@@ -77,7 +77,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// Lends an object: a warm one if any is idle anywhere in the pool, else a new one.
     ///
     /// Looks in this processor's magazine, its slots, the other processors' slots, then among the victims.
-    /// O(1), whatever the number of threads; a hit in the magazine is a few nanoseconds without a lock or a locked
+    /// O(1), whatever the number of threads, but for a get that finds nothing: O(processors that have slots). A hit in the magazine is a few nanoseconds without a lock or a locked
     /// instruction where [`fast_path`](crate::fast_path) says so.
     ///
     /// # Panics

@@ -1,7 +1,7 @@
 //! Signals that arrive while a thread is in the middle of using a pool.
 //!
-//! A signal handler must not use a pool: a miss allocates, and the handler may come between two steps of
-//! the interrupted thread, which then finds its worker or its slots changed behind its back.
+//! A signal handler must not use a pool: a miss allocates, and an allocator must not be entered again. The pool
+//! itself goes on: between two steps of the interrupted thread the handler finds a closed gate or a claimed slot.
 //! What is tested is that signals as such interrupt nothing, and how far a handler that does it all the
 //! same gets: one object in one magazine.
 #![cfg(target_os = "linux")]

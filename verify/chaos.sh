@@ -8,6 +8,8 @@ source "$(dirname "$0")/common.sh"
 builds_in chaos
 export RUSTFLAGS="--cfg stealpool_chaos"
 cargo test -p stealpool --test lock_freedom
+# And without sequences.
+GLIBC_TUNABLES=glibc.pthread.rseq=0 cargo test -p stealpool --test lock_freedom
 seconds=${SECONDS_OF_SOAK:-60}
 minutes=$(awk "BEGIN { print $seconds / 60 }")
 cargo run --release -p stealpool --example soak -- --minutes "$minutes" --threads 8 --seed 11

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Proves: no undefined behaviour by Miri's rules (borrows of boxes, links and seats; alignment; uninitialised
+# Proves: no undefined behaviour by Miri's rules (borrows of boxes, links and slots; alignment; uninitialised
 # memory; data races by the memory model) in the unit tests and in the smaller integration tests.
 # Cannot: run system calls (membarrier gives way to fences), other processes or long tests; explore orders.
 set -euo pipefail

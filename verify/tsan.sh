@@ -3,8 +3,7 @@
 # collectors, drains and ending threads, is a happens-before by Acquire and Release; and that this would show:
 # two races are planted, one between the workload's threads, one in the library's hand-off.
 # Cannot: judge the fences. ThreadSanitizer knows no fence, no membarrier and no compiler_fence, so it neither
-# misses them nor reports what rests on them alone. Nothing of ours does: a fence decides who may use a slot,
-# and who uses it after has acquired what was released, so no access had to be made stronger for this lane.
+# misses them nor reports what rests on them alone. Nothing of ours does without sequences.
 set -euo pipefail
 source "$(dirname "$0")/common.sh"
 needs_linux_x86_64
@@ -12,7 +11,7 @@ builds_in tsan
 # The standard library is not instrumented; the second flag says that this is known. See tests/tsan.rs.
 # It does not see what restartable sequences do.
 unstable -Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer --cfg stealpool_no_rseq
-export TSAN_OPTIONS=suppressions=$PWD/verify/tsan.supp:halt_on_error=1
+export TSAN_OPTIONS=halt_on_error=1
 export STEALPOOL_TSAN_ROUNDS=${ROUNDS:-20}
 
 # The planted copy's artefacts have the names of the project's, and cargo tells them apart by time alone.

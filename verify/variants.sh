@@ -35,7 +35,7 @@ variant checked --release
 export RUSTFLAGS="--cfg stealpool_no_rseq"
 variant exchange
 export RUSTFLAGS="--cfg stealpool_cpu_id"
-variant cpu-id
+variant cpu-id --test rseq_steps --test affinity --test unregistered --test in_turn
 
 unset RUSTFLAGS
 if rustc --print target-libdir --target i686-unknown-linux-gnu 2>/dev/null | xargs -r test -d; then

@@ -68,7 +68,7 @@ enum Step<R> {
     Commit(R),
     /// Nothing to do.
     Fail,
-    /// Interrupted before it could follow a pointer.
+    /// Interrupted before it wrote anything.
     Again,
 }
 

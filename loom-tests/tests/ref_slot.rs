@@ -78,7 +78,7 @@ fn tenancies(lookers: usize) {
 
 /// *Threads*: one lets two entries leave, one after the other; one looks.
 /// *Proves*: an entry that is seen is not taken out meanwhile; who goes last takes it out.
-/// *Fails if*: an ordering of the berth is weaker, or who looks is not counted.
+/// *Fails if*: an ordering of the entry is weaker, or who looks is not counted.
 #[test]
 fn an_entry_leaves_while_it_is_looked_at() {
     explore("slot: leave, settle, leave || look", None, 20, || {

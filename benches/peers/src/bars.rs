@@ -2,8 +2,11 @@
 
 use crate::go;
 use crate::report::{OURS, Run, best_peer, short, works};
+use crate::shelf::AsItSays;
+use crate::thing::Word;
 use crate::turns::{self, Turns};
 use std::fmt::Write;
+use stealpool::Pool;
 
 /// The stand-in for a list that is not shared, and for no pool.
 const FLOOR: &str = "thread_local! free list";
@@ -137,7 +140,6 @@ fn all(run: &Run) -> Vec<Bar> {
         ours.and_then(|one| Some(one.freeing.get(3)? / one.quiet.get(3)?)),
         2.0,
     ));
-    bars.push(at_most("N7", "bytes a worker".into(), run.worker.map(|(_, _, bytes)| bytes), 256.0));
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     for work in turns::IN_TURN.into_iter().chain([turns::DEAR]) {
         let same = |one: &&Turns| one.work == work && one.threads == 64 && one.contender == OURS;
@@ -148,6 +150,20 @@ fn all(run: &Run) -> Vec<Bar> {
             processors as f64,
         ));
     }
+    let untouched = size_of::<Pool<Word, AsItSays>>() as f64;
+    let untouched = run.worker.map(|_| untouched);
+    bars.push(at_most(
+        "N7",
+        "bytes of an untouched pool, its policy apart".into(),
+        untouched,
+        64.0,
+    ));
+    bars.push(at_most(
+        "N7",
+        "bytes of an idle pool that all processors have used".into(),
+        run.worker.map(|(_, threads, bytes)| threads as f64 * bytes),
+        (2048 + 192 * processors) as f64,
+    ));
     let total =
         |(pools, threads, bytes): (usize, usize, f64)| (pools * threads) as f64 * bytes / 1e6;
     bars.push(at_most(

@@ -39,7 +39,7 @@ pub fn touched(held: impl IntoIterator<Item = Held<Item>>) -> Vec<Held<Item>> {
     held
 }
 
-/// A core for models: `cores` x 4 workers keep deques.
+/// A core for models.
 pub fn core() -> Arc<Core<Item>> {
     Arc::new(Core::new(1, u64::MAX))
 }
