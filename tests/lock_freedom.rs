@@ -294,6 +294,45 @@ fn a_put_that_stops_while_its_key_is_forgotten_keeps_nothing() {
     });
 }
 
+/// A get that moves objects out of magazines, for they have turned out to be dear, when its key is forgotten meanwhile.
+#[test]
+fn a_get_that_stops_while_its_key_is_forgotten_keeps_nothing() {
+    let name = "a_get_that_stops_while_its_key_is_forgotten_keeps_nothing";
+    in_child(name, || {
+        let Some(other) = apart() else { return };
+        assert!(chaos::set(hook));
+        let census = Census::new();
+        let makes = census.clone();
+        let settings = Builder::new().collect_manually();
+        let pool = KeyedPool::with_settings(settings, move |_: &u32| {
+            let makes = makes.clone();
+            Box::new(move || {
+                thread::sleep(Duration::from_millis(2));
+                makes.object()
+            }) as common::Maker
+        });
+        let handle = pool.pool(&1);
+        let (same, gives) = (Arc::clone(&handle), census.clone());
+        other.run(move || (0..3).for_each(|_| same.put(gives.object())));
+        let getter = Arc::clone(&handle);
+        let job = thread::spawn(move || {
+            IS_VICTIM.set(true);
+            stop_at("worker: seized");
+            getter.get_owned()
+        });
+        let hides =
+            patiently(|| (is_parked() && WHERE.load(SeqCst) == NOWHERE) || job.is_finished());
+        assert!(hides);
+        pool.clear();
+        unpark();
+        let held = job.join().unwrap();
+        assert_eq!((handle.idle(), census.alive()), (0, 1));
+        drop(held);
+        assert_eq!((handle.idle(), census.alive()), (0, 0));
+        other.end();
+    });
+}
+
 /// Where the victim stops next.
 fn stop_at(name: &str) {
     let place = chaos::POINTS.iter().position(|point| *point == name);

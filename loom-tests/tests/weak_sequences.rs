@@ -1,7 +1,7 @@
 //! The protocol of sequences and collectors in small, with each of its rules as a switch: without any one of
 //! them a model must fail, or the models of `sequences.rs` prove nothing.
 //!
-//! One magazine for one object, one processor. A sequence is what it is in `loom-tests/model/sequences.rs`: it counts
+//! One magazine for one object, of the first of two processors. A sequence is what it is in `loom-tests/model/sequences.rs`: it counts
 //! itself as an interruption of whoever was under way, and commits only if nothing has interrupted it since.
 
 mod common;
@@ -38,13 +38,16 @@ enum Weak {
     NoRestart,
     /// A push commits before the pointer is written.
     CommitBeforePointer,
+    /// The processor's number is read before the sequence begins: it may be another one's by then.
+    NumberBefore,
     /// A close is two stores: the look at the gate is over before the sequence begins.
     CloseInTwo,
 }
 
 struct Magazine {
     weak: Weak,
-    interruptions: Mutex<usize>,
+    /// Of each processor.
+    interruptions: [Mutex<usize>; 2],
     /// How many objects there are: 0 or 1.
     header: AtomicUsize,
     gate: AtomicUsize,
@@ -66,7 +69,7 @@ impl Magazine {
     fn new(weak: Weak) -> Arc<Self> {
         Arc::new(Magazine {
             weak,
-            interruptions: Mutex::new(0),
+            interruptions: [Mutex::new(0), Mutex::new(0)],
             header: AtomicUsize::new(0),
             gate: AtomicUsize::new(OPEN),
             claim: AtomicUsize::new(0),
@@ -76,15 +79,24 @@ impl Magazine {
         })
     }
 
-    fn interrupt(&self) -> usize {
-        let mut count = self.interruptions.lock().unwrap();
+    fn interrupt(&self, processor: usize) -> usize {
+        let mut count = self.interruptions[processor].lock().unwrap();
         *count += 1;
         *count
     }
 
-    /// One step of a sequence, unless it was interrupted.
+    /// The barrier.
+    fn interrupt_all(&self) {
+        (0..2).for_each(|processor| _ = self.interrupt(processor));
+    }
+
+    /// One step of a sequence of the first processor, unless it was interrupted.
     fn step(&self, began: usize, step: impl FnOnce()) -> bool {
-        let count = self.interruptions.lock().unwrap();
+        self.step_on(0, began, step)
+    }
+
+    fn step_on(&self, processor: usize, began: usize, step: impl FnOnce()) -> bool {
+        let count = self.interruptions[processor].lock().unwrap();
         let goes_on = *count == began || self.weak == Weak::NoRestart;
         if goes_on {
             step();
@@ -101,15 +113,20 @@ impl Magazine {
     }
 
     fn pop(&self) -> bool {
+        self.pop_on(0)
+    }
+
+    /// A pop by a thread of that processor.
+    fn pop_on(&self, processor: usize) -> bool {
         loop {
-            let began = self.interrupt();
+            let began = self.interrupt(processor);
             let (gate, header) = self.gate_and_header();
             if (gate != OPEN && self.weak != Weak::NoGate) || header == 0 {
                 return false;
             }
             let mut object = 0;
-            if self.step(began, || object = self.object.load(Acquire))
-                && self.step(began, || self.header.store(0, Release))
+            if self.step_on(processor, began, || object = self.object.load(Acquire))
+                && self.step_on(processor, began, || self.header.store(0, Release))
             {
                 assert_eq!(object, 1, "an object that was never put");
                 self.used.with_mut(|_| ());
@@ -121,7 +138,7 @@ impl Magazine {
     fn push(&self) -> bool {
         self.used.with_mut(|_| ());
         loop {
-            let began = self.interrupt();
+            let began = self.interrupt(0);
             let (gate, header) = self.gate_and_header();
             if (gate != OPEN && self.weak != Weak::NoGate) || header == 1 {
                 return false;
@@ -144,12 +161,12 @@ impl Magazine {
 
     fn close(&self) -> bool {
         loop {
-            let mut began = self.interrupt();
+            let mut began = self.interrupt(0);
             if self.gate.load(Acquire) != OPEN {
                 return false;
             }
             if self.weak == Weak::CloseInTwo {
-                began = self.interrupt();
+                began = self.interrupt(0);
             }
             // An exchange, for loom orders a store against the collector's only if it is one, too.
             if self.step(began, || _ = self.gate.swap(HELD, Release)) {
@@ -182,12 +199,12 @@ impl Magazine {
         }
         let mut taken = false;
         if self.weak == Weak::BarrierBeforeStop {
-            self.interrupt();
+            self.interrupt_all();
         }
         let stopped = self.gate.compare_exchange(OPEN, STOPPED, AcqRel, Relaxed);
         if stopped.is_ok() {
             if ![Weak::NoBarrier, Weak::BarrierBeforeStop].contains(&self.weak) {
-                self.interrupt();
+                self.interrupt_all();
             }
             if self.weak == Weak::NoSecondLook || self.gate.load(Acquire) == STOPPED {
                 taken = self.take_out();
@@ -272,6 +289,17 @@ fn a_push_against_a_pop(weak: Weak) {
     assert_eq!(found, 1, "found as often as put");
 }
 
+/// One that was moved to the second processor, whose magazine is empty; another one on the first.
+fn a_user_that_moved(weak: Weak) {
+    let magazine = Magazine::new(weak);
+    assert!(magazine.push());
+    let other = Arc::clone(&magazine);
+    let neighbour = thread::spawn(move || usize::from(other.pop()));
+    let mut found = usize::from(weak == Weak::NumberBefore && magazine.pop_on(1));
+    found += neighbour.join().unwrap();
+    assert_eq!(found, 1, "found as often as put");
+}
+
 #[test]
 fn with_all_rules_they_pass() {
     explore("weak: pop push || close || collect", Some(2), 100, || {
@@ -286,6 +314,7 @@ fn with_all_rules_they_pass() {
     explore("weak: take out, open || pop", None, 5, || {
         a_holder_that_moved(Weak::Nothing);
     });
+    explore("weak: moved || pop", None, 1, || a_user_that_moved(Weak::Nothing));
 }
 
 #[test]
@@ -311,4 +340,5 @@ fn without_any_one_they_fail() {
     explore_broken("canary: GateAfterHeader", || {
         a_holder_that_moved(Weak::GateAfterHeader);
     });
+    explore_broken("canary: NumberBefore", || a_user_that_moved(Weak::NumberBefore));
 }

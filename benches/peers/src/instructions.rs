@@ -11,11 +11,13 @@ use std::process::{Command, Stdio};
 const FEW: u64 = 2_000;
 const MANY: u64 = 12_000;
 
-/// Whether the case runs on one thread, so that its instructions can be told.
+/// Whether the case runs on one thread, so that its instructions can be told, and they tell something.
 fn counts(row: &Row) -> bool {
     let alone = ["pair", "burst", "pools"];
     let alone = alone.iter().any(|work| row.work.starts_with(work));
-    alone && row.time.is_ok() && row.contender != crate::go::NAME
+    // Of a megabyte the use is all that counts, and it takes long to count.
+    let much = row.work.contains("1 MiB") || row.work.contains("zeros");
+    alone && !much && row.time.is_ok() && row.contender != crate::go::NAME
 }
 
 /// Counts for all rows that can be counted; why not, if valgrind is not there.
