@@ -62,7 +62,7 @@ pub fn svg(run: &Run) -> Option<String> {
     let mut svg = picture(
         legend + 220.0,
         (TOP + HEIGHT + 48.0).max(TOP + 16.0 * names.len() as f64 + 8.0),
-        "Memory that threads leave in a pool which used a Vec of 1 MiB in turn, against the time of get + drop (logarithmic)",
+        "kept by threads that used one Vec of 1 MiB in turn, against the time of get + drop of 1 KiB: logarithmic",
     );
     for (i, (threads, panel)) in PANELS.into_iter().zip(&panels).enumerate() {
         let left = LEFT + (WIDTH + GAP) * i as f64;
