@@ -3,8 +3,8 @@
 //! An object in a magazine is found by its own processor only. Where making one takes far longer than
 //! stealing one, an object goes past the magazine instead, and a get on any processor finds it.
 //!
-//! The cost is measured: the first two creations are timed, and now and then a later one, for a look at the
-//! clock costs as much as a cheap constructor. A sample that is too long (the thread was not running) is
+//! The cost is measured: creations are timed until a figure exists, then each worker's first two and one in 64, for a
+//! look at the clock costs as much as a cheap constructor. A sample that is too long (the thread was not running) is
 //! forgotten soon: a shorter one counts at once, a longer one by an eighth. The first sample decides only if it is very
 //! long: a second object would cost as much.
 
@@ -23,7 +23,7 @@ const DEAR: u64 = 100_000;
 /// slower by those two instructions until a second object is made.
 const DEAR_AT_ONCE: u64 = 1_000_000;
 
-/// One in so many creations is timed, and the second.
+/// One in so many creations of a worker is timed, and its second.
 const SAMPLE: u64 = 64;
 
 /// What creations cost in one pool.

@@ -1,15 +1,15 @@
 //! Counts, read by summing workers; they cost the fast path nothing.
 //!
-//! A hit counts nothing. A put is counted by the store that moves the object, in the magazine's header, and
+//! A hit in a magazine counts nothing. A put is counted by the store that moves the object, in the magazine's header, and
 //! everything that leaves the fast path is counted where it does. With, summed over the workers,
 //!
-//! * `puts` = objects given, wherever they went,
+//! * `puts` = objects given to workers; slots count those that go past,
 //! * `descended` = objects that went from the magazines below, less those that came up again,
 //! * `held` = objects in magazines now, `called_in` = those that collectors took from there,
 //!
-//! each put adds one object to a magazine (one that goes past it descends at once), each that descends, is
-//! called in, or is a hit takes one out. Hence `hits = puts - descended - held - called_in`. Slots count their puts and
-//! the hits of their own processor; thieves count what they find.
+//! each put adds one object to a magazine (one that finds no room descends at once), each that descends, is
+//! called in, or is a hit takes one out. Hence `private_hits = puts - descended - held - called_in`. Slots count their
+//! puts and the hits of their own processor; thieves count what they find.
 //!
 //! The sums are exact when no other thread uses the pool, and close otherwise: they are read one
 //! after the other.
@@ -114,7 +114,7 @@ impl Fates {
 pub(crate) struct Ledger {
     /// Objects that collectors took from magazines.
     pub(crate) called_in: Count,
-    /// What threads without a worker found, gave and made; and what gets found at their second look.
+    /// What threads without a worker found, made and missed; and what gets found at their second look.
     pub(crate) unheld_hits: Count,
     pub(crate) unheld_created: Count,
     pub(crate) unheld_misses: Count,

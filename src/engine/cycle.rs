@@ -15,7 +15,7 @@
 //! **Several collectors** may run at once, and none waits. One of them turns the generation; all
 //! empty the same victims before, and look at the magazines after, so that each has seen a
 //! whole cycle through when it returns. A collector that stands still half-way holds up nobody: the
-//! next cycle passes it, and only the magazines it has stopped stay with it.
+//! next cycle passes it. What stays with it: the magazines it has claimed, and the chain of a slot it has claimed.
 
 use super::Engine;
 use super::batch::Batch;

@@ -64,7 +64,7 @@ impl Generation {
         Side::of(self.cycle())
     }
 
-    /// The side whose objects the cycle after `cycle` drops.
+    /// The side that is emptied when `cycle` ends.
     #[inline]
     pub(crate) fn victim_of(cycle: u64) -> Side {
         Side::of(cycle).other()

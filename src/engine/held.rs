@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 /// Where a get found something below the magazine.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Outcome {
-    /// Another processor's slots had one.
+    /// Slots had one, of whatever processor.
     Stolen,
     /// A victim had one.
     Victim,

@@ -15,7 +15,7 @@
 //! * [`Chain`]: one object or more, the unit that a slot holds. Its length (at most [`Chain::LONGEST`])
 //!   and weight are known at the head.
 //!
-//! In a magazine an object is a bare pointer.
+//! In a magazine an object is a pointer, with its weight beside it.
 //!
 //! Both own what they point to. Dropping one drops its objects.
 
@@ -123,7 +123,7 @@ impl<T> Object<T> {
         node.value
     }
 
-    /// What the pool charged for the object when it was last put.
+    /// What was last noted in the box. For an object that came out of a magazine, only after [`weighing`](Self::weighing).
     #[inline]
     pub(crate) fn weight(&self) -> u64 {
         // SAFETY: as in `value`.

@@ -26,8 +26,8 @@ const SLOTS: usize = if REAL { 4 } else { 2 };
 /// A chain that comes out of a magazine is added to another one up to so many objects: a thief takes them all at once.
 const MERGED: u64 = 56;
 
-/// So many puts into one processor's slots may go by between two looks at the clock. Gets that find nothing are counted
-/// elsewhere, up to [`TICK`]: together with as many hits as puts no more than twice that.
+/// So many puts into one processor's slots may go by between two looks at the clock. With as many hits, and [`TICK`] gets
+/// that find nothing, that makes twice [`TICK`] operations.
 const LOOK: u64 = TICK / 2;
 
 /// The slots of a pool's processors.

@@ -5,8 +5,8 @@
 //! of nothing: each callback may use the pool again, and may panic. Then the object is dropped by
 //! the unwinding, and counted.
 //!
-//! A hit is one restartable sequence on the magazine of the thread's processor, and touches that and the
-//! object, nothing else. Whatever leaves that path is in a function of its own.
+//! A hit is one restartable sequence on the magazine of the thread's processor, and touches
+//! nothing else. Whatever leaves that path is in a function of its own.
 
 use super::taken::{Payload, bury, first_of, go_on};
 use crate::engine::batch::Batch;

@@ -46,8 +46,7 @@ pub(crate) trait Relief: Send + Sync {
 pub(crate) struct Interior<T> {
     pub(crate) engine: Engine<T>,
     clock: Clock,
-    /// Twice the number of the cycle that users' threads work at, step by step; over if it is not the next one. One more: it
-    /// has been due before.
+    /// Which cycle users' threads work at, step by step: twice its number, and one more if it was due once before.
     due: AtomicU64,
     /// Gets by the last look at the budget of the process.
     noted_gets: AtomicU64,

@@ -96,6 +96,6 @@ pub(crate) mod scale {
     /// Without sequences, there may be at least so many workers.
     pub(crate) const LEAST_WORKERS: usize = if REAL { 64 } else { 1 };
 
-    /// Puts on one worker between two looks at the clock; a power of two.
+    /// Puts and misses counted on one worker between two looks at the clock; a power of two.
     pub(crate) const TICK: u64 = if cfg!(loom) { 1 << 31 } else { 512 };
 }

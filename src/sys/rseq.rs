@@ -13,8 +13,8 @@
 //! | [`push`] | gate, header; writes object and weight above the newest | `header`, with both, counted | full, too heavy, or closed |
 //! | [`close`] | gate | `gate = HELD` | closed already |
 //!
-//! **Who else takes objects out.** While the gate is open, only sequences of this processor, and had one run in
-//! between, this one would have been started again. A collector on another processor takes them only after its
+//! **Who else moves objects.** While the gate is open, only sequences of this processor. If one ran in the middle of
+//! this one, the kernel starts this one again. A collector on another processor takes them only after its
 //! [barrier](super::membarrier::restart) has restarted whatever was under way. A sequence looks at no object.
 //!
 //! **The gate is read before the header.** Who holds the gate may be on another processor by now, and opens it
