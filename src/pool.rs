@@ -184,7 +184,8 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// ```
     /// use stealpool::{Guard, Pool};
     ///
-    /// let pool: &'static Pool<String> = Box::leak(Box::new(Pool::new(String::new)));
+    /// let pool: Pool<String> = Pool::new(String::new);
+    /// let pool: &'static Pool<String> = Box::leak(Box::new(pool));
     /// let guard: Guard<'static, String> = pool.get();
     /// std::thread::spawn(move || drop(guard)).join().unwrap();
     /// ```
