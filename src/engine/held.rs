@@ -267,6 +267,22 @@ mod tests {
     }
 
     #[test]
+    fn a_weight_stays_with_its_object() {
+        let worker = Worker::<u8>::new(0, magazine::MOST_BYTES);
+        // SAFETY: nobody else knows the worker.
+        let held = unsafe { worker.held(14) };
+        for (object, weight) in [(1, 100), (2, 20), (3, 3)] {
+            assert!(held.push(Object::new(object), weight).is_ok());
+        }
+        let oldest = held.take_oldest(1).map(|chain| (chain.len(), chain.weight()));
+        assert_eq!((oldest, worker.census()), (Some((1, 100)), (2, 23)));
+        for (object, left) in [(3, (1, 20)), (2, (0, 0))] {
+            assert_eq!(held.pop().map(Object::into_value), Some(object));
+            assert_eq!(worker.census(), left);
+        }
+    }
+
+    #[test]
     fn what_of_a_chain_finds_no_room_is_left() {
         let worker = Worker::<char>::new(0, 1000);
         // SAFETY: nobody else knows the worker.
