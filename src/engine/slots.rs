@@ -83,10 +83,10 @@ impl<T> Line<T> {
         self.slots().map(|slot| slot.puts.get()).sum()
     }
 
-    /// Whether it is for this put to look at the clock.
+    /// Whether it is for this put, here or in a later line, to look at the clock.
     #[inline]
     fn is_time(&self) -> bool {
-        let puts = self.puts();
+        let puts: u64 = self.and_more().map(Line::puts).sum();
         // Relaxed, both: the exchange decides who looks.
         let looked = self.looked.load(Relaxed);
         let others_have_looked = (puts.wrapping_sub(looked) as i64) < LOOK as i64;

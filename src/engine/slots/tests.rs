@@ -86,6 +86,23 @@ fn what_finds_all_slots_in_other_hands_gets_more() {
     assert_eq!(oldest(&slots, 0), Some(0), "no such processor");
 }
 
+/// Puts that land in later lines are looked at, too: who has the first line in hand may never give it back.
+#[test]
+fn puts_into_later_lines_look_at_the_clock() {
+    let slots = Slots::new(1);
+    (0..SLOTS).for_each(|value| assert!(!put(&slots, 0, value)));
+    let in_hand: Vec<_> = slots.chains(Side::Even).collect();
+    assert_eq!(in_hand.len(), SLOTS);
+    let puts = 3 * LOOK;
+    let one = |value: &u64| {
+        let looks = put(&slots, 0, *value as usize);
+        assert!(newest(&slots, 0).is_some());
+        looks
+    };
+    let looks = (0..puts).filter(one).count() as u64;
+    assert_eq!(looks, (puts + SLOTS as u64) / LOOK);
+}
+
 /// Who takes all there is comes to an end, whatever others put meanwhile.
 #[test]
 fn chains_has_each_slot_once() {
