@@ -1,8 +1,9 @@
 //! The protocol of sequences and collectors in small, with each of its rules as a switch: without any one of
 //! them a model must fail, or the models of `sequences.rs` prove nothing.
 //!
-//! One magazine for one object, of the first of two processors. A sequence is what it is in `loom-tests/model/sequences.rs`: it counts
-//! itself as an interruption of whoever was under way, and commits only if nothing has interrupted it since.
+//! One magazine for one object, of the first of two processors. A sequence is what it is in
+//! `loom-tests/model/sequences.rs`: it counts itself as an interruption of whoever was under way, and commits only if
+//! nothing has interrupted it since.
 
 mod common;
 
