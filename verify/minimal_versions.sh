@@ -4,7 +4,7 @@
 # Cannot: run with them; try every mixture.
 set -euo pipefail
 source "$(dirname "$0")/common.sh"
-builds_in minimal
+builds_in minimal_versions
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cargo package -p stealpool --allow-dirty --no-verify --quiet
