@@ -13,8 +13,6 @@ mod builder;
 #[cfg(not(loom))]
 mod collector;
 #[cfg(not(loom))]
-mod fast_path;
-#[cfg(not(loom))]
 #[expect(unsafe_code, reason = "takes the object out of a guard that is being dropped")]
 mod guard;
 #[cfg(not(loom))]
@@ -54,36 +52,25 @@ pub mod chaos {
     pub use crate::sys::chaos::{POINTS, set};
 }
 
-#[cfg(not(loom))]
-pub use builder::Builder;
 #[cfg(all(feature = "metrics", not(loom)))]
 pub use collector::export::record_metrics;
 #[cfg(not(loom))]
-pub use collector::idle_budget::set_idle_budget;
-#[cfg(not(loom))]
-pub use collector::listing::{NamedPool, registry};
-#[cfg(not(loom))]
-pub use collector::pressure::{PressureSource, PressureStatus, PressureSwitch, Sleep};
-#[cfg(not(loom))]
-pub use collector::roster::collect_all;
-#[cfg(not(loom))]
-pub use collector::{Collector, CollectorBuilder, CycleReport, DestructorPanic};
-#[cfg(not(loom))]
-pub use fast_path::{FastPath, fast_path};
-#[cfg(not(loom))]
-pub use guard::{Guard, OwnedGuard};
-#[cfg(not(loom))]
-pub use keyed::KeyedPool;
-#[cfg(not(loom))]
-pub use policy::{ByType, Closures, Policy, policy};
-#[cfg(not(loom))]
-pub use pool::Pool;
-#[cfg(not(loom))]
-pub use pool::drain::Drain;
-#[cfg(not(loom))]
-pub use recycle::Recycle;
-#[cfg(not(loom))]
-pub use stats::{Collected, Drops, Stats};
+pub use {
+    builder::Builder,
+    collector::idle_budget::set_idle_budget,
+    collector::listing::{NamedPool, registry},
+    collector::pressure::{PressureSource, PressureStatus, PressureSwitch, Sleep},
+    collector::roster::collect_all,
+    collector::{Collector, CollectorBuilder, CycleReport, DestructorPanic},
+    guard::{Guard, OwnedGuard},
+    keyed::KeyedPool,
+    policy::{ByType, Closures, Policy, policy},
+    pool::Pool,
+    pool::drain::Drain,
+    recycle::Recycle,
+    stats::{Collected, Drops, Stats},
+    sys::fast_path::{FastPath, fast_path},
+};
 
 /// The manual: each page is compiled with the crate, so that its examples run and its links hold.
 ///
@@ -93,31 +80,7 @@ pub use stats::{Collected, Drops, Stats};
 pub mod docs {
     macro_rules! pages {
         ($($name:ident $file:literal)*) => {$(
-            #[doc = "[ageing]: crate::docs::ageing"]
-            #[doc = "[apache]: https://github.com/stealpool/stealpool/blob/HEAD/LICENSE-APACHE"]
-            #[doc = "[benchmarks]: crate::docs::benchmarks"]
-            #[doc = "[design]: crate::docs::design"]
-            #[doc = "[design-limits]: crate::docs::design#14-known-limits"]
-            #[doc = "[faq]: crate::docs::faq"]
-            #[doc = "[faults]: crate::docs::faults"]
-            #[doc = "[from-go]: crate::docs::from_go"]
-            #[doc = "[guide]: crate::docs::guide"]
-            #[doc = "[guide-bounds]: crate::docs::guide#bounds"]
-            #[doc = "[guide-statistics]: crate::docs::guide#statistics"]
-            #[doc = "[guide-threads]: crate::docs::guide#threads-fork-signals"]
-            #[doc = "[guide-types]: crate::docs::guide#recycle-policy-or-policy"]
-            #[doc = "[idioms]: crate::docs::from_go_idioms"]
-            #[doc = "[mit]: https://github.com/stealpool/stealpool/blob/HEAD/LICENSE-MIT"]
-            #[doc = "[recipe-levels]: crate::docs::recipes#compression-contexts-by-level"]
-            #[doc = "[recipes]: crate::docs::recipes"]
-            #[doc = "[ecosystem]: crate::docs::ecosystem"]
-            #[doc = "[policy]: crate::docs::policy"]
-            #[doc = "[contributing]: https://github.com/stealpool/stealpool/blob/HEAD/CONTRIBUTING.md"]
-            #[doc = "[security]: https://github.com/stealpool/stealpool/blob/HEAD/SECURITY.md"]
-            #[doc = "[verification]: crate::docs::verification"]
-            #[doc = "[workloads]: crate::docs::workloads"]
-            #[doc = "[when-not]: crate::docs::when_not_to_pool"]
-            #[doc = ""]
+            #[doc = include_str!("../docs/labels.txt")]
             #[doc = include_str!($file)]
             pub mod $name {}
         )*};

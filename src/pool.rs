@@ -11,11 +11,11 @@ use crate::builder::Builder;
 use crate::engine::Plan;
 use crate::engine::budget::Budget;
 use crate::engine::object::Object;
-use crate::engine::workers::Entry;
 use crate::guard::{Guard, OwnedGuard};
 use crate::policy::Policy;
 use crate::stats::Stats;
 use crate::sys;
+use crate::sys::fast_path::fast_path;
 use link::Link;
 use state::{Interior, Relief, Setup, processors};
 use std::fmt;
@@ -293,7 +293,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     fn setup(&self, budget: Budget, relief: Option<Arc<dyn Relief>>) -> Setup {
         Setup {
             plan: Plan {
-                entry: Entry::of_this_process(),
+                path: fast_path(),
                 processors: processors(),
                 workers: sys::processors(),
                 capacity: usize::from(self.settings.deepest),

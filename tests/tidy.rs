@@ -4,12 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What users see, where user code runs; in the order of docs/design.md.
-const ABOVE: [&str; 13] = [
+const ABOVE: [&str; 12] = [
     "admission",
     "builder",
     "collector",
     "docs",
-    "fast_path",
     "guard",
     "keyed",
     "model",
@@ -35,7 +34,7 @@ struct Source {
 }
 
 impl Source {
-    /// The module that the file belongs to: `sys` for `sys/membarrier.rs`.
+    /// The module that the file belongs to: `sys` for `sys/rseq.rs`.
     fn module(&self) -> &str {
         self.name.split(['/', '.']).next().unwrap_or_default()
     }

@@ -10,12 +10,10 @@ pub use cpu::Cpu;
 use crate::engine::batch::Batch;
 use crate::engine::budget::Budget;
 use crate::engine::object::Object;
-use crate::engine::workers::Entry;
 use crate::engine::{Engine, Plan};
-use crate::sys::buckets::Buckets;
+use crate::sys::fast_path::FastPath;
 use crate::sys::ref_slot::RefSlot;
 use crate::sys::rseq;
-use crate::sys::stack::{Below, Top};
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -49,48 +47,48 @@ const WORKERS: usize = 3;
 impl<T> Core<T> {
     /// A core whose magazines hold one object, for so many processors to share a bound on idle objects.
     pub fn new(processors: usize, max_idle: u64) -> Self {
-        Self::made(Entry::Exchange, processors, 1, max_idle, u64::MAX)
+        Self::made(FastPath::Exchange, processors, 1, max_idle, u64::MAX)
     }
 
     /// A core whose magazines hold up to `capacity` objects.
     pub fn deep(processors: usize, capacity: usize) -> Self {
-        Self::made(Entry::Exchange, processors, capacity, u64::MAX, u64::MAX)
+        Self::made(FastPath::Exchange, processors, capacity, u64::MAX, u64::MAX)
     }
 
     /// One with bounds on idle objects and bytes.
     pub fn bounded(processors: usize, max_idle: u64, idle_bytes: u64) -> Self {
-        Self::made(Entry::Exchange, processors, 1, max_idle, idle_bytes)
+        Self::made(FastPath::Exchange, processors, 1, max_idle, idle_bytes)
     }
 
     /// One with a bound on idle objects whose magazines hold up to `capacity`.
     pub fn deep_bounded(processors: usize, capacity: usize, max_idle: u64) -> Self {
-        Self::made(Entry::Exchange, processors, capacity, max_idle, u64::MAX)
+        Self::made(FastPath::Exchange, processors, capacity, max_idle, u64::MAX)
     }
 
     /// A core without any worker yet.
     pub fn unmade() -> Self {
-        Self::empty(Entry::Exchange, 1, 1, u64::MAX, u64::MAX)
+        Self::empty(FastPath::Exchange, 1, 1, u64::MAX, u64::MAX)
     }
 
     /// A core whose users come by restartable sequences; see [`on`](Self::on).
     pub fn by_sequences(capacity: usize, max_idle: u64) -> Self {
-        Self::made(Entry::Sequences, rseq::processors(), capacity, max_idle, u64::MAX)
+        Self::made(FastPath::Sequence, rseq::processors(), capacity, max_idle, u64::MAX)
     }
 
     fn made(
-        entry: Entry,
+        path: FastPath,
         processors: usize,
         capacity: usize,
         max_idle: u64,
         idle_bytes: u64,
     ) -> Self {
-        let core = Self::empty(entry, processors, capacity, max_idle, idle_bytes);
+        let core = Self::empty(path, processors, capacity, max_idle, idle_bytes);
         let workers = &core.engine.workers;
         // Made beforehand: loom forgets to try the other order of a load and an exchange where the thread of
         // the exchange has loaded before.
-        match entry {
-            Entry::Exchange => (0..WORKERS).for_each(|index| drop(workers.enter_at(index))),
-            Entry::Sequences => {
+        match path {
+            FastPath::Exchange => (0..WORKERS).for_each(|index| drop(workers.enter_at(index))),
+            FastPath::Sequence => {
                 for processor in 0..rseq::processors() {
                     rseq::migrate(processor);
                     drop(workers.enter());
@@ -101,13 +99,13 @@ impl<T> Core<T> {
     }
 
     fn empty(
-        entry: Entry,
+        path: FastPath,
         processors: usize,
         capacity: usize,
         max_idle: u64,
         idle_bytes: u64,
     ) -> Self {
-        let plan = Plan { entry, processors, workers: WORKERS, capacity };
+        let plan = Plan { path, processors, workers: WORKERS, capacity };
         Core {
             engine: Engine::new(plan, Budget::new(max_idle, idle_bytes)),
             joined: AtomicUsize::new(0),
@@ -283,81 +281,6 @@ impl<T> Seat<'_, T> {
     /// Which worker.
     pub fn index(&self) -> usize {
         self.index
-    }
-}
-
-/// Places for objects, in two stacks: full and free.
-#[derive(Debug)]
-pub struct Pile<T> {
-    places: [(Below, loom::cell::UnsafeCell<Option<Held<T>>>); PLACES],
-    full: Top,
-    free: Top,
-    used: AtomicUsize,
-}
-
-const PLACES: usize = 4;
-
-// SAFETY: a place is its thread's alone that has popped its number; loom checks just that.
-unsafe impl<T: Send> Sync for Pile<T> {}
-
-impl<T> Pile<T> {
-    /// All places are free, and in no stack yet.
-    #[expect(clippy::new_without_default, reason = "as the real one")]
-    pub fn new() -> Self {
-        Pile {
-            places: std::array::from_fn(|_| (Below::new(0), loom::cell::UnsafeCell::new(None))),
-            full: Top::new(),
-            free: Top::new(),
-            used: AtomicUsize::new(0),
-        }
-    }
-
-    fn pop(&self, from: &Top) -> Option<usize> {
-        from.pop(|number| Some(&self.places[number].0))
-    }
-
-    fn exchange(&self, number: usize, to: &Top, content: Option<Held<T>>) -> Option<Held<T>> {
-        let (below, place) = &self.places[number];
-        // SAFETY: as for `Sync`.
-        let old = place.with_mut(|place| unsafe { std::mem::replace(&mut *place, content) });
-        to.push(number, below);
-        old
-    }
-
-    /// Adds an object; there are few.
-    pub fn add(&self, held: Held<T>) {
-        // Relaxed: not a part of the model.
-        let unused = || self.used.fetch_add(1, Relaxed);
-        let number = self.pop(&self.free).unwrap_or_else(unused);
-        let old = self.exchange(number, &self.full, Some(held));
-        assert!(old.is_none());
-    }
-
-    /// Takes the newest.
-    pub fn take(&self) -> Option<Held<T>> {
-        self.exchange(self.pop(&self.full)?, &self.free, None)
-    }
-}
-
-/// Append-only storage.
-#[derive(Debug)]
-pub struct Rows<T>(Buckets<T>);
-
-impl<T> Rows<T> {
-    /// Empty storage.
-    #[expect(clippy::new_without_default, reason = "as the real one")]
-    pub fn new() -> Self {
-        Rows(Buckets::new())
-    }
-
-    /// The entry at `i`, if it was made.
-    pub fn get(&self, i: usize) -> Option<&T> {
-        self.0.get(i)
-    }
-
-    /// The entry at `i`; made if need be.
-    pub fn get_or_grow(&self, i: usize, make: impl Fn() -> T) -> &T {
-        self.0.get_or_grow(i, make).expect("a small number")
     }
 }
 

@@ -5,7 +5,7 @@ mod common;
 use common::{Item, assert_conserved, core, explore, touch, touched};
 use loom::thread;
 use std::sync::Arc;
-use stealpool::model::{Pile, Seat};
+use stealpool::model::Seat;
 
 fn put(seat: &Seat<'_, Item>, id: usize) {
     let item = Item::new(id);
@@ -84,60 +84,5 @@ fn a_budget_against_an_owner() {
         let mut held = touched(me.get());
         held.extend(taker.join().unwrap());
         assert_conserved(&core, held, 2);
-    });
-}
-
-/// *Threads*: three that add a batch each and take one.
-/// *Proves*: each batch is taken once, by one who has added his before he takes, so that nobody finds nothing; and
-/// what is in it happens-after what was done before (1, 2).
-/// *Fails if*: a stack is published without Release, its top can be two threads', or a node that came back is taken
-/// for the one that was there.
-#[test]
-fn batches_that_wait() {
-    explore("background: add, take || add, take || add, take", Some(2), 1_000, || {
-        let pile = Arc::new(Pile::new());
-        let user = |id: usize| {
-            let pile = Arc::clone(&pile);
-            move || {
-                let item = Item::new(id);
-                touch(&item);
-                pile.add(item);
-                touched(pile.take())
-            }
-        };
-        let (one, two) = (thread::spawn(user(0)), thread::spawn(user(1)));
-        let mut dead = user(2)();
-        assert_eq!(dead.len(), 1);
-        dead.extend(one.join().unwrap());
-        dead.extend(two.join().unwrap());
-        let mut ids: Vec<_> = dead.iter().map(touch).collect();
-        ids.sort_unstable();
-        assert_eq!(ids, [0, 1, 2]);
-    });
-}
-
-/// *Threads*: two that take a batch; one that takes one and adds another, over three batches.
-/// *Proves*: a node that comes back to the top while a thread is about to take it is not taken for the one that was
-/// there (1).
-/// *Fails if*: a pop counts no tag up.
-#[test]
-fn a_node_that_comes_back_is_noticed() {
-    explore("background: take || take || take, add", Some(3), 1_000, || {
-        let pile = Arc::new(Pile::new());
-        (0..3).for_each(|id| pile.add(Item::new(id)));
-        let taker = || {
-            let pile = Arc::clone(&pile);
-            thread::spawn(move || pile.take())
-        };
-        let (one, two) = (taker(), taker());
-        let mut dead = vec![pile.take()];
-        pile.add(Item::new(3));
-        dead.push(one.join().unwrap());
-        dead.push(two.join().unwrap());
-        dead.push(pile.take());
-        let mut ids: Vec<_> =
-            dead.iter().map(|dead| touch(dead.as_ref().expect("one each"))).collect();
-        ids.sort_unstable();
-        assert_eq!(ids, [0, 1, 2, 3]);
     });
 }

@@ -1,21 +1,22 @@
 //! Every live pool of the process, for `collect_all` and the collector.
 //!
 //! An entry is a [`RefSlot`]'s content: a pool may leave while others turn its entry into a strong reference;
-//! nobody waits, and no thread is made known to anything.
+//! nobody waits, and no thread is made known to anything. Entries are in blocks of 64, which are never freed.
 //!
-//! Places are never freed, and used again: those without a pool are in a stack.
+//! **Invariant.** An entry whose bit of `vacant` is set has no content and is nobody's. Who clears the bit has the entry
+//! to itself; whoever takes the content out sets it again. A process that is forked in between has lost one entry in
+//! the child.
 
 use super::idle_budget;
 use crate::pool::taken::{Payload, first_of, go_on};
 use crate::stats::{Collected, Stats};
-use crate::sys::buckets::Buckets;
 use crate::sys::chaos::point;
+use crate::sys::once_box::OnceBox;
 use crate::sys::ref_slot::RefSlot;
-use crate::sys::stack::{Below, Top};
-use std::mem;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::{Arc, Weak};
+use std::{iter, mem};
 
 /// What the process may ask of a pool whose type it does not know.
 pub(crate) trait Member: Send + Sync {
@@ -34,40 +35,35 @@ pub(crate) trait Member: Send + Sync {
 }
 
 /// Where a pool stands in the roster.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place(usize);
-
-struct Entry {
-    slot: RefSlot<Weak<dyn Member>>,
-    /// While there is no pool.
-    below: Below,
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    block: &'static Block,
+    index: u32,
 }
 
-impl Entry {
-    fn new() -> Self {
-        Entry { slot: RefSlot::new(), below: Below::new(0) }
+/// Room for 64 pools, and for more.
+struct Block {
+    entries: [RefSlot<Weak<dyn Member>>; 64],
+    /// A bit for each entry.
+    vacant: AtomicU64,
+    next: OnceBox<Block>,
+}
+
+static ROSTER: Block = Block::new();
+
+/// Enters a pool. O(live pools / 64).
+pub(crate) fn enter(member: Weak<dyn Member>) -> Place {
+    let mut block = &ROSTER;
+    loop {
+        if let Some(index) = block.claim() {
+            point("roster: entered");
+            // SAFETY: the entry is ours alone since its bit was cleared; the bit was set after the last content had been
+            // taken out.
+            unsafe { block.entries[index as usize].settle(member) };
+            return Place { block, index };
+        }
+        block = block.next.get_or_make(Block::new);
     }
-}
-
-struct Roster {
-    entries: Buckets<Entry>,
-    used: AtomicUsize,
-    /// Places without a pool.
-    free: Top,
-}
-
-static ROSTER: Roster =
-    Roster { entries: Buckets::new(), used: AtomicUsize::new(0), free: Top::new() };
-
-/// Enters a pool. `None` when 2^30 pools are alive.
-pub(crate) fn enter(member: Weak<dyn Member>) -> Option<Place> {
-    let index = ROSTER.free_place()?;
-    let entry = ROSTER.entries.get_or_grow(index, Entry::new)?;
-    point("roster: entered");
-    // SAFETY: the place is ours alone since it came off the free list, or was never used; it went there
-    // after its last content had been taken out.
-    unsafe { entry.slot.settle(member) };
-    Some(Place(index))
 }
 
 /// Removes a pool.
@@ -75,13 +71,10 @@ pub(crate) fn enter(member: Weak<dyn Member>) -> Option<Place> {
 /// # Safety
 ///
 /// [`enter`] gave this place, and this is the one call for it.
-pub(crate) unsafe fn exit(Place(index): Place) {
-    let Some(entry) = ROSTER.entries.get(index) else {
-        return;
-    };
+pub(crate) unsafe fn exit(Place { block, index }: Place) {
     // SAFETY: `enter` has settled it, and this is the one call of `exit` since.
-    if unsafe { entry.slot.leave() }.is_some() {
-        ROSTER.release_place(index);
+    if unsafe { block.entries[index as usize].leave() }.is_some() {
+        block.vacate(index);
     }
 }
 
@@ -127,39 +120,43 @@ pub fn collect_all() -> Collected {
 
 /// The pools that are alive when it comes to them, one after the other.
 pub(crate) fn members() -> impl Iterator<Item = Arc<dyn Member>> {
-    // Acquire: pairs with the AcqRel in `free_place`.
-    let places = 0..ROSTER.used.load(Acquire);
-    places.filter_map(|index| ROSTER.member_at(index))
+    let blocks = iter::successors(Some(&ROSTER), |block| block.next.get());
+    blocks.flat_map(|block| (0..u64::BITS).filter_map(|index| block.member(index)))
 }
 
-impl Roster {
-    fn member_at(&self, index: usize) -> Option<Arc<dyn Member>> {
-        let entry = self.entries.get(index)?;
-        let (member, left) = entry.slot.look(Weak::upgrade);
-        if left.is_some() {
-            self.release_place(index);
+impl Block {
+    const fn new() -> Self {
+        Block {
+            entries: [const { RefSlot::new() }; 64],
+            vacant: AtomicU64::new(u64::MAX),
+            next: OnceBox::new(),
         }
-        member.flatten()
     }
 
-    fn free_place(&self) -> Option<usize> {
-        let below = |index| Some(&self.entries.get(index)?.below);
-        if let Some(index) = self.free.pop(below) {
-            return Some(index);
-        }
-        // AcqRel: pairs with the Acquire in `members`.
-        let index = self.used.fetch_add(1, AcqRel);
-        if index >= <Buckets<Entry>>::CAPACITY {
-            // Relaxed: only undoes the reservation.
-            self.used.fetch_sub(1, Relaxed);
+    /// Takes a vacant entry.
+    fn claim(&self) -> Option<u32> {
+        // Relaxed: the exchange decides. Acquire: pairs with the Release in `vacate`.
+        let claim = |vacant: u64| (vacant != 0).then(|| vacant & (vacant - 1));
+        let before = self.vacant.fetch_update(Acquire, Relaxed, claim).ok()?;
+        Some(before.trailing_zeros())
+    }
+
+    /// Gives an entry back whose content was taken out.
+    fn vacate(&self, index: u32) {
+        // Release: the content was taken out before.
+        self.vacant.fetch_or(1 << index, Release);
+    }
+
+    /// The pool of an entry, if it is alive.
+    fn member(&self, index: u32) -> Option<Arc<dyn Member>> {
+        // Relaxed: of pools that enter or leave meanwhile, either answer is true.
+        if self.vacant.load(Relaxed) & 1 << index != 0 {
             return None;
         }
-        Some(index)
-    }
-
-    fn release_place(&self, index: usize) {
-        if let Some(entry) = self.entries.get(index) {
-            self.free.push(index, &entry.below);
+        let (member, left) = self.entries[index as usize].look(Weak::upgrade);
+        if left.is_some() {
+            self.vacate(index);
         }
+        member.flatten()
     }
 }

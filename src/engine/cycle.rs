@@ -23,10 +23,10 @@ use super::generation::{Generation, Side};
 use super::held::Held;
 use super::object::Chain;
 use super::worker::Worker;
-use super::workers::Entry;
 use crate::sys::atomic::Ordering::{Acquire, Relaxed};
 use crate::sys::chaos::point;
-use crate::sys::membarrier;
+use crate::sys::fast_path::FastPath;
+use crate::sys::rseq;
 use crate::sys::scale::REAL;
 
 /// How many magazines a collector stops at a time.
@@ -148,7 +148,7 @@ impl<T> Engine<T> {
         let mut wanted = self.workers.iter().filter_map(|worker| {
             let want = self.wants(reach, worker)?;
             if self.needs_barrier() {
-                membarrier::prepare();
+                rseq::prepare();
             }
             Some((worker.stop()?, want))
         });
@@ -178,12 +178,12 @@ impl<T> Engine<T> {
 
     /// Sees to it that no sequence is under way that began before this. `false`: refused.
     fn barrier(&self) -> bool {
-        !self.needs_barrier() || membarrier::restart()
+        !self.needs_barrier() || rseq::restart()
     }
 
     fn needs_barrier(&self) -> bool {
         // Acquire: pairs with the Release in `close`; the last user's last sequence is over.
-        self.workers.entry() == Entry::Sequences && !self.closed.load(Acquire)
+        self.workers.path() == FastPath::Sequence && !self.closed.load(Acquire)
     }
 
     /// Takes what a magazine holds, if nothing has come since there were so many arrivals.

@@ -44,18 +44,19 @@ pub(crate) mod workers;
 
 use crate::sys::atomic::AtomicBool;
 use crate::sys::atomic::Ordering::Release;
+use crate::sys::fast_path::FastPath;
 use batch::Batch;
 use budget::{Budget, Share};
 use cost::Cost;
 use counters::{Count, Fate, Fates, Ledger};
 use generation::Generation;
 use slots::Slots;
-use workers::{Entry, Workers};
+use workers::Workers;
 
 /// What an engine must know when it is made.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
-    pub(crate) entry: Entry,
+    pub(crate) path: FastPath,
     /// Processors that this process may use: so many share what the bounds allow.
     pub(crate) processors: usize,
     /// Processors that the machine may have: so far apart are workers of one, where there are no sequences.
@@ -85,7 +86,7 @@ impl<T> Engine<T> {
         let share = budget.share(plan.processors, plan.capacity);
         // With bounds, a magazine gets its share when something first comes into it.
         let capacity = if budget.is_unbounded() { share.objects as u32 } else { 0 };
-        let workers = Workers::new(plan.entry, plan.workers, capacity, share.bytes);
+        let workers = Workers::new(plan.path, plan.workers, capacity, share.bytes);
         Engine {
             slots: Slots::new(workers.places()),
             workers,

@@ -3,20 +3,20 @@
 use super::batch::Batch;
 use super::budget::Budget;
 use super::object::Object;
-use super::workers::Entry;
 use super::{Engine, Plan};
 use crate::sys::atomic::Ordering::Relaxed;
+use crate::sys::fast_path::{FastPath, fast_path};
 use crate::sys::magazine::{CAPACITY, MOST_BYTES};
 
 /// What an object weighs here.
 const WEIGHT: u64 = 100;
 
 fn engine(budget: Budget) -> Engine<usize> {
-    entered_by(Entry::Exchange, budget)
+    entered_by(FastPath::Exchange, budget)
 }
 
-fn entered_by(entry: Entry, budget: Budget) -> Engine<usize> {
-    let plan = Plan { entry, processors: 2, workers: 2, capacity: CAPACITY };
+fn entered_by(path: FastPath, budget: Budget) -> Engine<usize> {
+    let plan = Plan { path, processors: 2, workers: 2, capacity: CAPACITY };
     Engine::new(plan, budget)
 }
 
@@ -129,11 +129,11 @@ fn what_a_fork_left_behind_gives_back_its_room() {
 /// exchange.
 #[test]
 fn sequences_share_no_gate_with_exchanges() {
-    let entry = Entry::of_this_process();
-    let engine = entered_by(entry, Budget::new(u64::MAX, u64::MAX));
+    let path = fast_path();
+    let engine = entered_by(path, Budget::new(u64::MAX, u64::MAX));
     let mut refused = Batch::new();
     engine.give(Object::new(1), 0, &mut refused);
-    let by_exchange = entry == Entry::Exchange;
+    let by_exchange = path == FastPath::Exchange;
     assert_eq!(engine.take_at_hand().is_some(), by_exchange);
     assert_eq!(engine.give_at_hand(Object::new(2), 0).is_ok(), by_exchange);
 }
@@ -206,7 +206,7 @@ fn a_worker_gives_up_its_own_share_before_it_refuses() {
 #[test]
 fn one_heavy_object_serves_all_workers_in_turn() {
     const MEGABYTE: u64 = 1 << 20;
-    let plan = Plan { entry: Entry::Exchange, processors: 64, workers: 64, capacity: CAPACITY };
+    let plan = Plan { path: FastPath::Exchange, processors: 64, workers: 64, capacity: CAPACITY };
     let engine = Engine::new(plan, Budget::new(u64::MAX, u64::MAX));
     let mut made = 0;
     for turn in 0..1_000 {

@@ -10,33 +10,17 @@ use super::worker::Worker;
 use crate::sys::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use crate::sys::atomic::{AtomicPtr, AtomicUsize};
 use crate::sys::chaos::point;
+use crate::sys::fast_path::FastPath;
 use crate::sys::magazine::{self, HEAD, Magazine, Table};
 use crate::sys::scale::{LEAST_WORKERS, WORKERS_EACH};
-use crate::sys::{membarrier, move_to_shard, rseq, shard};
+use crate::sys::{move_to_shard, rseq, shard};
 use std::marker::PhantomData;
 use std::ptr;
-
-/// How a thread comes to its worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Entry {
-    /// By restartable sequences, on the worker of its processor.
-    Sequences,
-    /// By a compare-exchange, on the worker of its shard.
-    Exchange,
-}
-
-impl Entry {
-    /// How threads of this process come to their workers: by sequences where the system has them.
-    pub(crate) fn of_this_process() -> Self {
-        // A magazine that no collector could ever stop is never filled by a sequence.
-        if rseq::available() && membarrier::restarts() { Entry::Sequences } else { Entry::Exchange }
-    }
-}
 
 /// The workers of one pool.
 #[derive(Debug)]
 pub(crate) struct Workers<T> {
-    entry: Entry,
+    path: FastPath,
     table: Box<Table>,
     /// Without sequences, workers of one processor are so far apart.
     stride: usize,
@@ -51,16 +35,16 @@ pub(crate) struct Workers<T> {
 
 impl<T> Workers<T> {
     /// No worker yet. Without sequences, for so many processors.
-    pub(crate) fn new(entry: Entry, processors: usize, capacity: u32, bytes: u64) -> Self {
+    pub(crate) fn new(path: FastPath, processors: usize, capacity: u32, bytes: u64) -> Self {
         let stride = processors.max(1);
-        let length = match entry {
-            Entry::Sequences => rseq::processors().max(1),
-            Entry::Exchange => (stride * WORKERS_EACH).max(LEAST_WORKERS),
+        let length = match path {
+            FastPath::Sequence => rseq::processors().max(1),
+            FastPath::Exchange => (stride * WORKERS_EACH).max(LEAST_WORKERS),
         };
         let head = rseq::head().into_iter();
         let head = head.map(ptr::without_provenance_mut::<Magazine>);
         Workers {
-            entry,
+            path,
             table: head.chain((0..length).map(|_| magazine::none())).map(AtomicPtr::new).collect(),
             stride,
             made: AtomicUsize::new(0),
@@ -71,13 +55,13 @@ impl<T> Workers<T> {
     }
 
     /// How a thread comes to its worker.
-    pub(crate) fn entry(&self) -> Entry {
-        self.entry
+    pub(crate) fn path(&self) -> FastPath {
+        self.path
     }
 
     /// What sequences work on; `None` where there are none.
     pub(crate) fn table(&self) -> Option<&Table> {
-        (self.entry == Entry::Sequences).then_some(&self.table)
+        (self.path == FastPath::Sequence).then_some(&self.table)
     }
 
     /// One for each processor.
@@ -129,9 +113,9 @@ impl<T> Workers<T> {
     // In line: a result in memory, written word by word and read as a whole, would stall each time.
     #[inline(always)]
     pub(crate) fn enter(&self) -> Option<Held<'_, T>> {
-        match self.entry {
-            Entry::Sequences => self.enter_here(),
-            Entry::Exchange => {
+        match self.path {
+            FastPath::Sequence => self.enter_here(),
+            FastPath::Exchange => {
                 let start = self.here();
                 self.enter_at(start).or_else(|| self.enter_another(start))
             }
@@ -142,7 +126,7 @@ impl<T> Workers<T> {
     /// pool that is just being opened is asked, too.
     #[inline]
     pub(crate) fn enter_shard(&self) -> Option<Held<'_, T>> {
-        if self.entry == Entry::Sequences {
+        if self.path == FastPath::Sequence {
             return None;
         }
         self.get(self.here())?.try_enter()
@@ -208,10 +192,10 @@ impl<T> Workers<T> {
         wanted: impl Fn(&Worker<T>) -> bool,
     ) -> impl Iterator<Item = Held<'_, T>> {
         let start = me.index();
-        let places = match self.entry {
-            Entry::Sequences => 0,
+        let places = match self.path {
+            FastPath::Sequence => 0,
             // Relaxed: as in `make`.
-            Entry::Exchange => self.made.load(Relaxed),
+            FastPath::Exchange => self.made.load(Relaxed),
         };
         let others = (start + 1..places).chain(0..start.min(places));
         let others = others.filter_map(|index| self.get(index));
@@ -221,9 +205,9 @@ impl<T> Workers<T> {
     /// The number of the worker that this thread counts on. A figure: it may be another one right after.
     #[inline]
     pub(crate) fn here(&self) -> usize {
-        let number = match self.entry {
-            Entry::Sequences => rseq::here().unwrap_or(0),
-            Entry::Exchange => shard(),
+        let number = match self.path {
+            FastPath::Sequence => rseq::here().unwrap_or(0),
+            FastPath::Exchange => shard(),
         };
         // A division costs more than all the rest.
         let most = self.places();

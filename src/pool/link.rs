@@ -63,7 +63,7 @@ impl<T: Send + 'static> Link<T> {
         }
         let mut made = Interior::new(setup());
         let made = Arc::new_cyclic(|this: &Weak<Interior<T>>| {
-            made.place = roster::enter(this.clone());
+            made.place = Some(roster::enter(this.clone()));
             made
         });
         let raw = Arc::into_raw(made).cast_mut();

@@ -8,16 +8,14 @@
 //! * memory that one party at a time may touch carries a [`Witness`], which is nothing in a real
 //!   build and an access-checked cell under loom.
 
-pub(crate) mod buckets;
 pub(crate) mod chaos;
+pub(crate) mod fast_path;
 pub(crate) mod magazine;
-pub(crate) mod membarrier;
 #[cfg(not(loom))]
 pub(crate) mod nesting;
 pub(crate) mod once_box;
 pub(crate) mod ref_slot;
 pub(crate) mod rseq;
-pub(crate) mod stack;
 
 #[cfg(not(any(loom, shuttle)))]
 pub(crate) use std::sync::atomic;

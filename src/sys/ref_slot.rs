@@ -37,6 +37,13 @@ unsafe impl<T: Send + Sync> Sync for RefSlot<T> {}
 
 impl<T> RefSlot<T> {
     /// A vacant one.
+    #[cfg(not(loom))]
+    pub(crate) const fn new() -> Self {
+        RefSlot { word: AtomicUsize::new(0), content: UnsafeCell::new(None) }
+    }
+
+    /// The same (loom's atomics have no `const` constructor).
+    #[cfg(loom)]
     pub(crate) fn new() -> Self {
         RefSlot { word: AtomicUsize::new(0), content: UnsafeCell::new(None) }
     }

@@ -15,7 +15,7 @@
 //!
 //! **Who else moves objects.** While the gate is open, only sequences of this processor. If one ran in the middle of
 //! this one, the kernel starts this one again. A collector on another processor takes them only after its
-//! [barrier](super::membarrier::restart) has restarted whatever was under way. A sequence looks at no object.
+//! [barrier](restart) has restarted whatever was under way. A sequence looks at no object.
 //!
 //! **The gate is read before the header.** Who holds the gate may be on another processor by now, and opens it
 //! there after it has changed the header. A sequence that reads an open gate after an older header would
@@ -29,33 +29,19 @@
 //! **The descriptor** is cleared after each sequence: the kernel follows the pointer at the next
 //! preemption, and the library that it is in may be unloaded by then.
 
-#[cfg(all(
-    target_os = "linux",
-    target_env = "gnu",
-    target_pointer_width = "64",
-    any(target_arch = "x86_64", all(target_arch = "aarch64", stealpool_rseq_aarch64)),
-    not(any(loom, shuttle, miri, stealpool_no_rseq))
-))]
-#[path = "rseq/native.rs"]
-mod imp;
-
-#[cfg(loom)]
-#[path = "../../loom-tests/model/sequences.rs"]
-mod imp;
-
-#[cfg(not(any(
-    loom,
+#[cfg_attr(loom, path = "../../loom-tests/model/sequences.rs")]
+#[cfg_attr(
     all(
         target_os = "linux",
         target_env = "gnu",
         target_pointer_width = "64",
         any(target_arch = "x86_64", all(target_arch = "aarch64", stealpool_rseq_aarch64)),
-        not(any(shuttle, miri, stealpool_no_rseq))
-    )
-)))]
-#[path = "rseq/none.rs"]
+        not(any(loom, shuttle, miri, stealpool_no_rseq))
+    ),
+    path = "rseq/native.rs"
+)]
 mod imp;
 
-pub(crate) use imp::{available, close, head, here, pop, processors, push};
 #[cfg(loom)]
-pub(crate) use imp::{migrate, restart};
+pub(crate) use imp::migrate;
+pub(crate) use imp::{available, close, head, here, pop, prepare, processors, push, restart};

@@ -5,8 +5,6 @@
 //! The gate is loaded with acquire, so that the header is not read before it. The commit is a release, which the
 //! protocol does not need: who takes over is on the same processor, or comes after a barrier.
 
-use super::area::processors;
-use crate::sys::magazine::{self, COUNTED, HEAD, HELD, Magazine, ONE, Table, WEIGHT_SHIFT};
 use std::arch::asm;
 
 /// Reads a field of this thread's area.
@@ -86,22 +84,10 @@ macro_rules! sequence {
     };
 }
 
-const _: () = assert!(HEAD == 3 && ONE == 1 && WEIGHT_SHIFT == 48);
-
-/// Takes the newest object of this processor's magazine; null: there is none, or its gate is closed.
-///
-/// # Safety
-///
-/// `available` has said yes, `table` begins with `head`, and each of its other entries, as many as there are
-/// [`processors`], is a magazine that outlives the call.
-#[inline(always)]
-pub(crate) unsafe fn pop(table: &Table) -> *mut () {
-    debug_assert!(table.len() >= HEAD + processors());
-    let object: *mut ();
-    // SAFETY: a restartable sequence, see the module. It touches this thread's area and a magazine of the
-    // table, nothing else.
-    unsafe {
-        sequence!(table,
+/// Pops: `$object` is what was taken, or null.
+macro_rules! pop {
+    ($table:expr, $object:ident) => {
+        sequence!($table,
             ["ldr {h}, [{m}]",
              "and {t:w}, {h:w}, #0xff",
              "sub {t:w}, {t:w}, #1",
@@ -118,24 +104,15 @@ pub(crate) unsafe fn pop(table: &Table) -> *mut () {
             m = out(reg) _,
             gate = out(reg) _,
             h = out(reg) _,
-            object = out(reg) object,
-        );
-    }
-    object
+            object = out(reg) $object,
+        )
+    };
 }
 
-/// Puts an object into this processor's magazine. The new header; 0: no room, or the gate is closed.
-///
-/// # Safety
-///
-/// As for [`pop`]; `object` is the caller's, and is the magazine's if this succeeds.
-#[inline(always)]
-pub(crate) unsafe fn push(table: &Table, weight: u16, object: *mut ()) -> u64 {
-    debug_assert!(table.len() >= HEAD + processors());
-    let header: u64;
-    // SAFETY: as in `pop`; it writes above the newest object, which nobody looks at before the commit.
-    unsafe {
-        sequence!(table,
+/// Pushes: `$header` is the new header, or 0.
+macro_rules! push {
+    ($table:expr, $weight:expr, $pushed:expr, $more:expr, $header:ident) => {
+        sequence!($table,
             ["ldr {h}, [{m}]",
              "and {t:w}, {h:w}, #0xff",
              "cmp {t:w}, {gate:w}",
@@ -150,36 +127,23 @@ pub(crate) unsafe fn push(table: &Table, weight: u16, object: *mut ()) -> u64 {
             "77: mov {h}, xzr",
             m = out(reg) _,
             gate = out(reg) _,
-            h = out(reg) header,
-            more = in(reg) magazine::share(weight) + COUNTED,
-            weight = in(reg) weight,
-            object = in(reg) object,
-        );
-    }
-    header
+            h = out(reg) $header,
+            more = in(reg) $more,
+            weight = in(reg) $weight,
+            object = in(reg) $pushed,
+        )
+    };
 }
 
-/// Closes the gate of this processor's magazine: it is the caller's alone until the caller opens it. The
-/// magazine and what the gate was; `None`: it is closed already.
-///
-/// # Safety
-///
-/// As for [`pop`].
-#[inline(always)]
-pub(crate) unsafe fn close(table: &Table) -> Option<(*mut Magazine, u64)> {
-    debug_assert!(table.len() >= HEAD + processors());
-    const { assert!(HELD == 0) };
-    let magazine: *mut Magazine;
-    let gate: u64;
-    // SAFETY: as in `pop`.
-    unsafe {
-        sequence!(table,
+/// Closes the gate: `$magazine` is whose, or null, and `$gate` what it was.
+macro_rules! close {
+    ($table:expr, $magazine:ident, $gate:ident) => {
+        sequence!($table,
             ["tbz {gate}, #32, 77f",
              "stlr xzr, [{t}]"],
             "77: mov {m}, xzr",
-            m = out(reg) magazine,
-            gate = out(reg) gate,
-        );
-    }
-    (!magazine.is_null()).then_some((magazine, gate))
+            m = out(reg) $magazine,
+            gate = out(reg) $gate,
+        )
+    };
 }

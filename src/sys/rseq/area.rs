@@ -23,8 +23,8 @@ const FEATURES_WITH_MM_CID: libc::c_ulong = 28;
 /// `AT_RSEQ_FEATURE_SIZE`.
 const FEATURE_SIZE: libc::c_ulong = 27;
 
-/// Whether this process has restartable sequences. Looks once; cheap after.
-pub(crate) fn available() -> bool {
+/// Whether the C library has registered areas. Looks once; cheap after.
+pub(super) fn is_there() -> bool {
     // Acquire: pairs with the Release in `find`; the other two are written.
     match AREA.load(Acquire) {
         0 => find(),
@@ -76,14 +76,14 @@ fn offset() -> Option<isize> {
 /// How many processors there may be: indices are below this.
 #[inline]
 pub(crate) fn processors() -> usize {
-    // Relaxed: `available` has said yes.
+    // Relaxed: `is_there` has said yes.
     BOUND.load(Relaxed) as usize
 }
 
 /// The number of the processor that this thread runs on, for a moment. `None` for a thread without an area.
 #[inline]
 pub(crate) fn here() -> Option<usize> {
-    // Relaxed, both: `available` has said yes.
+    // Relaxed, both: `is_there` has said yes.
     let (area, index) = (AREA.load(Relaxed), INDEX.load(Relaxed));
     // SAFETY: the area was found, and this is one of its fields.
     let registered = unsafe { field(area + CPU_ID) } as i32 >= 0;
@@ -94,6 +94,6 @@ pub(crate) fn here() -> Option<usize> {
 /// What a table's head holds: where the area is, where in it the processor's number, and its bound. So a
 /// sequence needs nothing but the table.
 pub(crate) fn head() -> [usize; HEAD] {
-    // Relaxed, all: `available` has said yes.
+    // Relaxed, all: `is_there` has said yes.
     [&AREA, &INDEX, &BOUND].map(|number| number.load(Relaxed) as usize)
 }

@@ -1,7 +1,5 @@
 //! The sequences in x86-64's instructions.
 
-use super::area::processors;
-use crate::sys::magazine::{self, COUNTED, HEAD, HELD, Magazine, ONE, Table, WEIGHT_SHIFT};
 use std::arch::asm;
 
 /// Reads a field of this thread's area.
@@ -71,22 +69,10 @@ macro_rules! sequence {
     };
 }
 
-const _: () = assert!(HEAD == 3 && ONE == 1 && WEIGHT_SHIFT == 48);
-
-/// Takes the newest object of this processor's magazine; null: there is none, or its gate is closed.
-///
-/// # Safety
-///
-/// `available` has said yes, `table` begins with `head`, and each of its other entries, as many as there are
-/// [`processors`], is a magazine that outlives the call.
-#[inline(always)]
-pub(crate) unsafe fn pop(table: &Table) -> *mut () {
-    debug_assert!(table.len() >= HEAD + processors());
-    let object: *mut ();
-    // SAFETY: a restartable sequence, see the module. It touches this thread's area and a magazine of the
-    // table, nothing else.
-    unsafe {
-        sequence!(table,
+/// Pops: `$object` is what was taken, or null.
+macro_rules! pop {
+    ($table:expr, $object:ident) => {
+        sequence!($table,
             ["mov {w:e}, dword ptr [{m} + 8]",
              "mov {h}, qword ptr [{m}]",
              "movzx {t:e}, {h:l}",
@@ -103,24 +89,15 @@ pub(crate) unsafe fn pop(table: &Table) -> *mut () {
             m = out(reg) _,
             w = out(reg) _,
             h = out(reg_abcd) _,
-            object = out(reg) object,
-        );
-    }
-    object
+            object = out(reg) $object,
+        )
+    };
 }
 
-/// Puts an object into this processor's magazine. The new header; 0: no room, or the gate is closed.
-///
-/// # Safety
-///
-/// As for [`pop`]; `object` is the caller's, and is the magazine's if this succeeds.
-#[inline(always)]
-pub(crate) unsafe fn push(table: &Table, weight: u16, object: *mut ()) -> u64 {
-    debug_assert!(table.len() >= HEAD + processors());
-    let header: u64;
-    // SAFETY: as in `pop`; it writes above the newest object, which nobody looks at before the commit.
-    unsafe {
-        sequence!(table,
+/// Pushes: `$header` is the new header, or 0.
+macro_rules! push {
+    ($table:expr, $weight:expr, $pushed:expr, $more:expr, $header:ident) => {
+        sequence!($table,
             ["mov {capacity:e}, dword ptr [{m} + 8]",
              "mov {h}, qword ptr [{m}]",
              "movzx {t:e}, {h:l}",
@@ -134,38 +111,25 @@ pub(crate) unsafe fn push(table: &Table, weight: u16, object: *mut ()) -> u64 {
             "77: xor {h:e}, {h:e}",
             m = out(reg) _,
             capacity = out(reg) _,
-            h = out(reg_abcd) header,
-            more = in(reg) magazine::share(weight) + COUNTED,
-            weight = in(reg) weight,
-            object = in(reg) object,
-        );
-    }
-    header
+            h = out(reg_abcd) $header,
+            more = in(reg) $more,
+            weight = in(reg) $weight,
+            object = in(reg) $pushed,
+        )
+    };
 }
 
-/// Closes the gate of this processor's magazine: it is the caller's alone until the caller opens it. The
-/// magazine and what the gate was; `None`: it is closed already.
-///
-/// # Safety
-///
-/// As for [`pop`].
-#[inline(always)]
-pub(crate) unsafe fn close(table: &Table) -> Option<(*mut Magazine, u64)> {
-    debug_assert!(table.len() >= HEAD + processors());
-    const { assert!(HELD == 0) };
-    let magazine: *mut Magazine;
-    let gate: u64;
-    // SAFETY: as in `pop`.
-    unsafe {
-        sequence!(table,
+/// Closes the gate: `$magazine` is whose, or null, and `$gate` what it was.
+macro_rules! close {
+    ($table:expr, $magazine:ident, $gate:ident) => {
+        sequence!($table,
             ["mov {gate}, qword ptr [{m} + 8]",
              "bt {gate}, 32",
              "jnc 77f",
              "mov qword ptr [{m} + 8], 0"],
             "77: xor {m:e}, {m:e}",
-            m = out(reg) magazine,
-            gate = out(reg) gate,
-        );
-    }
-    (!magazine.is_null()).then_some((magazine, gate))
+            m = out(reg) $magazine,
+            gate = out(reg) $gate,
+        )
+    };
 }

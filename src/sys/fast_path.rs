@@ -1,6 +1,6 @@
 //! Which fast path pools of this process have.
 
-use crate::engine::workers::Entry;
+use super::rseq;
 use std::fmt;
 
 /// How a get or a put moves an object in or out of its processor's magazine; see [`fast_path`].
@@ -31,8 +31,5 @@ impl fmt::Display for FastPath {
 /// println!("stealpool's fast path: {}", stealpool::fast_path());
 /// ```
 pub fn fast_path() -> FastPath {
-    match Entry::of_this_process() {
-        Entry::Sequences => FastPath::Sequence,
-        Entry::Exchange => FastPath::Exchange,
-    }
+    if rseq::available() { FastPath::Sequence } else { FastPath::Exchange }
 }
