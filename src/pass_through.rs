@@ -6,111 +6,52 @@ use crate::policy::Policy;
 use std::fmt;
 use std::io::{self, BufRead, IoSlice, IoSliceMut, Read, Seek, SeekFrom, Write};
 
+/// Both guards have these methods of a trait, if what they hold has.
 macro_rules! pass_through {
-    ($guard:ident, [$($lifetime:lifetime)?]) => {
-        impl<$($lifetime,)? T: Read + Send + 'static, P: Policy<T>> Read for $guard<$($lifetime,)? T, P> {
-            fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-                (**self).read(into)
-            }
-
-            fn read_vectored(&mut self, into: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-                (**self).read_vectored(into)
-            }
-
-            fn read_to_end(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
-                (**self).read_to_end(into)
-            }
-
-            fn read_to_string(&mut self, into: &mut String) -> io::Result<usize> {
-                (**self).read_to_string(into)
-            }
-
-            fn read_exact(&mut self, into: &mut [u8]) -> io::Result<()> {
-                (**self).read_exact(into)
-            }
-        }
-
-        impl<$($lifetime,)? T: BufRead + Send + 'static, P: Policy<T>> BufRead
-            for $guard<$($lifetime,)? T, P>
-        {
-            fn fill_buf(&mut self) -> io::Result<&[u8]> {
-                (**self).fill_buf()
-            }
-
-            fn consume(&mut self, count: usize) {
-                (**self).consume(count);
-            }
-
-            fn read_until(&mut self, end: u8, into: &mut Vec<u8>) -> io::Result<usize> {
-                (**self).read_until(end, into)
-            }
-
-            fn read_line(&mut self, into: &mut String) -> io::Result<usize> {
-                (**self).read_line(into)
-            }
-
-            fn skip_until(&mut self, end: u8) -> io::Result<usize> {
-                (**self).skip_until(end)
-            }
-        }
-
-        impl<$($lifetime,)? T: Seek + Send + 'static, P: Policy<T>> Seek for $guard<$($lifetime,)? T, P> {
-            fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-                (**self).seek(to)
-            }
-
-            fn rewind(&mut self) -> io::Result<()> {
-                (**self).rewind()
-            }
-
-            fn stream_position(&mut self) -> io::Result<u64> {
-                (**self).stream_position()
-            }
-
-            fn seek_relative(&mut self, by: i64) -> io::Result<()> {
-                Seek::seek_relative(&mut **self, by)
-            }
-        }
-
-        impl<$($lifetime,)? T: Write + Send + 'static, P: Policy<T>> Write for $guard<$($lifetime,)? T, P> {
-            fn write(&mut self, from: &[u8]) -> io::Result<usize> {
-                (**self).write(from)
-            }
-
-            fn write_vectored(&mut self, from: &[IoSlice<'_>]) -> io::Result<usize> {
-                (**self).write_vectored(from)
-            }
-
-            fn flush(&mut self) -> io::Result<()> {
-                (**self).flush()
-            }
-
-            fn write_all(&mut self, from: &[u8]) -> io::Result<()> {
-                (**self).write_all(from)
-            }
-
-            fn write_fmt(&mut self, what: fmt::Arguments<'_>) -> io::Result<()> {
-                (**self).write_fmt(what)
-            }
-        }
-
-        impl<$($lifetime,)? T: fmt::Write + Send + 'static, P: Policy<T>> fmt::Write
-            for $guard<$($lifetime,)? T, P>
-        {
-            fn write_str(&mut self, text: &str) -> fmt::Result {
-                (**self).write_str(text)
-            }
-
-            fn write_char(&mut self, character: char) -> fmt::Result {
-                (**self).write_char(character)
-            }
-
-            fn write_fmt(&mut self, what: fmt::Arguments<'_>) -> fmt::Result {
-                (**self).write_fmt(what)
-            }
+    ($trait:path { $($method:ident($($argument:ident: $type:ty),*) -> $result:ty;)* }) => {
+        pass_through!([Guard<'a, T, P>, 'a] $trait { $($method($($argument: $type),*) -> $result;)* });
+        pass_through!([OwnedGuard<T, P>,] $trait { $($method($($argument: $type),*) -> $result;)* });
+    };
+    ([$guard:ty, $($lifetime:lifetime)?] $trait:path {
+        $($method:ident($($argument:ident: $type:ty),*) -> $result:ty;)*
+    }) => {
+        impl<$($lifetime,)? T: $trait + Send + 'static, P: Policy<T>> $trait for $guard {
+            $(fn $method(&mut self, $($argument: $type),*) -> $result {
+                <T as $trait>::$method(self, $($argument),*)
+            })*
         }
     };
 }
 
-pass_through!(Guard, ['a]);
-pass_through!(OwnedGuard, []);
+pass_through!(Read {
+    read(into: &mut [u8]) -> io::Result<usize>;
+    read_vectored(into: &mut [IoSliceMut<'_>]) -> io::Result<usize>;
+    read_to_end(into: &mut Vec<u8>) -> io::Result<usize>;
+    read_to_string(into: &mut String) -> io::Result<usize>;
+    read_exact(into: &mut [u8]) -> io::Result<()>;
+});
+pass_through!(BufRead {
+    fill_buf() -> io::Result<&[u8]>;
+    consume(count: usize) -> ();
+    read_until(end: u8, into: &mut Vec<u8>) -> io::Result<usize>;
+    read_line(into: &mut String) -> io::Result<usize>;
+    skip_until(end: u8) -> io::Result<usize>;
+});
+pass_through!(Seek {
+    seek(to: SeekFrom) -> io::Result<u64>;
+    rewind() -> io::Result<()>;
+    stream_position() -> io::Result<u64>;
+    seek_relative(by: i64) -> io::Result<()>;
+});
+pass_through!(Write {
+    write(from: &[u8]) -> io::Result<usize>;
+    write_vectored(from: &[IoSlice<'_>]) -> io::Result<usize>;
+    flush() -> io::Result<()>;
+    write_all(from: &[u8]) -> io::Result<()>;
+    write_fmt(what: fmt::Arguments<'_>) -> io::Result<()>;
+});
+pass_through!(fmt::Write {
+    write_str(text: &str) -> fmt::Result;
+    write_char(character: char) -> fmt::Result;
+    write_fmt(what: fmt::Arguments<'_>) -> fmt::Result;
+});

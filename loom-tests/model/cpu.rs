@@ -6,7 +6,6 @@ use crate::engine::object::Object;
 use crate::sys::rseq;
 
 /// A thread on a processor, in a core with sequences.
-#[derive(Debug)]
 pub struct Cpu<'c, T> {
     core: &'c Core<T>,
 }

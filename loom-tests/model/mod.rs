@@ -19,7 +19,6 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 /// An object out of the pool.
-#[derive(Debug)]
 pub struct Held<T>(Object<T>);
 
 impl<T> Held<T> {
@@ -35,7 +34,6 @@ impl<T> Held<T> {
 }
 
 /// The moving part of a pool.
-#[derive(Debug)]
 pub struct Core<T> {
     engine: Engine<T>,
     joined: AtomicUsize,
@@ -235,7 +233,6 @@ impl<T> Core<T> {
 }
 
 /// A thread that uses one worker of a core without sequences.
-#[derive(Debug)]
 pub struct Seat<'c, T> {
     core: &'c Core<T>,
     index: usize,
@@ -285,7 +282,6 @@ impl<T> Seat<'_, T> {
 }
 
 /// A place that is looked at while its content leaves.
-#[derive(Debug)]
 pub struct Place<T>(RefSlot<T>);
 
 impl<T> Place<T> {

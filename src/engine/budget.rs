@@ -16,7 +16,7 @@ use crate::sys::magazine::{CAPACITY, MOST_BYTES};
 use std::sync::Arc;
 
 /// What one magazine may hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Share {
     /// 0: none may stay in a magazine.
     pub(crate) objects: u64,
@@ -25,11 +25,10 @@ pub(crate) struct Share {
 }
 
 /// The bounds of one pool, or of several together: clones keep one sum. `None`: no bound.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Budget(Option<Arc<Books>>);
 
 /// What is charged against which bounds.
-#[derive(Debug)]
 struct Books {
     objects: Account,
     bytes: Account,
@@ -136,7 +135,6 @@ fn charge_both(one: (&Account, u64), other: (&Account, u64)) -> bool {
 }
 
 /// A sum that never exceeds its bound.
-#[derive(Debug)]
 struct Account {
     bound: u64,
     used: AtomicU64,

@@ -27,7 +27,6 @@ const DEAR_AT_ONCE: u64 = 1_000_000;
 const SAMPLE: u64 = 64;
 
 /// What creations cost in one pool.
-#[derive(Debug)]
 pub(crate) struct Cost {
     /// Nanoseconds of a creation; 0 before the second sample.
     creation: AtomicU64,

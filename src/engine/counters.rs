@@ -19,13 +19,13 @@
 //! (an object is dropped, adopted, released): a worker gets one when it first needs one.
 
 use super::Engine;
-use super::worker::Tallies;
+use super::worker::Worker;
 use crate::stats::{Drops, Stats};
 use crate::sys::atomic::AtomicU64;
 use crate::sys::atomic::Ordering::Relaxed;
 
 /// A count that one thread at a time writes, with plain stores, and any thread reads.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Tally(AtomicU64);
 
 impl Tally {
@@ -52,7 +52,7 @@ impl Tally {
 }
 
 /// A count that any thread may change. Off the hot path only.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Count(AtomicU64);
 
 impl Count {
@@ -71,7 +71,7 @@ impl Count {
 
 /// How an object came to a pool or left it, otherwise than by creation, a hit, a put that kept it, or
 /// a collector.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// Came from outside, by `put` or `wrap`.
     Adopted,
@@ -95,7 +95,7 @@ pub(crate) enum Fate {
 const FATES: usize = Fate::Overflowed as usize + 1;
 
 /// How often each fate has befallen objects: a cache line.
-#[derive(Debug, Default)]
+#[derive(Default)]
 #[repr(align(64))]
 pub(crate) struct Fates([Count; FATES]);
 
@@ -110,7 +110,7 @@ impl Fates {
 }
 
 /// What is counted for the whole pool, not for a worker.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Ledger {
     /// Objects that collectors took from magazines.
     pub(crate) called_in: Count,
@@ -155,34 +155,33 @@ impl<T> Engine<T> {
     /// Sums everything up.
     pub(crate) fn stats(&self) -> Stats {
         let ledger = &self.ledger;
-        let mut sum = Tallies::default();
-        let (mut held, mut held_bytes, mut workers) = (0, 0, 0);
-        for worker in self.workers.iter() {
-            sum += worker.tallies();
-            let (objects, bytes) = worker.census();
-            held += objects;
-            held_bytes += bytes;
-            workers += 1;
-        }
+        let sum = |figure: fn(&Worker<T>) -> u64| {
+            self.workers.iter().map(figure).fold(0, u64::wrapping_add)
+        };
+        let held = sum(|worker| worker.census().0);
+        let held_bytes = sum(|worker| worker.census().1);
+        let puts = sum(Worker::puts);
+        let victim_hits = sum(|worker| worker.victim_hits.get());
         let slots = self.slots.census();
         // Signed, and never below zero: read while others work, the parts may not fit together.
         let difference = |plus: u64, minus: u64| (plus.wrapping_sub(minus) as i64).max(0) as u64;
-        let left = sum.descended.wrapping_add(held + ledger.called_in.get());
-        let private_hits = difference(sum.puts, left);
-        let steals = sum.stolen + ledger.unheld_hits.get();
-        let misses = sum.created + ledger.unheld_created.get();
+        let descended = sum(|worker| worker.descended.get());
+        let left = descended.wrapping_add(held + ledger.called_in.get());
+        let private_hits = difference(puts, left);
+        let steals = sum(|worker| worker.stolen.get()) + ledger.unheld_hits.get();
+        let misses = sum(|worker| worker.created.get()) + ledger.unheld_created.get();
         let creates = misses + ledger.reserved.get();
         let drops = self.drops();
         let gone = drops.total() + self.fate(Fate::Released) + ledger.drained.get();
         let idle_bytes = u128::from(held_bytes) + slots.bytes;
         Stats {
-            gets: private_hits + slots.hits + steals + sum.victim_hits + misses,
+            gets: private_hits + slots.hits + steals + victim_hits + misses,
             private_hits,
             local_hits: slots.hits,
             steals,
-            victim_hits: sum.victim_hits,
+            victim_hits,
             creates,
-            puts: difference(sum.puts + slots.puts, ledger.refused_by_workers.get()),
+            puts: difference(puts + slots.puts, ledger.refused_by_workers.get()),
             discarded: drops.refused
                 + drops.too_big
                 + drops.by_hand
@@ -195,7 +194,7 @@ impl<T> Engine<T> {
             live: difference(creates + self.fate(Fate::Adopted), gone) as usize,
             idle: (held + slots.objects) as usize,
             idle_bytes: usize::try_from(idle_bytes).unwrap_or(usize::MAX),
-            workers,
+            workers: self.workers.iter().count(),
             cycles: self.generation.cycle(),
         }
     }

@@ -41,7 +41,7 @@ impl<T> Engine<T> {
         point("cycle: turning");
         self.generation.turn(cycle);
         point("cycle: turned");
-        self.call_in(Reach::Idle { now: cycle + 1 }, dead);
+        self.age_magazines(cycle + 1, dead);
     }
 
     /// A part of the cycle that ends `cycle`, for a user's thread: takes about `objects` victims, and
@@ -54,7 +54,7 @@ impl<T> Engine<T> {
         let bare = self.empty(victims, Some(cycle), &mut quota, dead);
         let done = bare || must && quota.is_left();
         if done && self.generation.turn(cycle) {
-            self.call_in(Reach::Idle { now: cycle + 1 }, dead);
+            self.age_magazines(cycle + 1, dead);
         }
     }
 
@@ -70,7 +70,7 @@ impl<T> Engine<T> {
             return;
         }
         let mut at_hand = Batch::new();
-        self.call_in(Reach::All, &mut at_hand);
+        self.empty_magazines(&mut at_hand);
         while let Some(object) = at_hand.pop() {
             let chain = Chain::of(object);
             let weight = chain.weight();
@@ -86,15 +86,14 @@ impl<T> Engine<T> {
     /// Moves what is in magazines down, and opens none again: objects have turned out to be dear. A magazine that
     /// is held just now is emptied at its processor's next look at the clock.
     pub(crate) fn withdraw(&self) {
-        let mut nothing = Batch::new();
-        self.call_in(Reach::Open, &mut nothing);
-        debug_assert_eq!(nothing.len(), 0);
+        let open = |worker: &Worker<T>| (worker.capacity() > Some(0)).then_some(());
+        self.call_in(open, |held, ()| self.vacate(held, self.generation.primary()));
     }
 
     /// Takes every idle object, whatever its age. In the direction in which objects move: what a put
     /// pushes down meanwhile is found further down.
     pub(crate) fn take_all(&self, taken: &mut Batch<T>) {
-        self.call_in(Reach::All, taken);
+        self.empty_magazines(taken);
         self.empty(Side::Even, None, &mut Quota::unlimited(), taken);
         self.empty(Side::Odd, None, &mut Quota::unlimited(), taken);
     }
@@ -143,10 +142,15 @@ impl<T> Engine<T> {
         false
     }
 
-    /// Empties magazines, a block of workers at a time: one barrier for each.
-    fn call_in(&self, reach: Reach, taken: &mut Batch<T>) {
+    /// Stops magazines, a block of workers at a time: one barrier for each. Those that are `wanted`, with what for; then it
+    /// is up to `act`.
+    fn call_in<W>(
+        &self,
+        wanted: impl Fn(&Worker<T>) -> Option<W>,
+        mut act: impl FnMut(&mut Held<'_, T>, W),
+    ) {
         let mut wanted = self.workers.iter().filter_map(|worker| {
-            let want = self.wants(reach, worker)?;
+            let want = wanted(worker)?;
             if self.needs_barrier() {
                 rseq::prepare();
             }
@@ -164,13 +168,8 @@ impl<T> Engine<T> {
             }
             for (stop, want) in stops.into_iter().flatten() {
                 // SAFETY: stopped above, before the barrier.
-                let Some(mut held) = (unsafe { stop.held() }) else {
-                    continue;
-                };
-                match want {
-                    Want::Everything { still } => self.seize(still, &mut held, taken),
-                    Want::Tail { now } => self.sink_tail(now, &mut held),
-                    Want::Below => self.vacate(&mut held, self.generation.primary()),
+                if let Some(mut held) = unsafe { stop.held() } {
+                    act(&mut held, want);
                 }
             }
         }
@@ -186,11 +185,28 @@ impl<T> Engine<T> {
         self.workers.path() == FastPath::Sequence && !self.closed.load(Acquire)
     }
 
-    /// Takes what a magazine holds, if nothing has come since there were so many arrivals.
-    fn seize(&self, still: Option<u32>, held: &mut Held<'_, T>, taken: &mut Batch<T>) {
-        if still.is_some_and(|still| still != held.worker().arrivals() as u32) {
-            return;
-        }
+    /// Takes what is in all magazines.
+    fn empty_magazines(&self, taken: &mut Batch<T>) {
+        let full = |worker: &Worker<T>| self.holds(worker).then_some(());
+        self.call_in(full, |held, ()| self.seize(held, taken));
+    }
+
+    /// Takes what is in the magazines that nothing has come to since a collector looked, at least one cycle before `now`.
+    /// Of the others, makes victims of what lies below the newest object.
+    fn age_magazines(&self, now: u64, taken: &mut Batch<T>) {
+        let wanted = |worker: &Worker<T>| self.age(now, worker);
+        self.call_in(wanted, |held, age| match age {
+            // Nothing may have come meanwhile, either.
+            Age::Idle { since } if since == held.worker().arrivals() as u32 => {
+                self.seize(held, taken);
+            }
+            Age::Idle { .. } => {}
+            Age::Used => self.sink_tail(now, held),
+        });
+    }
+
+    /// Takes what a magazine holds.
+    fn seize(&self, held: &mut Held<'_, T>, taken: &mut Batch<T>) {
         if let Some(chain) = self.take_out(held) {
             self.ledger.called_in.add(chain.len());
             taken.add(chain);
@@ -210,35 +226,34 @@ impl<T> Engine<T> {
         }
     }
 
-    /// What a collector wants of a worker's magazine. For an idle one, also notes where it stands.
-    fn wants(&self, reach: Reach, worker: &Worker<T>) -> Option<Want> {
-        let (held, _) = worker.census();
-        let reserved = !self.budget.is_unbounded() && worker.capacity() != Some(0);
-        let holds = held > 0 || reserved;
-        let now = match reach {
-            Reach::Idle { now } => now,
-            Reach::All => return holds.then_some(Want::Everything { still: None }),
-            Reach::Open => return (worker.capacity() > Some(0)).then_some(Want::Below),
-        };
+    /// Whether a magazine has objects, or a share of a bound.
+    fn holds(&self, worker: &Worker<T>) -> bool {
+        worker.census().0 > 0 || self.has_share(worker)
+    }
+
+    fn has_share(&self, worker: &Worker<T>) -> bool {
+        !self.budget.is_unbounded() && worker.capacity() != Some(0)
+    }
+
+    /// How a magazine has come through the cycle before `now`, and notes where it stands. `None`: it has nothing to
+    /// give, or another collector of this cycle, or of a later one, was here.
+    fn age(&self, now: u64, worker: &Worker<T>) -> Option<Age> {
         let seen = Seen::load(worker);
         let stands = Seen { cycle: now as u32, arrivals: worker.arrivals() as u32 };
         if (stands.cycle.wrapping_sub(seen.cycle) as i32) <= 0 {
-            // Another collector of this cycle, or of a later one, was here.
             return None;
         }
         stands.store(worker);
         point("cycle: noted");
-        if holds && seen.arrivals == stands.arrivals {
-            let still = Some(stands.arrivals);
-            Some(Want::Everything { still })
-        } else {
-            (held > 1 || reserved).then_some(Want::Tail { now })
+        if self.holds(worker) && seen.arrivals == stands.arrivals {
+            return Some(Age::Idle { since: stands.arrivals });
         }
+        (worker.census().0 > 1 || self.has_share(worker)).then_some(Age::Used)
     }
 }
 
 /// How much a collector may still take.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 struct Quota {
     objects: usize,
     /// `u64::MAX`: whatever they weigh.
@@ -263,30 +278,18 @@ impl Quota {
     }
 }
 
-/// Which magazines a collector means.
-#[derive(Clone, Copy, Debug)]
-enum Reach {
-    /// Those that nothing came to since a collector looked, at least one cycle before `now`.
-    Idle { now: u64 },
-    /// All that hold something.
-    All,
-    /// All that something may come to.
-    Open,
-}
-
-/// What a collector stops a magazine for.
-#[derive(Clone, Copy, Debug)]
-enum Want {
-    /// If given, unless something has come since there were so many arrivals.
-    Everything { still: Option<u32> },
-    /// All but the newest object: victims of the cycle that began the cycle `now`.
-    Tail { now: u64 },
-    /// To move all of it down, and close it to all that comes.
-    Below,
+/// How a magazine has come through a cycle.
+#[derive(Clone, Copy)]
+enum Age {
+    /// Nothing has come since there were so many arrivals.
+    Idle {
+        since: u32,
+    },
+    Used,
 }
 
 /// When a collector last looked at a worker, and how many arrivals there were by then.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 struct Seen {
     cycle: u32,
     arrivals: u32,

@@ -20,7 +20,7 @@ use crate::sys::atomic::AtomicU64;
 use crate::sys::atomic::Ordering::Relaxed;
 
 /// Which slots.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
     Even = 0,
     Odd = 1,
@@ -41,7 +41,6 @@ impl Side {
 }
 
 /// The cycle number of a pool.
-#[derive(Debug)]
 pub(crate) struct Generation {
     cycle: AtomicU64,
 }

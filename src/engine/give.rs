@@ -7,11 +7,11 @@ use super::held::Held;
 use super::object::{Chain, Object};
 use super::worker::Worker;
 use crate::sys::chaos::point;
-use crate::sys::magazine::NOTED;
+use crate::sys::magazine::{self, COUNTED, NOTED};
 use crate::sys::scale::TICK;
 
 /// What became of a put, but for what it refused. Two words, so that it is passed in registers.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Given {
     /// Objects that went below the magazine.
     pub(crate) down: usize,
@@ -56,7 +56,7 @@ impl<T> Engine<T> {
     #[inline]
     pub(crate) fn give_at_hand(&self, object: Object<T>, weight: u64) -> Result<u64, Object<T>> {
         match self.workers.enter_shard() {
-            Some(me) => me.push_counted(object, weight),
+            Some(me) => me.push(object, weight, COUNTED).map(magazine::count),
             None => Err(object),
         }
     }
@@ -72,8 +72,8 @@ impl<T> Engine<T> {
         let mut given = Given { down: 0, ticks: me.count_put() & (TICK - 1) == 0 };
         let mut object = object;
         while self.opens(me, weight) {
-            match me.push(object, weight) {
-                Ok(()) => return given,
+            match me.push(object, weight, 0) {
+                Ok(_) => return given,
                 Err(back) => object = back,
             }
             // What it held longest makes room, half of it if that will do.
@@ -132,7 +132,7 @@ impl<T> Engine<T> {
 
     /// Puts a chain from a magazine, whose objects are charged or have a share, into the slots of its processor.
     pub(super) fn stow(&self, side: Side, me: &Held<'_, T>, chain: Chain<T>) {
-        me.count_descent(chain.len());
+        me.worker().descended.add(chain.len());
         self.slots.add(side, me.worker().index(), chain);
     }
 
@@ -178,7 +178,7 @@ impl<T> Engine<T> {
             if self.budget.charge(1, object.weight()) {
                 self.stow(self.generation.primary(), me, Chain::of(object));
             } else {
-                me.count_descent(1);
+                me.worker().descended.add(1);
                 self.ledger.refused_by_workers.add(1);
                 refused.add(Chain::of(object));
             }

@@ -7,19 +7,9 @@ use crate::sys::chaos::point;
 use crate::sys::magazine::{self, COUNTED, Magazine, NOTED, OPEN};
 use std::marker::PhantomData;
 
-/// Where a get found something below the magazine.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Outcome {
-    /// Slots had one, of whatever processor.
-    Stolen,
-    /// A victim had one.
-    Victim,
-}
-
 /// A worker whose gate this thread has closed. Opens it when dropped, by unwinding too.
 ///
 /// Two words, so that it is passed in registers.
-#[derive(Debug)]
 pub(crate) struct Held<'w, T> {
     worker: &'w Worker<T>,
     /// What the gate will let in, and [`CLAIMED`].
@@ -92,20 +82,10 @@ impl<'w, T> Held<'w, T> {
         })
     }
 
-    /// Puts an object on top; gives it back if there is no room. Does not count a put.
-    pub(crate) fn push(&self, object: Object<T>, weight: u64) -> Result<(), Object<T>> {
-        self.place(object, weight, 0).map(drop)
-    }
-
-    /// The same, and counts a put; the count. To be noted by the caller before it is full.
+    /// Puts an object on top and adds `more` to the header, by one store; the new header. Gives the object back if there is
+    /// no room.
     #[inline]
-    pub(crate) fn push_counted(&self, object: Object<T>, weight: u64) -> Result<u64, Object<T>> {
-        self.place(object, weight, COUNTED).map(magazine::count)
-    }
-
-    /// Puts an object on top and adds `more` to the header, by one store; the new header.
-    #[inline]
-    fn place(&self, object: Object<T>, weight: u64, more: u64) -> Result<u64, Object<T>> {
+    pub(crate) fn push(&self, object: Object<T>, weight: u64, more: u64) -> Result<u64, Object<T>> {
         let before = self.header();
         let Some((header, weight)) = self.with(before + more, weight) else {
             return Err(object);
@@ -205,29 +185,10 @@ impl<'w, T> Held<'w, T> {
         }
     }
 
-    /// Counts what a get below the magazine came to.
-    pub(crate) fn count_get(&self, outcome: Outcome) {
-        match outcome {
-            Outcome::Stolen => self.worker.stolen.add(1),
-            Outcome::Victim => self.worker.victim_hits.add(1),
-        }
-    }
-
     /// Counts a get that found nothing; the count, of puts and such gets together.
     pub(crate) fn count_miss(&self) -> u64 {
         self.worker.misses.add(1);
         self.count_put()
-    }
-
-    /// Counts objects that went below the magazine.
-    pub(crate) fn count_descent(&self, objects: u64) {
-        self.worker.descended.add(objects);
-    }
-
-    /// Counts a chain of so many objects that comes up into the magazine.
-    pub(crate) fn count_ascent(&self, objects: u64) {
-        self.worker.refills.add(1);
-        self.worker.descended.add(objects.wrapping_neg());
     }
 }
 
@@ -254,7 +215,7 @@ mod tests {
         // SAFETY: nobody else knows the worker.
         let mut held = unsafe { worker.held(14) };
         held.set_capacity(2);
-        assert!(held.push(Object::new(1), 100).is_ok());
+        assert!(held.push(Object::new(1), 100, 0).is_ok());
         held.set_header(held.header() + (NOTED - 1) * COUNTED);
         for more in 1..4 {
             held.count_put();
@@ -272,7 +233,7 @@ mod tests {
         // SAFETY: nobody else knows the worker.
         let held = unsafe { worker.held(14) };
         for (object, weight) in [(1, 100), (2, 20), (3, 3)] {
-            assert!(held.push(Object::new(object), weight).is_ok());
+            assert!(held.push(Object::new(object), weight, 0).is_ok());
         }
         let oldest = held.take_oldest(1).map(|chain| (chain.len(), chain.weight()));
         assert_eq!((oldest, worker.census()), (Some((1, 100)), (2, 23)));

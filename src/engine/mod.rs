@@ -54,7 +54,7 @@ use slots::Slots;
 use workers::Workers;
 
 /// What an engine must know when it is made.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Plan {
     pub(crate) path: FastPath,
     /// Processors that this process may use: so many share what the bounds allow.
@@ -66,7 +66,6 @@ pub(crate) struct Plan {
 }
 
 /// The moving part of a pool.
-#[derive(Debug)]
 pub(crate) struct Engine<T> {
     pub(crate) workers: Workers<T>,
     pub(crate) generation: Generation,

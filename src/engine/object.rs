@@ -23,7 +23,6 @@ mod chain;
 
 pub(crate) use chain::Chain;
 
-use std::fmt;
 use std::marker::PhantomData;
 use std::mem;
 use std::ptr::{self, NonNull};
@@ -46,7 +45,7 @@ pub(crate) const HEAVIEST: usize =
     if usize::BITS == 64 { usize::MAX >> LENGTH_BITS } else { usize::MAX };
 
 /// Weight (44 bits, in bytes) and length (20 bits) of the line that starts at a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Measure(u64);
 
 impl Measure {
@@ -159,27 +158,6 @@ impl<T> Object<T> {
             owns: PhantomData,
         }
     }
-
-    /// Gives up ownership, with the link set; the other half is [`unlink`](Self::unlink).
-    pub(crate) fn link(mut self, to: *mut Node<T>) -> NonNull<Node<T>> {
-        // SAFETY: as in `value_mut`.
-        let node = unsafe { self.node.as_mut() };
-        node.link = to;
-        mem::ManuallyDrop::new(self).node
-    }
-
-    /// Takes ownership back, and what the link was.
-    ///
-    /// # Safety
-    ///
-    /// `raw` came from [`link`](Self::link), and this is the only call for it.
-    pub(crate) unsafe fn unlink(raw: NonNull<Node<T>>) -> (Self, *mut Node<T>) {
-        let mut object = Object { node: raw, owns: PhantomData };
-        // SAFETY: `object` owns its node by the caller's promise.
-        let node = unsafe { object.node.as_mut() };
-        let link = mem::replace(&mut node.link, ptr::null_mut());
-        (object, link)
-    }
 }
 
 /// A value of at most so many bytes leaves its box before it is dropped.
@@ -204,10 +182,4 @@ fn drop_after_box<T>(node: Box<Node<T>>) {
         freed.value
     };
     drop(value);
-}
-
-impl<T> fmt::Debug for Object<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Object").field("weight", &self.weight()).finish_non_exhaustive()
-    }
 }

@@ -13,7 +13,7 @@ mod tests;
 pub(crate) use slot::Claim;
 
 use super::generation::Side;
-use super::object::{Chain, Measure};
+use super::object::Chain;
 use crate::sys::atomic::Ordering::Relaxed;
 use crate::sys::atomic::{AtomicU64, AtomicUsize};
 use crate::sys::once_box::OnceBox;
@@ -31,7 +31,6 @@ const MERGED: u64 = 56;
 const LOOK: u64 = TICK / 2;
 
 /// The slots of a pool's processors.
-#[derive(Debug)]
 pub(crate) struct Slots<T> {
     /// Made when something first goes past a magazine, each when its processor first needs it.
     lines: OnceBox<Box<[OnceBox<Line<T>>]>>,
@@ -42,7 +41,6 @@ pub(crate) struct Slots<T> {
 
 /// One processor's: [`SLOTS`] of each side, and more if so many threads have them in hand at once.
 #[repr(align(64))]
-#[derive(Debug)]
 struct Line<T> {
     sides: [[Slot<T>; SLOTS]; 2],
     /// How many puts there were when one was last told to look at the clock.
@@ -51,7 +49,7 @@ struct Line<T> {
 }
 
 /// What is in slots, and what came and went.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Census {
     pub(crate) objects: u64,
     pub(crate) bytes: u128,
@@ -161,18 +159,6 @@ impl<T> Line<T> {
             }
         }
         Err(chain)
-    }
-
-    fn census(&self) -> Census {
-        let full = || self.slots().filter(|slot| slot.is_full()).map(Slot::measure);
-        let bytes = full().map(|chain| u128::from(chain.weight())).sum();
-        let objects = full().map(Measure::length).sum();
-        Census {
-            objects,
-            bytes,
-            puts: self.puts(),
-            hits: self.slots().map(|slot| slot.hits.get()).sum(),
-        }
     }
 }
 
@@ -303,12 +289,15 @@ impl<T> Slots<T> {
 
     /// All of them together.
     pub(crate) fn census(&self) -> Census {
-        let all = self.iter().map(Line::census);
-        all.fold(Census::default(), |sum, line| Census {
-            objects: sum.objects + line.objects,
-            bytes: sum.bytes + line.bytes,
-            puts: sum.puts + line.puts,
-            hits: sum.hits + line.hits,
-        })
+        let mut sum = Census::default();
+        for slot in self.iter().flat_map(Line::slots) {
+            if slot.is_full() {
+                sum.objects += slot.measure().length();
+                sum.bytes += u128::from(slot.measure().weight());
+            }
+            sum.puts += slot.puts.get();
+            sum.hits += slot.hits.get();
+        }
+        sum
     }
 }

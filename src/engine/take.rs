@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::generation::Side;
-use super::held::{Held, Outcome};
+use super::held::Held;
 use super::object::{Chain, Object};
 use super::slots::Claim;
 use super::worker::Worker;
@@ -82,17 +82,20 @@ impl<T> Engine<T> {
             self.shut(me, 0, 0);
         }
         let index = me.worker().index();
-        let (mut claim, side, outcome) = self.oldest(index)?;
+        let primary = self.generation.primary();
+        let (mut claim, side) = self.oldest(primary, index)?;
         let (object, rest) = claim.chain.take()?.split();
-        me.count_get(outcome);
+        let is_victim = side != primary;
+        let found = if is_victim { &me.worker().victim_hits } else { &me.worker().stolen };
+        found.add(1);
         self.budget.refund(1, object.weight());
-        claim.chain = match (outcome, rest) {
-            (Outcome::Stolen, Some(rest)) if self.is_private(object.weight()) => {
+        claim.chain = match rest {
+            // Victims stay victims: what nobody wants is to age.
+            Some(rest) if !is_victim && self.is_private(object.weight()) => {
                 let rest = self.refill(me, rest);
                 rest.and_then(|rest| self.slots.move_to(side, index, rest).err())
             }
-            // Victims stay victims: what nobody wants is to age.
-            (_, rest) => rest,
+            rest => rest,
         };
         Some(object)
     }
@@ -103,10 +106,10 @@ impl<T> Engine<T> {
         let full = |other: &Worker<T>| other.census().0 > 0;
         let object = self.workers.siblings(me.worker(), full).find_map(|other| {
             let object = other.pop()?;
-            other.count_descent(1);
+            other.worker().descended.add(1);
             Some(object)
         })?;
-        me.count_get(Outcome::Stolen);
+        me.worker().stolen.add(1);
         Some(object)
     }
 
@@ -117,14 +120,15 @@ impl<T> Engine<T> {
             return Some(chain);
         }
         let (objects, bytes, rest) = me.push_chain(chain, me.capacity().div_ceil(2));
-        me.count_ascent(objects);
+        me.worker().refills.add(1);
+        me.worker().descended.add(objects.wrapping_neg());
         self.budget.refund(objects, bytes);
         rest
     }
 
     /// Takes an object for a thread that has no worker just now. Counts what it finds.
     pub(crate) fn take_unheld(&self) -> Option<Object<T>> {
-        let (mut claim, ..) = self.oldest(self.workers.here())?;
+        let (mut claim, _) = self.oldest(self.generation.primary(), self.workers.here())?;
         let (object, rest) = claim.chain.take()?.split();
         claim.chain = rest;
         self.ledger.unheld_hits.add(1);
@@ -133,9 +137,8 @@ impl<T> Engine<T> {
     }
 
     /// A chain that is no victim, or one that is, from that processor's on.
-    fn oldest(&self, index: usize) -> Option<(Claim<'_, T>, Side, Outcome)> {
-        let primary = self.generation.primary();
-        let find = |side, outcome| Some((self.slots.oldest(side, index)?, side, outcome));
-        find(primary, Outcome::Stolen).or_else(|| find(primary.other(), Outcome::Victim))
+    fn oldest(&self, primary: Side, index: usize) -> Option<(Claim<'_, T>, Side)> {
+        let find = |side| Some((self.slots.oldest(side, index)?, side));
+        find(primary).or_else(|| find(primary.other()))
     }
 }

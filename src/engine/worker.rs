@@ -40,7 +40,6 @@ use std::sync::Mutex;
 
 /// One processor's storage in one pool.
 #[repr(C, align(128))]
-#[derive(Debug)]
 pub(crate) struct Worker<T> {
     pub(crate) magazine: Magazine,
     pub(super) claim: AtomicU32,
@@ -124,16 +123,9 @@ impl<T> Worker<T> {
         (gate & OPEN != 0).then_some(gate as u32)
     }
 
-    /// This worker's counts.
-    pub(crate) fn tallies(&self) -> Tallies {
-        let (arrivals, others) = (self.arrivals(), self.misses.get() + self.refills.get());
-        Tallies {
-            puts: arrivals.saturating_sub(others),
-            victim_hits: self.victim_hits.get(),
-            stolen: self.stolen.get(),
-            created: self.created.get(),
-            descended: self.descended.get(),
-        }
+    /// Objects that users have put.
+    pub(crate) fn puts(&self) -> u64 {
+        self.arrivals().saturating_sub(self.misses.get() + self.refills.get())
     }
 
     /// What is held by a thread that has closed the gate.
@@ -190,7 +182,6 @@ impl<T> Worker<T> {
 }
 
 /// A worker that a collector has claimed and stopped. Lets go of both when dropped, without a barrier.
-#[derive(Debug)]
 #[must_use]
 pub(crate) struct Stop<'w, T> {
     worker: &'w Worker<T>,
@@ -222,25 +213,5 @@ impl<T> Drop for Stop<'_, T> {
         let gate = &self.worker.magazine.gate;
         _ = gate.compare_exchange(STOPPED, self.gate, Release, Relaxed);
         self.worker.unclaim();
-    }
-}
-
-/// A snapshot of a worker's counts.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Tallies {
-    pub(crate) puts: u64,
-    pub(crate) victim_hits: u64,
-    pub(crate) stolen: u64,
-    pub(crate) created: u64,
-    pub(crate) descended: u64,
-}
-
-impl std::ops::AddAssign for Tallies {
-    fn add_assign(&mut self, other: Self) {
-        self.puts += other.puts;
-        self.victim_hits += other.victim_hits;
-        self.stolen += other.stolen;
-        self.created += other.created;
-        self.descended = self.descended.wrapping_add(other.descended);
     }
 }

@@ -18,7 +18,6 @@ use std::marker::PhantomData;
 use std::ptr;
 
 /// The workers of one pool.
-#[derive(Debug)]
 pub(crate) struct Workers<T> {
     path: FastPath,
     table: Box<Table>,

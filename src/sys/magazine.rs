@@ -33,7 +33,6 @@ pub(crate) const CAPACITY: usize = if REAL { 14 } else { 2 };
 
 /// A stack of objects that one processor moves by restartable sequences.
 #[repr(C)]
-#[derive(Debug)]
 pub(crate) struct Magazine {
     pub(crate) header: AtomicU64,
     pub(crate) gate: AtomicU64,

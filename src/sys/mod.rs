@@ -27,7 +27,7 @@ pub(crate) use shuttle::sync::atomic;
 pub(crate) use loom::sync::atomic;
 
 /// Marks a stretch of code as exclusive. Under loom, two overlapping stretches fail the model.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Witness {
     #[cfg(loom)]
     cell: loom::cell::UnsafeCell<()>,

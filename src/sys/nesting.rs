@@ -14,7 +14,6 @@ thread_local! {
 }
 
 /// This thread is at such work; ends when dropped, by unwinding too.
-#[derive(Debug)]
 pub(crate) struct Nesting(PhantomData<*mut ()>);
 
 impl Nesting {

@@ -6,7 +6,6 @@ use std::marker::PhantomData;
 use std::ptr;
 
 /// Null, or a box that stays until the whole is dropped.
-#[derive(Debug)]
 pub(crate) struct OnceBox<V> {
     pointer: AtomicPtr<V>,
     /// Neither `Send` nor `Sync` by itself, as the pointer is for any `V`.

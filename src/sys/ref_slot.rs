@@ -26,7 +26,6 @@ const LEAVING: usize = 2;
 const LOOK: usize = 4;
 
 /// Room for one `T`, looked at by many, left to nobody.
-#[derive(Debug)]
 pub(crate) struct RefSlot<T> {
     word: AtomicUsize,
     content: UnsafeCell<Option<T>>,

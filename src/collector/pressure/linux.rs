@@ -78,7 +78,6 @@ fn named(path: &Path, write: Option<&OsStr>) -> io::Result<Watch> {
 }
 
 /// A file descriptor that becomes ready when memory is short.
-#[derive(Debug)]
 struct Watch {
     fd: OwnedFd,
     /// A stream: each event leaves bytes behind. Else a PSI file, which raises priority events.

@@ -21,7 +21,6 @@ const CLAIMED: usize = 1;
 
 /// A place for one chain.
 #[repr(align(32))]
-#[derive(Debug)]
 pub(super) struct Slot<T> {
     /// Null: empty.
     chain: AtomicPtr<Node<T>>,
@@ -37,7 +36,6 @@ pub(super) struct Slot<T> {
 }
 
 /// A slot that this thread has claimed. What is in `chain` when it is dropped is there for others.
-#[derive(Debug)]
 pub(crate) struct Claim<'s, T> {
     pub(super) slot: &'s Slot<T>,
     pub(crate) chain: Option<Chain<T>>,
