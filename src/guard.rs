@@ -62,67 +62,29 @@ pub struct Guard<'a, T: Send + 'static, P: Policy<T> = fn() -> T> {
 /// assert_eq!(pool.idle(), 1);
 /// ```
 pub struct OwnedGuard<T: Send + 'static, P: Policy<T> = fn() -> T> {
-    pool: ManuallyDrop<Arc<Pool<T, P>>>,
+    pool: Arc<Pool<T, P>>,
     object: ManuallyDrop<Object<T>>,
-}
-
-impl<'a, T: Send + 'static, P: Policy<T>> Guard<'a, T, P> {
-    #[inline]
-    pub(crate) fn new(pool: &'a Pool<T, P>, object: Object<T>) -> Self {
-        Guard { pool, object: ManuallyDrop::new(object) }
-    }
-
-    #[inline]
-    fn dismantle(guard: Self) -> (&'a Pool<T, P>, Object<T>) {
-        let mut guard = ManuallyDrop::new(guard);
-        let pool = guard.pool;
-        // SAFETY: `guard` is never dropped nor used again.
-        let object = unsafe { ManuallyDrop::take(&mut guard.object) };
-        (pool, object)
-    }
-}
-
-impl<T: Send + 'static, P: Policy<T>> Drop for Guard<'_, T, P> {
-    #[inline]
-    fn drop(&mut self) {
-        // SAFETY: the guard is not used after its drop.
-        let object = unsafe { ManuallyDrop::take(&mut self.object) };
-        self.pool.give_back(object);
-    }
-}
-
-impl<T: Send + 'static, P: Policy<T>> OwnedGuard<T, P> {
-    #[inline]
-    pub(crate) fn new(pool: Arc<Pool<T, P>>, object: Object<T>) -> Self {
-        OwnedGuard { pool: ManuallyDrop::new(pool), object: ManuallyDrop::new(object) }
-    }
-
-    #[inline]
-    fn dismantle(guard: Self) -> (Arc<Pool<T, P>>, Object<T>) {
-        let mut guard = ManuallyDrop::new(guard);
-        // SAFETY: `guard` is never dropped nor used again.
-        let object = unsafe { ManuallyDrop::take(&mut guard.object) };
-        // SAFETY: as above.
-        let pool = unsafe { ManuallyDrop::take(&mut guard.pool) };
-        (pool, object)
-    }
-}
-
-impl<T: Send + 'static, P: Policy<T>> Drop for OwnedGuard<T, P> {
-    #[inline]
-    fn drop(&mut self) {
-        // SAFETY: the guard is not used after its drop.
-        let object = unsafe { ManuallyDrop::take(&mut self.object) };
-        // SAFETY: as above. A local, so that it is dropped even if `give_back` panics.
-        let pool = unsafe { ManuallyDrop::take(&mut self.pool) };
-        pool.give_back(object);
-    }
 }
 
 /// What both guards can do, written once.
 macro_rules! guard {
-    ($guard:ident, [$($lifetime:lifetime)?]) => {
+    ($guard:ident, $pool:ty, [$($lifetime:lifetime)?]) => {
         impl<$($lifetime,)? T: Send + 'static, P: Policy<T>> $guard<$($lifetime,)? T, P> {
+            #[inline]
+            pub(crate) fn new(pool: $pool, object: Object<T>) -> Self {
+                $guard { pool, object: ManuallyDrop::new(object) }
+            }
+
+            #[inline]
+            fn dismantle(guard: Self) -> ($pool, Object<T>) {
+                let mut guard = ManuallyDrop::new(guard);
+                // SAFETY: `guard` is never dropped nor used again.
+                let object = unsafe { ManuallyDrop::take(&mut guard.object) };
+                // SAFETY: as above.
+                let pool = unsafe { ptr::read(&guard.pool) };
+                (pool, object)
+            }
+
             /// Takes the object out; it leaves the pool for good.
             ///
             /// Not counted as discarded. Frees the box that the pool kept the object in.
@@ -154,6 +116,15 @@ macro_rules! guard {
             /// If the policy does, or the destructor of an object that is not kept.
             pub fn put(guard: Self) {
                 drop(guard);
+            }
+        }
+
+        impl<$($lifetime,)? T: Send + 'static, P: Policy<T>> Drop for $guard<$($lifetime,)? T, P> {
+            #[inline]
+            fn drop(&mut self) {
+                // SAFETY: the guard is not used after its drop.
+                let object = unsafe { ManuallyDrop::take(&mut self.object) };
+                self.pool.give_back(object);
             }
         }
 
@@ -226,8 +197,8 @@ macro_rules! guard {
     };
 }
 
-guard!(Guard, ['a]);
-guard!(OwnedGuard, []);
+guard!(Guard, &'a Pool<T, P>, ['a]);
+guard!(OwnedGuard, Arc<Pool<T, P>>, []);
 
 // The guards' `Send` and `Sync` follow from their fields: an `Object<T>` is `Sync` only for `T: Sync`.
 const _: () = {

@@ -11,8 +11,8 @@ use crate::engine::budget::Budget;
 use crate::guard::OwnedGuard;
 use crate::policy::Policy;
 use crate::pool::Pool;
+use crate::pool::panics::{Panics, Payload};
 use crate::pool::state::Relief;
-use crate::pool::taken::{Payload, first_of, go_on};
 use crate::stats::{Collected, Stats};
 use arc_swap::{ArcSwap, Guard};
 use entry::Entry;
@@ -194,10 +194,8 @@ where
         let shared = &self.shared;
         let relief: Weak<Shared<K, T, P>> = Arc::downgrade(shared);
         let pool = Pool::with_settings(shared.settings, (shared.policy)(&key));
-        let used = Arc::new(AtomicU64::new(shared.now()));
-        let relief = Reliever { shared: relief, used: Arc::clone(&used), start: shared.start };
-        pool.share(shared.budget.clone(), Arc::new(relief));
-        let entry = Arc::new(Entry::new(pool, used));
+        pool.share(shared.budget.clone(), Arc::new(Reliever(relief)));
+        let entry = Arc::new(Entry::new(pool, shared.now()));
         shared.look();
         let mut forgotten = [None, None];
         let (pool, _before) = shared.replace(|map| {
@@ -220,11 +218,11 @@ where
             (Some(more), Arc::clone(&entry.pool))
         });
         // Before the map that they were in goes, whose keys may panic when they are dropped.
-        let mut first = Ok(());
+        let mut panics = Panics::default();
         for entry in forgotten.iter().flatten() {
-            first = first_of(first, entry.pool.retire().map(drop));
+            panics.keep(entry.pool.retire());
         }
-        first.unwrap_or_else(go_on);
+        panics.resume();
         pool
     }
 
@@ -250,14 +248,11 @@ where
     /// As that, once all keys are done.
     pub fn collect(&self) -> Collected {
         let mut sum = Collected::default();
-        let mut first = Ok(());
+        let mut panics = Panics::default();
         for entry in self.shared.entries() {
-            match entry.pool.try_collect() {
-                Ok(collected) => sum += collected,
-                Err(payload) => first = first_of(first, Err(payload)),
-            }
+            sum += panics.keep(entry.pool.try_collect());
         }
-        first.unwrap_or_else(go_on);
+        panics.resume();
         sum
     }
 
@@ -268,14 +263,9 @@ where
     /// As [`Pool::clear`], once all keys are done.
     pub fn clear(&self) -> usize {
         let ((), before) = self.shared.replace(|_| (Some(Map::new()), ()));
-        let (mut count, mut first) = (0, Ok(()));
-        for entry in before.values() {
-            match entry.pool.retire() {
-                Ok(cleared) => count += cleared,
-                Err(payload) => first = first_of(first, Err(payload)),
-            }
-        }
-        first.unwrap_or_else(go_on);
+        let mut panics = Panics::default();
+        let count = before.values().map(|entry| panics.keep(entry.pool.retire())).sum();
+        panics.resume();
         count
     }
 }
@@ -327,12 +317,8 @@ where
 }
 
 /// Makes room for one key's objects at the cost of another's.
-struct Reliever<K, T: Send + 'static, P: Policy<T>> {
-    /// Weak: the pools do not keep their owner.
-    shared: Weak<Shared<K, T, P>>,
-    used: Arc<AtomicU64>,
-    start: Instant,
-}
+// Weak: the pools do not keep their owner.
+struct Reliever<K, T: Send + 'static, P: Policy<T>>(Weak<Shared<K, T, P>>);
 
 impl<K, T, P> Relief for Reliever<K, T, P>
 where
@@ -341,7 +327,7 @@ where
     P: Policy<T> + Send + Sync,
 {
     fn make_room(&self) -> Result<(), Payload> {
-        let Some(shared) = self.shared.upgrade() else {
+        let Some(shared) = self.0.upgrade() else {
             return Ok(());
         };
         shared.look();
@@ -352,12 +338,6 @@ where
         entries.pop();
         let holder = entries.iter().find(|entry| entry.pool.takes_room());
         holder.map_or(Ok(()), |entry| entry.pool.try_clear().map(drop))
-    }
-
-    fn used(&self) {
-        let now = self.start.elapsed().as_millis() as u64;
-        // Relaxed: a figure.
-        self.used.fetch_max(now, Relaxed);
     }
 }
 

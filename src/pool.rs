@@ -4,23 +4,22 @@ pub(crate) mod drain;
 mod lend;
 mod link;
 mod maintain;
+pub(crate) mod panics;
 pub(crate) mod state;
 pub(crate) mod taken;
 
 use crate::builder::Builder;
-use crate::engine::Plan;
+use crate::collector::roster::Member;
 use crate::engine::budget::Budget;
 use crate::engine::object::Object;
 use crate::guard::{Guard, OwnedGuard};
 use crate::policy::Policy;
 use crate::stats::Stats;
-use crate::sys;
-use crate::sys::fast_path::fast_path;
 use link::Link;
-use state::{Interior, Relief, Setup, processors};
+use panics::or_resume;
+use state::{Interior, Relief};
 use std::fmt;
 use std::sync::Arc;
-use taken::go_on;
 
 /// A pool of `T`s that any number of threads share.
 ///
@@ -282,33 +281,18 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     #[cold]
     #[inline(never)]
     fn first_use(&self) -> &Interior<T> {
-        self.link.open(|| self.setup(self.settings.budget(), None))
+        self.link.open(&self.settings, self.settings.budget(), None)
     }
 
     /// Opens the pool with a budget that others keep to, too. Before its first use only.
     pub(crate) fn share(&self, budget: Budget, relief: Arc<dyn Relief>) {
-        self.link.open(|| self.setup(budget, Some(relief)));
-    }
-
-    fn setup(&self, budget: Budget, relief: Option<Arc<dyn Relief>>) -> Setup {
-        Setup {
-            plan: Plan {
-                path: fast_path(),
-                processors: processors(),
-                workers: sys::processors(),
-                capacity: usize::from(self.settings.deepest),
-            },
-            interval: self.settings.interval(),
-            name: self.settings.name,
-            budget,
-            relief,
-        }
+        self.link.open(&self.settings, budget, Some(relief));
     }
 }
 
 impl<T, P> Drop for Pool<T, P> {
     fn drop(&mut self) {
-        self.link.close().unwrap_or_else(go_on);
+        or_resume(self.link.close());
     }
 }
 

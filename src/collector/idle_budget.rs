@@ -5,9 +5,8 @@
 //! budget until the next look.
 
 use crate::collector::background;
-use crate::collector::roster::{self, Member};
-use crate::pool::taken::{Payload, first_of, go_on};
-use std::mem;
+use crate::collector::roster::{self, AnyPool};
+use crate::pool::panics::{Panics, Payload};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
@@ -46,11 +45,9 @@ pub fn set_idle_budget(bytes: usize) {
     BUDGET.store(bytes, Relaxed);
     // One that sleeps until its next cycle is to look once a second from now on.
     background::wake();
-    let mut first = Ok(());
-    enforce(|_, payload| {
-        first = first_of(mem::replace(&mut first, Ok(())), Err(payload));
-    });
-    first.unwrap_or_else(go_on);
+    let mut panics = Panics::default();
+    enforce(|_, payload| panics.keep(Err(payload)));
+    panics.resume();
 }
 
 /// Whether there is a bound.
@@ -61,7 +58,7 @@ pub(crate) fn is_set() -> bool {
 
 /// A pool and what it must have done for its bytes.
 struct Claim {
-    member: Arc<dyn Member>,
+    member: Arc<AnyPool>,
     idle_bytes: usize,
     uses: u64,
 }
@@ -84,7 +81,7 @@ pub(crate) fn enforce(mut panicked: impl FnMut(Option<&'static str>, Payload)) -
     if budget == usize::MAX {
         return 0;
     }
-    let claim = |member: Arc<dyn Member>| {
+    let claim = |member: Arc<AnyPool>| {
         let stats = member.stats();
         Claim { uses: member.uses_since(stats.gets), idle_bytes: stats.idle_bytes, member }
     };

@@ -1,7 +1,7 @@
 //! The named pools of the process, for whoever watches them.
 
-use crate::collector::roster::{self, Member};
-use crate::pool::taken::go_on;
+use crate::collector::roster::{self, AnyPool};
+use crate::pool::panics::or_resume;
 use crate::stats::{Collected, Stats};
 use std::fmt;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub fn registry() -> impl Iterator<Item = NamedPool> {
 /// read here are the last figures.
 pub struct NamedPool {
     name: &'static str,
-    member: Arc<dyn Member>,
+    member: Arc<AnyPool>,
 }
 
 impl NamedPool {
@@ -57,10 +57,7 @@ impl NamedPool {
     ///
     /// As that.
     pub fn collect(&self) -> Collected {
-        self.member.collect().unwrap_or_else(|payload| {
-            go_on(payload);
-            Collected::default()
-        })
+        or_resume(self.member.collect())
     }
 
     /// As [`Pool::clear`](crate::Pool::clear).
@@ -69,10 +66,7 @@ impl NamedPool {
     ///
     /// As that.
     pub fn clear(&self) -> usize {
-        self.member.clear().unwrap_or_else(|payload| {
-            go_on(payload);
-            0
-        })
+        or_resume(self.member.clear())
     }
 }
 

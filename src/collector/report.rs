@@ -1,6 +1,6 @@
 //! What a collector tells its program.
 
-use crate::pool::taken::{Payload, dispose};
+use crate::pool::panics::{Payload, dispose};
 use crate::stats::Collected;
 use std::any::Any;
 use std::fmt;

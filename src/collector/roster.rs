@@ -8,18 +8,18 @@
 //! the child.
 
 use super::idle_budget;
-use crate::pool::taken::{Payload, first_of, go_on};
+use crate::pool::panics::{Panics, Payload};
 use crate::stats::{Collected, Stats};
 use crate::sys::chaos::point;
 use crate::sys::once_box::OnceBox;
 use crate::sys::ref_slot::RefSlot;
+use std::iter;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::{Arc, Weak};
-use std::{iter, mem};
 
 /// What the process may ask of a pool whose type it does not know.
-pub(crate) trait Member: Send + Sync {
+pub(crate) trait Member {
     /// What its builder called it.
     fn name(&self) -> Option<&'static str>;
     /// What it has done and what it holds.
@@ -34,6 +34,9 @@ pub(crate) trait Member: Send + Sync {
     fn shrink(&self, bytes: u64) -> Result<usize, Payload>;
 }
 
+/// A pool of whatever type.
+pub(crate) type AnyPool = dyn Member + Send + Sync;
+
 /// Where a pool stands in the roster.
 #[derive(Clone, Copy)]
 pub(crate) struct Place {
@@ -43,7 +46,7 @@ pub(crate) struct Place {
 
 /// Room for 64 pools, and for more.
 struct Block {
-    entries: [RefSlot<Weak<dyn Member>>; 64],
+    entries: [RefSlot<Weak<AnyPool>>; 64],
     /// A bit for each entry.
     vacant: AtomicU64,
     next: OnceBox<Block>,
@@ -52,7 +55,7 @@ struct Block {
 static ROSTER: Block = Block::new();
 
 /// Enters a pool. O(live pools / 64).
-pub(crate) fn enter(member: Weak<dyn Member>) -> Place {
+pub(crate) fn enter(member: Weak<AnyPool>) -> Place {
     let mut block = &ROSTER;
     loop {
         if let Some(index) = block.claim() {
@@ -102,24 +105,17 @@ pub(crate) unsafe fn exit(Place { block, index }: Place) {
 /// ```
 pub fn collect_all() -> Collected {
     let mut sum = Collected::default();
-    let mut first = Ok(());
+    let mut panics = Panics::default();
     for member in members() {
-        match member.collect() {
-            Ok(collected) => sum += collected,
-            Err(payload) => first = first_of(first, Err(payload)),
-        }
+        sum += panics.keep(member.collect());
     }
-    let mut over = Ok(());
-    sum.dropped += idle_budget::enforce(|_, payload| {
-        over = first_of(mem::replace(&mut over, Ok(())), Err(payload));
-    });
-    first = first_of(first, over);
-    first.unwrap_or_else(go_on);
+    sum.dropped += idle_budget::enforce(|_, payload| panics.keep(Err(payload)));
+    panics.resume();
     sum
 }
 
 /// The pools that are alive when it comes to them, one after the other.
-pub(crate) fn members() -> impl Iterator<Item = Arc<dyn Member>> {
+pub(crate) fn members() -> impl Iterator<Item = Arc<AnyPool>> {
     let blocks = iter::successors(Some(&ROSTER), |block| block.next.get());
     blocks.flat_map(|block| (0..u64::BITS).filter_map(|index| block.member(index)))
 }
@@ -148,7 +144,7 @@ impl Block {
     }
 
     /// The pool of an entry, if it is alive.
-    fn member(&self, index: u32) -> Option<Arc<dyn Member>> {
+    fn member(&self, index: u32) -> Option<Arc<AnyPool>> {
         // Relaxed: of pools that enter or leave meanwhile, either answer is true.
         if self.vacant.load(Relaxed) & 1 << index != 0 {
             return None;

@@ -5,8 +5,8 @@ use super::{BUDGET_LOOKS, Shared, trim};
 use crate::collector::background::Reign;
 use crate::collector::idle_budget;
 use crate::collector::pressure::{PressureSource, PressureStatus, Sleep};
-use crate::collector::roster::{self, Member};
-use crate::pool::taken::{Payload, dispose};
+use crate::collector::roster::{self, AnyPool};
+use crate::pool::panics::{Payload, dispose};
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -174,7 +174,7 @@ fn keep_to_budget(shared: &Shared) -> usize {
 fn work(shared: &Shared, run: impl FnOnce(&mut CycleReport)) -> CycleReport {
     let begun = Instant::now();
     let idle_bytes = || -> usize {
-        let idle = |member: Arc<dyn Member>| member.stats().idle_bytes;
+        let idle = |member: Arc<AnyPool>| member.stats().idle_bytes;
         roster::members().map(idle).fold(0, usize::saturating_add)
     };
     let before = if shared.trims { idle_bytes() } else { 0 };
@@ -191,7 +191,7 @@ fn work(shared: &Shared, run: impl FnOnce(&mut CycleReport)) -> CycleReport {
 fn visit(
     shared: &Shared,
     report: &mut CycleReport,
-    mut each: impl FnMut(&dyn Member, &mut CycleReport) -> Result<(), Payload>,
+    mut each: impl FnMut(&AnyPool, &mut CycleReport) -> Result<(), Payload>,
 ) {
     for member in roster::members() {
         report.pools += 1;

@@ -2,7 +2,8 @@
 
 use crate::engine::batch::Batch;
 use crate::engine::object::Object;
-use crate::pool::taken::{bury, go_on};
+use crate::pool::panics::or_resume;
+use crate::pool::taken::drop_each;
 use std::mem;
 
 /// The idle objects of a pool, taken out by [`Pool::drain`](crate::Pool::drain).
@@ -23,7 +24,7 @@ impl<T> Drain<T> {
 impl<T> Drop for Drain<T> {
     fn drop(&mut self) {
         let rest = mem::replace(&mut self.taken, Batch::new());
-        bury(rest).unwrap_or_else(go_on);
+        or_resume(drop_each(rest));
     }
 }
 

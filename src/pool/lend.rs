@@ -8,7 +8,8 @@
 //! A hit is one restartable sequence on the magazine of the thread's processor, and touches
 //! nothing else. Whatever leaves that path is in a function of its own.
 
-use super::taken::{Payload, bury, first_of, go_on};
+use super::panics::{Panics, or_resume};
+use super::taken::drop_each;
 use crate::engine::batch::Batch;
 use crate::engine::counters::Fate;
 use crate::engine::give::Given;
@@ -113,7 +114,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
             Ok(count) => self.tick_at(count),
             Err(object) => return self.keep_slowly(object, weight),
         }
-        interior.stay_retired().unwrap_or_else(go_on);
+        or_resume(interior.stay_retired());
         true
     }
 
@@ -123,8 +124,10 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     fn tick_at(&self, count: u64) {
         let interior = self.interior();
         interior.engine.look_after(count);
-        let end = first_of(interior.stay_retired(), interior.tick());
-        end.unwrap_or_else(go_on);
+        let mut panics = Panics::default();
+        panics.keep(interior.stay_retired());
+        panics.keep(interior.tick());
+        panics.resume();
     }
 
     /// The rest of a [`keep`](Self::keep) that the fast path could not do.
@@ -145,30 +148,29 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     #[inline(never)]
     fn keep_and_age(&self, given: Given, refused: Batch<T>) -> bool {
         let interior = self.interior();
-        let (kept, mut end) = match refused.len() {
-            0 => (true, Ok(())),
-            _ => self.overflow(refused),
-        };
+        let mut panics = Panics::default();
+        let kept = refused.len() == 0 || self.overflow(refused, &mut panics);
         if given.down > 0 {
-            end = first_of(end, interior.advance(2 * given.down));
+            panics.keep(interior.advance(2 * given.down));
         }
         if given.ticks {
-            end = first_of(end, interior.tick());
+            panics.keep(interior.tick());
         }
-        end = first_of(end, interior.stay_retired());
-        end.unwrap_or_else(go_on);
+        panics.keep(interior.stay_retired());
+        panics.resume();
         kept
     }
 
     /// What found no room: is kept after all if others make some, or dropped and counted. Whether all
     /// is kept.
-    fn overflow(&self, refused: Batch<T>) -> (bool, Result<(), Payload>) {
-        let (left, end) = self.interior().make_room(refused);
+    fn overflow(&self, refused: Batch<T>, panics: &mut Panics) -> bool {
+        let left = self.interior().make_room(refused, panics);
         let kept = left.len() == 0;
         if !kept {
             self.count(Fate::Overflowed, left.len() as u64);
         }
-        (kept, first_of(end, bury(left)))
+        panics.keep(drop_each(left));
+        kept
     }
 
     /// Takes an idle object, or boxes a new one.
@@ -205,7 +207,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         if let Some(begun) = begun {
             if engine.cost.created(begun.elapsed()) {
                 engine.withdraw();
-                interior.stay_retired().unwrap_or_else(go_on);
+                or_resume(interior.stay_retired());
             }
         }
         Ok(object)
@@ -246,14 +248,16 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// pool. The error is the count of one that found nothing.
     #[inline]
     fn taken(&self, found: Result<Object<T>, u64>) -> Option<Object<T>> {
-        let mut end = self.interior().stay_retired();
+        let end = self.interior().stay_retired();
+        let mut panics = Panics::default();
         match found {
             Ok(object) if end.is_ok() => return Some(object),
             Ok(object) => self.discard(object, Fate::Panicked),
-            Err(count) if count & (TICK - 1) == 0 => end = first_of(end, self.interior().tick()),
+            Err(count) if count & (TICK - 1) == 0 => panics.keep(self.interior().tick()),
             Err(_) => {}
         }
-        end.unwrap_or_else(go_on);
+        panics.keep(end);
+        panics.resume();
         None
     }
 }

@@ -4,9 +4,11 @@
 //! leads straight to the table that restartable sequences work on, so that a hit follows one pointer; it stays
 //! null where there are no sequences.
 
-use super::state::{Interior, Setup};
-use super::taken::Payload;
+use super::panics::Payload;
+use super::state::{Interior, Relief};
+use crate::builder::Builder;
 use crate::collector::roster;
+use crate::engine::budget::Budget;
 use crate::sys::magazine::{self, Table};
 use std::fmt;
 use std::mem;
@@ -57,11 +59,16 @@ impl<T> Link<T> {
 
 impl<T: Send + 'static> Link<T> {
     /// The interior; makes it on the first use.
-    pub(crate) fn open(&self, setup: impl FnOnce() -> Setup) -> &Interior<T> {
+    pub(crate) fn open(
+        &self,
+        settings: &Builder,
+        budget: Budget,
+        relief: Option<Arc<dyn Relief>>,
+    ) -> &Interior<T> {
         if let Some(interior) = self.interior() {
             return interior;
         }
-        let mut made = Interior::new(setup());
+        let mut made = Interior::new(settings, budget, relief);
         let made = Arc::new_cyclic(|this: &Weak<Interior<T>>| {
             made.place = Some(roster::enter(this.clone()));
             made

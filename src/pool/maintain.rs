@@ -1,13 +1,15 @@
 //! What is done to a pool as a whole: age it, empty it, fill it.
 
+use crate::collector::roster::Member;
 use crate::engine::batch::Batch;
 use crate::engine::counters::Fate;
 use crate::engine::object::Object;
 use crate::policy::Policy;
 use crate::pool::Pool;
 use crate::pool::drain::Drain;
+use crate::pool::panics::{Payload, or_resume};
 use crate::pool::state::Interior;
-use crate::pool::taken::{Payload, Taken, go_on};
+use crate::pool::taken::Taken;
 use crate::stats::Collected;
 
 impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
@@ -35,16 +37,13 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// assert_eq!(pool.collect().dropped, 1);
     /// ```
     pub fn collect(&self) -> Collected {
-        self.try_collect().unwrap_or_else(|payload| {
-            go_on(payload);
-            Collected::default()
-        })
+        or_resume(self.try_collect())
     }
 
     /// The same; a destructor's panic as an error.
     pub(crate) fn try_collect(&self) -> Result<Collected, Payload> {
         let interior = self.link.interior();
-        interior.map_or_else(|| Ok(Collected::default()), Interior::cycle)
+        interior.map_or_else(|| Ok(Collected::default()), Member::collect)
     }
 
     /// Drops all idle objects now, whatever their age, and says how many.
@@ -55,15 +54,12 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     ///
     /// As [`collect`](Self::collect).
     pub fn clear(&self) -> usize {
-        self.try_clear().unwrap_or_else(|payload| {
-            go_on(payload);
-            0
-        })
+        or_resume(self.try_clear())
     }
 
     /// The same; a destructor's panic as an error.
     pub(crate) fn try_clear(&self) -> Result<usize, Payload> {
-        self.link.interior().map_or(Ok(0), Interior::clear)
+        self.link.interior().map_or(Ok(0), Member::clear)
     }
 
     /// Drops all idle objects of a pool that shares a budget, and keeps none any more.

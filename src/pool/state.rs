@@ -4,7 +4,9 @@
 //! a cycle takes is dropped here, after the engine has let go of it: each object for itself, so
 //! that a panicking destructor costs that object and no other.
 
-use super::taken::{Payload, Taken, bury, caught, dispose, first_of};
+use super::panics::{Panics, Payload, caught, dispose};
+use super::taken::{Taken, drop_each};
+use crate::builder::Builder;
 use crate::collector::background;
 use crate::collector::export;
 use crate::collector::roster::{Member, Place};
@@ -13,33 +15,21 @@ use crate::engine::budget::Budget;
 use crate::engine::counters::Count;
 use crate::engine::{Engine, Plan};
 use crate::stats::{Collected, Stats};
+use crate::sys;
+use crate::sys::fast_path::fast_path;
 use crate::sys::nesting::Nesting;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, fence};
 use std::time::Instant;
 
 /// How many objects a user's thread frees at one of its looks at the clock, for a cycle on use.
 const STEP: usize = 64;
 
-/// What an interior must know when it is made.
-pub(crate) struct Setup {
-    pub(crate) plan: Plan,
-    /// Nanoseconds between cycles; `u64::MAX` for never.
-    pub(crate) interval: u64,
-    pub(crate) name: Option<&'static str>,
-    pub(crate) budget: Budget,
-    /// Who makes room in a budget that others keep to, too.
-    pub(crate) relief: Option<Arc<dyn Relief>>,
-}
-
 /// Makes room in a budget that several pools share.
 pub(crate) trait Relief: Send + Sync {
     /// Drops idle objects of the pool that was not used for longest.
     fn make_room(&self) -> Result<(), Payload>;
-
-    /// Told now and then that the pool is in use.
-    fn used(&self);
 }
 
 /// Engine and clock of one pool.
@@ -59,44 +49,30 @@ pub(crate) struct Interior<T> {
 }
 
 impl<T> Interior<T> {
-    pub(crate) fn new(setup: Setup) -> Self {
+    /// With a budget that others may keep to, too, and then who makes room in it.
+    pub(crate) fn new(settings: &Builder, budget: Budget, relief: Option<Arc<dyn Relief>>) -> Self {
+        let plan = Plan {
+            path: fast_path(),
+            processors: sys::usable_processors(),
+            workers: sys::processors(),
+            capacity: usize::from(settings.deepest),
+        };
         Interior {
-            engine: Engine::new(setup.plan, setup.budget),
-            relief: setup.relief,
+            engine: Engine::new(plan, budget),
+            relief,
             retired: AtomicBool::new(false),
-            clock: Clock::new(setup.interval),
+            clock: Clock::new(settings.interval()),
             due: AtomicU64::new(0),
             noted_gets: AtomicU64::new(0),
-            name: setup.name,
+            name: settings.name,
             place: None,
         }
-    }
-
-    /// Sums everything up.
-    pub(crate) fn stats(&self) -> Stats {
-        self.engine.stats()
-    }
-
-    /// Runs one cycle and drops what it took. The panic, if any, is the first.
-    pub(crate) fn cycle(&self) -> Result<Collected, Payload> {
-        caught(|| {
-            let mut dead = Taken::new(&self.engine.ledger.aged_out);
-            self.engine.cycle(&mut dead.objects);
-            let aged = self.stats().idle;
-            let dropped = dead.bury()?;
-            self.stay_retired()?;
-            export::cycle_ended(self.name, || self.stats(), dropped);
-            Ok(Collected { aged, dropped })
-        })
     }
 
     /// Works at a cycle if the clock says so: takes and drops a bounded number of objects. To be called once in
     /// a while. Nothing while a collector runs.
     #[cold]
     pub(crate) fn tick(&self) -> Result<(), Payload> {
-        if let Some(relief) = &self.relief {
-            relief.used();
-        }
         if self.clock.is_never() || background::runs() {
             return Ok(());
         }
@@ -149,27 +125,24 @@ impl<T> Interior<T> {
             let taken = &mut dead.objects;
             self.engine.step(cycle, objects, overdue, taken);
             let dropped = dead.objects.len();
-            let end = first_of(dead.bury().map(drop), self.stay_retired());
+            let mut panics = Panics::default();
+            panics.keep(dead.drop_each());
+            panics.keep(self.stay_retired());
             if self.engine.generation.cycle() != cycle {
                 export::cycle_ended(self.name, || self.stats(), dropped);
             }
-            end
+            panics.first()
         })
     }
 
     /// Gives what found no room another try, when others that share the budget have made some. What still
-    /// finds none comes back, and a destructor's panic.
-    pub(crate) fn make_room(&self, refused: Batch<T>) -> (Batch<T>, Result<(), Payload>) {
+    /// finds none comes back.
+    pub(crate) fn make_room(&self, mut refused: Batch<T>, panics: &mut Panics) -> Batch<T> {
         let Some(relief) = &self.relief else {
-            return (refused, Ok(()));
+            return refused;
         };
         // Caught: what was refused is in hand.
-        let end = caught(|| relief.make_room());
-        (self.give_again(refused), end)
-    }
-
-    /// Gives what was refused once more; what still finds no room.
-    fn give_again(&self, mut refused: Batch<T>) -> Batch<T> {
+        panics.keep(caught(|| relief.make_room()));
         let mut left = Batch::new();
         while let Some(object) = refused.pop() {
             self.engine.give_unheld(object, &mut left);
@@ -201,36 +174,21 @@ impl<T> Interior<T> {
         Ok(())
     }
 
-    /// Drops every idle object.
-    pub(crate) fn clear(&self) -> Result<usize, Payload> {
-        caught(|| self.take_all(&self.engine.ledger.cleared).bury())
-    }
-
     /// Takes out every idle object, which counts as this.
     pub(crate) fn take_all<'a>(&'a self, counted: &'a Count) -> Taken<'a, T> {
         let mut taken = Taken::new(counted);
         self.engine.take_all(&mut taken.objects);
         taken
     }
-
-    /// Drops idle objects of about so many bytes, the least used first.
-    fn shrink(&self, bytes: u64) -> Result<usize, Payload> {
-        caught(|| {
-            let mut taken = Taken::new(&self.engine.ledger.cleared);
-            self.engine.take_bytes(bytes, &mut taken.objects);
-            let count = taken.bury()?;
-            self.stay_retired().map(|()| count)
-        })
-    }
 }
 
-impl<T: Send> Member for Interior<T> {
+impl<T> Member for Interior<T> {
     fn name(&self) -> Option<&'static str> {
         self.name
     }
 
     fn stats(&self) -> Stats {
-        Interior::stats(self)
+        self.engine.stats()
     }
 
     fn uses_since(&self, gets: u64) -> u64 {
@@ -239,15 +197,28 @@ impl<T: Send> Member for Interior<T> {
     }
 
     fn collect(&self) -> Result<Collected, Payload> {
-        self.cycle()
+        caught(|| {
+            let mut dead = Taken::new(&self.engine.ledger.aged_out);
+            self.engine.cycle(&mut dead.objects);
+            let aged = self.stats().idle;
+            let dropped = dead.drop_each()?;
+            self.stay_retired()?;
+            export::cycle_ended(self.name, || self.stats(), dropped);
+            Ok(Collected { aged, dropped })
+        })
     }
 
     fn clear(&self) -> Result<usize, Payload> {
-        Interior::clear(self)
+        caught(|| self.take_all(&self.engine.ledger.cleared).drop_each())
     }
 
     fn shrink(&self, bytes: u64) -> Result<usize, Payload> {
-        Interior::shrink(self, bytes)
+        caught(|| {
+            let mut taken = Taken::new(&self.engine.ledger.cleared);
+            self.engine.take_bytes(bytes, &mut taken.objects);
+            let count = taken.drop_each()?;
+            self.stay_retired().map(|()| count)
+        })
     }
 }
 
@@ -272,7 +243,7 @@ impl<T> Drop for Interior<T> {
         unsafe { self.close() }.map_or_else(dispose, drop);
         let mut rest = Batch::new();
         self.engine.take_rest(&mut rest);
-        bury(rest).unwrap_or_else(dispose);
+        drop_each(rest).unwrap_or_else(dispose);
     }
 }
 
@@ -302,20 +273,5 @@ impl Clock {
         let due = self.due.load(Relaxed);
         let next = now.saturating_add(self.interval);
         now >= due && self.due.compare_exchange(due, next, Relaxed, Relaxed).is_ok()
-    }
-}
-
-/// Processors of the machine, asked once.
-pub(crate) fn processors() -> usize {
-    static PROCESSORS: AtomicUsize = AtomicUsize::new(0);
-    // Relaxed: every thread comes to the same answer.
-    match PROCESSORS.load(Relaxed) {
-        0 => {
-            let processors = num_cpus::get().max(1);
-            // Relaxed: as above.
-            PROCESSORS.store(processors, Relaxed);
-            processors
-        }
-        processors => processors,
     }
 }

@@ -58,7 +58,22 @@ pub(crate) fn processors() -> usize {
         usize::try_from(configured).unwrap_or(1).clamp(1, 8192)
     }
     #[cfg(not(all(target_os = "linux", not(any(shuttle, miri)))))]
-    num_cpus::get()
+    usable_processors()
+}
+
+/// How many processors this process may use, asked once.
+#[cfg(not(loom))]
+pub(crate) fn usable_processors() -> usize {
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    static PROCESSORS: AtomicUsize = AtomicUsize::new(0);
+    // Relaxed, both: every thread comes to the same answer.
+    let known = PROCESSORS.load(Relaxed);
+    if known != 0 {
+        return known;
+    }
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    PROCESSORS.store(processors, Relaxed);
+    processors
 }
 
 #[cfg(not(any(loom, shuttle)))]
