@@ -77,6 +77,21 @@ fn calibration_heals_it() {
     assert!(kept <= HOLDERS * 2 * USUAL, "{kept}");
 }
 
+/// One use in sixteen is counted, so about 42,000 calibrate.
+#[test]
+fn enough_uses_calibrate() {
+    let policy = Calibrated::new(Vec::with_capacity as fn(usize) -> Vec<u8>);
+    let uses = (0..1_000_000).take_while(|_| {
+        let mut buffer = policy.create();
+        buffer.resize(5_000, 0);
+        assert!(policy.recycle(&mut buffer));
+        policy.limit().is_none()
+    });
+    let uses = uses.count();
+    assert!((20_000..80_000).contains(&uses), "{uses}");
+    assert_eq!(policy.limit(), Some(8192));
+}
+
 /// An object with a buffer in it: the rule sees the buffer, the whole is cleaned.
 #[test]
 fn an_object_that_owns_a_buffer() {

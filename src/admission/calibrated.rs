@@ -210,18 +210,4 @@ mod tests {
             assert!(policy.recycle(&mut buffer), "{size}");
         }
     }
-
-    #[test]
-    fn enough_uses_calibrate() {
-        let policy = Calibrated::new(Vec::with_capacity as fn(usize) -> Vec<u8>);
-        let uses = (0..1_000_000).take_while(|_| {
-            let mut buffer = policy.create();
-            buffer.resize(5_000, 0);
-            assert!(policy.recycle(&mut buffer));
-            policy.limit().is_none()
-        });
-        let uses = uses.count();
-        assert!((20_000..80_000).contains(&uses), "{uses}");
-        assert_eq!(policy.limit(), Some(8192));
-    }
 }

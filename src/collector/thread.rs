@@ -22,7 +22,6 @@ pub(super) struct Runner {
     shared: Arc<Shared>,
     every: Duration,
     source: Option<Box<dyn PressureSource>>,
-    random: u64,
     /// Ends with the thread, or without one.
     _reign: Reign,
 }
@@ -42,7 +41,7 @@ impl Runner {
         source: Option<Box<dyn PressureSource>>,
         reign: Reign,
     ) -> Self {
-        Runner { shared, every, source, random: RandomState::new().hash_one(0) | 1, _reign: reign }
+        Runner { shared, every, source, _reign: reign }
     }
 
     pub(super) fn run(mut self) {
@@ -66,12 +65,10 @@ impl Runner {
     }
 
     /// When the next cycle is due; `None` if that is beyond the clock.
-    fn next_cycle(&mut self) -> Option<Instant> {
-        // Marsaglia's xorshift.
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        let jitter = 0.9 + (self.random % 1024) as f64 / 1024.0 * 0.2;
+    fn next_cycle(&self) -> Option<Instant> {
+        // Other keys each time, so another hash.
+        let random = RandomState::new().hash_one(0);
+        let jitter = 0.9 + (random % 1024) as f64 / 1024.0 * 0.2;
         let sleep = Duration::try_from_secs_f64(self.every.as_secs_f64() * jitter).ok()?;
         Instant::now().checked_add(sleep)
     }

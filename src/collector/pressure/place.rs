@@ -50,15 +50,8 @@ pub(super) fn base64(text: &str) -> Option<Vec<u8>> {
 }
 
 fn digit(c: u8) -> Option<u32> {
-    let digit = match c {
-        b'A'..=b'Z' => c - b'A',
-        b'a'..=b'z' => c - b'a' + 26,
-        b'0'..=b'9' => c - b'0' + 52,
-        b'+' => 62,
-        b'/' => 63,
-        _ => return None,
-    };
-    Some(u32::from(digit))
+    let mut digits = (b'A'..=b'Z').chain(b'a'..=b'z').chain(b'0'..=b'9').chain([b'+', b'/']);
+    digits.position(|digit| digit == c).map(|digit| digit as u32)
 }
 
 #[cfg(test)]
