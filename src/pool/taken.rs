@@ -46,7 +46,10 @@ impl<T> Drop for Taken<'_, T> {
 pub(crate) fn drop_each<T>(mut objects: Batch<T>) -> Result<(), Payload> {
     let mut panics = Panics::default();
     while let Some(object) = objects.pop() {
-        panics.keep(caught(|| Ok(drop(object))));
+        panics.keep(caught(|| {
+            drop(object);
+            Ok(())
+        }));
     }
     panics.first()
 }
