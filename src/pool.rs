@@ -100,7 +100,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// ```
     #[inline]
     pub fn try_get(&self) -> Option<Guard<'_, T, P>> {
-        self.take().map(|object| Guard::new(self, object))
+        self.try_take().map(|object| Guard::new(self, object))
     }
 
     /// Like [`get`](Self::get), with this call's own constructor.
@@ -200,7 +200,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// Like [`try_get`](Self::try_get), with a guard that owns a reference to the pool.
     #[inline]
     pub fn try_get_owned(self: &Arc<Self>) -> Option<OwnedGuard<T, P>> {
-        let object = self.take()?;
+        let object = self.try_take()?;
         Some(OwnedGuard::new(Arc::clone(self), object))
     }
 

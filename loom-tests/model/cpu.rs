@@ -27,7 +27,7 @@ impl<'c, T> Cpu<'c, T> {
         // SAFETY: the core's table.
         let object = unsafe { rseq::pop(table) };
         if object.is_null() {
-            return engine.take().ok().map(Held);
+            return engine.take().map(Held);
         }
         // SAFETY: the sequence has taken it out of a magazine of this core.
         Some(Held(unsafe { Object::from_raw(object) }.weighing(1)))

@@ -202,7 +202,7 @@ impl<T> Core<T> {
 
     /// A get by a thread that finds its worker in other hands.
     pub fn get_without_worker(&self) -> Option<Held<T>> {
-        self.engine.take_unheld().map(Held)
+        self.engine.steal(0, || None).map(Held)
     }
 
     /// How many objects are idle, by the books.
@@ -245,18 +245,13 @@ impl<T> Seat<'_, T> {
         let enter = || engine.workers.enter_at(self.index);
         let found = enter().and_then(|me| me.pop());
         let found = found.or_else(|| engine.take_here(self.index, enter));
-        let found = found.or_else(|| match enter() {
-            Some(mut me) => engine.take_as(&mut me),
-            None => engine.take_unheld(),
-        });
+        let found = found.or_else(|| engine.steal(self.index, enter));
         found.map(Held)
     }
 
-    /// A get out of another worker's magazine, if the own worker is not in other hands.
+    /// A get out of any worker's magazine that is not in other hands.
     pub fn get_from_siblings(&self) -> Option<Held<T>> {
-        let engine = &self.core.engine;
-        let me = engine.workers.enter_at(self.index)?;
-        engine.take_from_siblings(&me).map(Held)
+        self.core.engine.take_from_siblings(self.index).map(Held)
     }
 
     /// A put likewise; what finds no room comes back.

@@ -114,10 +114,6 @@ impl Fates {
 pub(crate) struct Ledger {
     /// Objects that collectors took from magazines.
     pub(crate) called_in: Count,
-    /// What threads without a worker found, made and missed; and what gets found at their second look.
-    pub(crate) unheld_hits: Count,
-    pub(crate) unheld_created: Count,
-    pub(crate) unheld_misses: Count,
     /// Created ahead, by `reserve`.
     pub(crate) reserved: Count,
     /// What has become of objects in the hands of threads without a worker.
@@ -168,14 +164,14 @@ impl<T> Engine<T> {
         let descended = sum(|worker| worker.descended.get());
         let left = descended.wrapping_add(held + ledger.called_in.get());
         let private_hits = difference(puts, left);
-        let steals = sum(|worker| worker.stolen.get()) + ledger.unheld_hits.get();
-        let misses = sum(|worker| worker.created.get()) + ledger.unheld_created.get();
-        let creates = misses + ledger.reserved.get();
+        let steals = sum(|worker| worker.stolen.get());
+        let made = sum(|worker| worker.created.get());
+        let creates = made + ledger.reserved.get();
         let drops = self.drops();
         let gone = drops.total() + self.fate(Fate::Released) + ledger.drained.get();
         let idle_bytes = u128::from(held_bytes) + slots.bytes;
         Stats {
-            gets: private_hits + slots.hits + steals + victim_hits + misses,
+            gets: private_hits + slots.hits + steals + victim_hits + made,
             private_hits,
             local_hits: slots.hits,
             steals,

@@ -162,7 +162,7 @@ impl<T> Engine<T> {
         }
         // Where any thread may close any gate, other magazines have room to give back, too.
         let open = |other: &Worker<T>| other.capacity() > Some(0);
-        let mut others = self.workers.siblings(me.worker(), open);
+        let mut others = self.workers.siblings(me.worker().index(), open);
         others.any(|mut other| {
             self.vacate(&mut other, self.generation.primary());
             self.budget.charge(objects, bytes)

@@ -41,7 +41,7 @@ impl<'w, T> Held<'w, T> {
     pub(crate) fn set_capacity(&mut self, objects: u32) {
         self.state = self.state & CLAIMED | u64::from(objects);
         // Relaxed: for the end of the pool.
-        self.worker.granted.store(objects, Relaxed);
+        self.worker.granted.store(objects as u16, Relaxed);
     }
 
     #[inline]
@@ -183,12 +183,6 @@ impl<'w, T> Held<'w, T> {
             self.worker.old_count.add(counted);
             self.set_header(header - counted * COUNTED);
         }
-    }
-
-    /// Counts a get that found nothing; the count, of puts and such gets together.
-    pub(crate) fn count_miss(&self) -> u64 {
-        self.worker.misses.add(1);
-        self.count_put()
     }
 }
 

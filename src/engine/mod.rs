@@ -36,7 +36,7 @@ pub(crate) mod give;
 mod held;
 pub(crate) mod object;
 mod slots;
-mod take;
+pub(crate) mod take;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
 pub(crate) mod worker;
@@ -48,9 +48,10 @@ use crate::sys::fast_path::FastPath;
 use batch::Batch;
 use budget::{Budget, Share};
 use cost::Cost;
-use counters::{Count, Fate, Fates, Ledger};
+use counters::{Fate, Fates, Ledger};
 use generation::Generation;
 use slots::Slots;
+use worker::Worker;
 use workers::Workers;
 
 /// What an engine must know when it is made.
@@ -98,6 +99,24 @@ impl<T> Engine<T> {
         }
     }
 
+    /// The worker on which threads of that processor count; made if need be.
+    #[inline]
+    pub(crate) fn counter(&self, index: usize) -> &Worker<T> {
+        self.workers.get(index).unwrap_or_else(|| self.make(index))
+    }
+
+    #[cold]
+    fn make(&self, index: usize) -> &Worker<T> {
+        if let Some(mut me) = self.workers.make(index) {
+            if self.cost.is_dear() {
+                // It is open otherwise.
+                self.shut(&mut me, 0, 0);
+            }
+            return me.worker();
+        }
+        self.workers.get(index).expect("a worker that was made stays")
+    }
+
     /// Counts what has become of objects.
     pub(crate) fn count(&self, fate: Fate, objects: u64) {
         match self.workers.get(self.workers.here()) {
@@ -108,14 +127,8 @@ impl<T> Engine<T> {
 
     /// Whether a magazine has a share of the bounds.
     pub(crate) fn has_shares(&self) -> bool {
-        let open = |worker: &worker::Worker<T>| worker.capacity() > Some(0);
+        let open = |worker: &Worker<T>| worker.capacity() > Some(0);
         !self.budget.is_unbounded() && self.workers.iter().any(open)
-    }
-
-    /// Where objects are counted that are created for gets that found nothing here.
-    pub(crate) fn created(&self) -> &Count {
-        let worker = self.workers.get(self.workers.here());
-        worker.map_or(&self.ledger.unheld_created, |worker| &worker.created)
     }
 
     /// Says that no user will ever come again: magazines are called in without a barrier, which the system might

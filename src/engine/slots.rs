@@ -17,7 +17,7 @@ use super::object::Chain;
 use crate::sys::atomic::Ordering::Relaxed;
 use crate::sys::atomic::{AtomicU64, AtomicUsize};
 use crate::sys::once_box::OnceBox;
-use crate::sys::scale::{REAL, TICK};
+use crate::sys::scale::{REAL, SLOW_TICK};
 use slot::Slot;
 
 /// Slots of one side.
@@ -25,10 +25,6 @@ const SLOTS: usize = if REAL { 4 } else { 2 };
 
 /// A chain that comes out of a magazine is added to another one up to so many objects: a thief takes them all at once.
 const MERGED: u64 = 56;
-
-/// So many puts into one processor's slots may go by between two looks at the clock. With as many hits, and [`TICK`] gets
-/// that find nothing, that makes twice [`TICK`] operations.
-const LOOK: u64 = TICK / 2;
 
 /// The slots of a pool's processors.
 pub(crate) struct Slots<T> {
@@ -87,7 +83,7 @@ impl<T> Line<T> {
         let puts: u64 = self.and_more().map(Line::puts).sum();
         // Relaxed, both: the exchange decides who looks.
         let looked = self.looked.load(Relaxed);
-        let others_have_looked = (puts.wrapping_sub(looked) as i64) < LOOK as i64;
+        let others_have_looked = (puts.wrapping_sub(looked) as i64) < SLOW_TICK as i64;
         !others_have_looked && self.looked.compare_exchange(looked, puts, Relaxed, Relaxed).is_ok()
     }
 
@@ -212,6 +208,9 @@ impl<T> Slots<T> {
         mut look: impl FnMut(&'s Line<T>) -> Option<R>,
     ) -> Option<R> {
         let lines = self.lines();
+        if lines.is_empty() {
+            return None;
+        }
         let (before, after) = lines.split_at(first.min(lines.len()));
         for lines in [after, before] {
             for line in lines.iter().filter_map(OnceBox::get).flat_map(Line::and_more) {

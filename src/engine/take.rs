@@ -4,19 +4,16 @@ use super::Engine;
 use super::generation::Side;
 use super::held::Held;
 use super::object::{Chain, Object};
-use super::slots::Claim;
 use super::worker::Worker;
 use crate::sys::chaos::point;
 
 impl<T> Engine<T> {
-    /// Takes an object for a get that the fast path could not serve, and counts what it finds. The error is the
-    /// worker's count of puts and misses.
+    /// Takes an object for a get that the fast path could not serve, and counts what it finds.
     #[inline]
-    pub(crate) fn take(&self) -> Result<Object<T>, u64> {
-        match self.take_here(self.workers.here(), || self.workers.enter()) {
-            Some(object) => Ok(object),
-            None => self.take_elsewhere(),
-        }
+    pub(crate) fn take(&self) -> Option<Object<T>> {
+        let index = self.workers.here();
+        let found = self.take_here(index, || self.workers.enter());
+        found.or_else(|| self.take_elsewhere(index))
     }
 
     /// Takes from the slots of that processor. Half a magazine of what else is in line there goes up, if `enter` closes a
@@ -43,26 +40,21 @@ impl<T> Engine<T> {
     }
 
     #[inline(never)]
-    fn take_elsewhere(&self) -> Result<Object<T>, u64> {
-        let Some(mut me) = self.workers.enter() else {
-            let found = self.take_unheld().or_else(|| self.look_again());
-            return found.ok_or_else(|| self.ledger.unheld_misses.add(1));
-        };
-        let found = self.take_as(&mut me);
-        let found = found.or_else(|| self.take_from_siblings(&me));
-        let found = found.or_else(|| self.look_again());
-        found.ok_or_else(|| me.count_miss())
+    fn take_elsewhere(&self, index: usize) -> Option<Object<T>> {
+        let found = self.steal(index, || self.workers.enter());
+        let found = found.or_else(|| self.take_from_siblings(index));
+        found.or_else(|| self.look_again(index))
     }
 
     /// Takes what was on its way at the first look, from a place that was still to be looked at to one that had been.
     #[inline]
-    fn look_again(&self) -> Option<Object<T>> {
+    fn look_again(&self, index: usize) -> Option<Object<T>> {
         let sides = [Side::Even, Side::Odd];
         // What somebody has in hand may be back by then.
         if sides.into_iter().all(|side| self.slots.is_bare(side)) {
             return None;
         }
-        self.take_unheld()
+        self.steal(index, || None)
     }
 
     /// Takes from the magazine of this thread's shard, where there are no sequences: a compare-exchange and a
@@ -72,44 +64,48 @@ impl<T> Engine<T> {
         self.workers.enter_shard()?.pop()
     }
 
-    /// Takes an object as the holder of a worker.
-    pub(crate) fn take_as(&self, me: &mut Held<'_, T>) -> Option<Object<T>> {
-        if let Some(object) = me.pop() {
-            return Some(object);
-        }
-        if self.cost.is_dear() {
-            // A magazine that was just made is open.
-            self.shut(me, 0, 0);
-        }
-        let index = me.worker().index();
+    /// Takes the oldest chain's first object, from the slots of that processor on; from the victims if there is no other. Half
+    /// a magazine of what else is in line there goes up, if `enter` closes a worker, and the rest comes along.
+    pub(crate) fn steal<'e>(
+        &'e self,
+        index: usize,
+        enter: impl FnOnce() -> Option<Held<'e, T>>,
+    ) -> Option<Object<T>> {
         let primary = self.generation.primary();
-        let (mut claim, side) = self.oldest(primary, index)?;
+        let find = |side| Some((self.slots.oldest(side, index)?, side));
+        let (mut claim, side) = find(primary).or_else(|| find(primary.other()))?;
         let (object, rest) = claim.chain.take()?.split();
         let is_victim = side != primary;
-        let found = if is_victim { &me.worker().victim_hits } else { &me.worker().stolen };
-        found.add(1);
         self.budget.refund(1, object.weight());
         claim.chain = match rest {
             // Victims stay victims: what nobody wants is to age.
-            Some(rest) if !is_victim && self.is_private(object.weight()) => {
-                let rest = self.refill(me, rest);
-                rest.and_then(|rest| self.slots.move_to(side, index, rest).err())
-            }
+            Some(rest) if !is_victim && self.is_private(object.weight()) => match enter() {
+                Some(mut me) => {
+                    let rest = self.refill(&mut me, rest);
+                    let index = me.worker().index();
+                    rest.and_then(|rest| self.slots.move_to(side, index, rest).err())
+                }
+                None => Some(rest),
+            },
             rest => rest,
         };
+        drop(claim);
+        let me = self.counter(index);
+        let found = if is_victim { &me.victim_hits } else { &me.stolen };
+        found.add(1);
         Some(object)
     }
 
-    /// Takes an object out of another worker's magazine, where there are no sequences: then any thread may close
-    /// any gate that is open.
-    pub(crate) fn take_from_siblings(&self, me: &Held<'_, T>) -> Option<Object<T>> {
+    /// Takes an object out of any worker's magazine, where there are no sequences: then any thread may close any gate that is
+    /// open.
+    pub(crate) fn take_from_siblings(&self, index: usize) -> Option<Object<T>> {
         let full = |other: &Worker<T>| other.census().0 > 0;
-        let object = self.workers.siblings(me.worker(), full).find_map(|other| {
+        let object = self.workers.siblings(index, full).find_map(|other| {
             let object = other.pop()?;
             other.worker().descended.add(1);
             Some(object)
         })?;
-        me.worker().stolen.add(1);
+        self.counter(index).stolen.add(1);
         Some(object)
     }
 
@@ -124,21 +120,5 @@ impl<T> Engine<T> {
         me.worker().descended.add(objects.wrapping_neg());
         self.budget.refund(objects, bytes);
         rest
-    }
-
-    /// Takes an object for a thread that has no worker just now. Counts what it finds.
-    pub(crate) fn take_unheld(&self) -> Option<Object<T>> {
-        let (mut claim, _) = self.oldest(self.generation.primary(), self.workers.here())?;
-        let (object, rest) = claim.chain.take()?.split();
-        claim.chain = rest;
-        self.ledger.unheld_hits.add(1);
-        self.budget.refund(1, object.weight());
-        Some(object)
-    }
-
-    /// A chain that is no victim, or one that is, from that processor's on.
-    fn oldest(&self, primary: Side, index: usize) -> Option<(Claim<'_, T>, Side)> {
-        let find = |side| Some((self.slots.oldest(side, index)?, side));
-        find(primary).or_else(|| find(primary.other()))
     }
 }

@@ -35,7 +35,7 @@ fn put(engine: &Engine<usize>, index: usize, value: usize) {
 fn get(engine: &Engine<usize>, index: usize) -> Option<usize> {
     let at_hand = engine.workers.enter_at(index).expect("nobody else").pop();
     let found = at_hand.or_else(|| engine.take_here(index, || engine.workers.enter_at(index)));
-    let found = found.or_else(|| engine.take_as(&mut engine.workers.enter_at(index)?));
+    let found = found.or_else(|| engine.steal(index, || engine.workers.enter_at(index)));
     found.map(Object::into_value)
 }
 
@@ -154,7 +154,7 @@ fn the_rest_of_a_victim_stays_a_victim() {
 fn the_rest_of_a_stolen_chain_is_found() {
     let engine = unbounded();
     (0..=CAPACITY).for_each(|value| put(&engine, 0, value));
-    assert!(engine.take_unheld().is_some());
+    assert!(engine.steal(0, || None).is_some());
     assert_eq!(engine.stats().idle, CAPACITY);
     let mut rest = Batch::new();
     engine.take_all(&mut rest);

@@ -7,7 +7,7 @@
 //!
 //! **Fields.** `magazine`: see [`magazine`](crate::sys::magazine). `claim`: collectors, from 0 to 1 by
 //! compare-exchange, and back by the one that did it. `seen`: the collector that has the claim.
-//! Tallies: written by the holder, read by all. `created`: anyone. `granted`: written by the holder, read when nobody
+//! Tallies: written by the holder, read by all. Counts: anyone. `granted`: written by the holder, read when nobody
 //! uses the pool any more.
 //!
 //! **Closing.** A thread of the magazine's processor closes the gate by a sequence ([`enter`]); where there
@@ -29,11 +29,11 @@ use super::counters::{Count, Fates, Tally};
 use super::held::Held;
 use crate::sys::Witness;
 use crate::sys::atomic::Ordering::{Acquire, Relaxed, Release};
-use crate::sys::atomic::{AtomicU32, AtomicU64};
+use crate::sys::atomic::{AtomicU16, AtomicU64};
 use crate::sys::chaos::point;
 use crate::sys::magazine::{self, HELD, Magazine, OPEN, STOPPED};
 use crate::sys::once_box::OnceBox;
-use crate::sys::scale::REAL;
+use crate::sys::scale::{REAL, SLOW_TICK};
 use std::marker::PhantomData;
 use std::mem;
 use std::sync::Mutex;
@@ -42,7 +42,9 @@ use std::sync::Mutex;
 #[repr(C, align(128))]
 pub(crate) struct Worker<T> {
     pub(crate) magazine: Magazine,
-    pub(super) claim: AtomicU32,
+    pub(super) claim: AtomicU16,
+    /// What the gate lets in when it opens, as its holder has said last.
+    pub(super) granted: AtomicU16,
     index: u32,
     /// What the magazine's weight starts at.
     bias: u64,
@@ -50,19 +52,20 @@ pub(crate) struct Worker<T> {
     pub(crate) seen: AtomicU64,
     /// What the header has counted and does not count any more.
     pub(super) old_count: Tally,
-    pub(super) victim_hits: Tally,
-    pub(super) stolen: Tally,
-    pub(super) misses: Tally,
     /// Chains that came up into the magazine.
     pub(super) refills: Tally,
     /// Objects that went from the magazine down, less those that came up again.
     pub(super) descended: Tally,
-    /// Objects created for gets that found nothing here.
+    /// What gets of this processor found among the victims, and in other processors' slots.
+    pub(super) victim_hits: Count,
+    pub(super) stolen: Count,
+    /// Gets that found nothing: with a creation after it, and without.
     pub(crate) created: Count,
+    pub(crate) missed: Count,
+    /// How many there were when one was last told to look at the clock.
+    looked: AtomicU64,
     /// What seldom becomes of an object.
     pub(crate) fates: OnceBox<Fates>,
-    /// What the gate lets in when it opens, as its holder has said last.
-    pub(super) granted: AtomicU32,
     pub(super) witness: Witness,
     /// `Send` and `Sync` as a mutex is: objects come and go through a shared reference.
     owns: PhantomData<Mutex<T>>,
@@ -76,19 +79,20 @@ impl<T> Worker<T> {
         let bias = magazine::MOST_BYTES - bytes.min(magazine::MOST_BYTES);
         Worker {
             magazine: Magazine::new(bias),
-            claim: AtomicU32::new(0),
+            claim: AtomicU16::new(0),
+            granted: AtomicU16::new(0),
             index: index as u32,
             bias,
             seen: AtomicU64::new(0),
             old_count: Tally::default(),
-            victim_hits: Tally::default(),
-            stolen: Tally::default(),
-            misses: Tally::default(),
             refills: Tally::default(),
             descended: Tally::default(),
+            victim_hits: Count::default(),
+            stolen: Count::default(),
             created: Count::default(),
+            missed: Count::default(),
+            looked: AtomicU64::new(0),
             fates: OnceBox::new(),
-            granted: AtomicU32::new(0),
             witness: Witness::default(),
             owns: PhantomData,
         }
@@ -107,13 +111,23 @@ impl<T> Worker<T> {
         (magazine::length(header) as u64, bytes)
     }
 
-    /// How often this worker was used otherwise than for a hit: puts, gets that found nothing, chains that came
-    /// up. What is in the magazine while this stands still is no younger than when it came to stand.
+    /// How often something came into the magazine: by puts, and chains that came up. What is in the magazine while this stands still is no younger than when it came to stand.
     pub(crate) fn arrivals(&self) -> u64 {
         // Relaxed: a figure.
         let header = self.magazine.header.load(Relaxed);
         let counted = magazine::count(header).wrapping_add(self.old_count.get());
         counted.wrapping_add(self.refills.get())
+    }
+
+    /// Whether it is for this get, which finds nothing, to look at the clock.
+    #[inline]
+    pub(crate) fn is_time(&self) -> bool {
+        let misses = self.created.get() + self.missed.get();
+        // Relaxed, both: the exchange decides who looks.
+        let looked = self.looked.load(Relaxed);
+        let others_have_looked = (misses.wrapping_sub(looked) as i64) < SLOW_TICK as i64;
+        !others_have_looked
+            && self.looked.compare_exchange(looked, misses, Relaxed, Relaxed).is_ok()
     }
 
     /// How many objects the open gate lets in; `None` while it is closed.
@@ -125,7 +139,7 @@ impl<T> Worker<T> {
 
     /// Objects that users have put.
     pub(crate) fn puts(&self) -> u64 {
-        self.arrivals().saturating_sub(self.misses.get() + self.refills.get())
+        self.arrivals().saturating_sub(self.refills.get())
     }
 
     /// What is held by a thread that has closed the gate.

@@ -88,7 +88,7 @@ impl<T> Workers<T> {
 
     /// Makes the worker of this index, whose gate the caller holds. `None`: it is there.
     #[cold]
-    fn make(&self, index: usize) -> Option<Held<'_, T>> {
+    pub(crate) fn make(&self, index: usize) -> Option<Held<'_, T>> {
         let place = self.entries().get(index)?;
         let made = Box::into_raw(Box::new(Worker::<T>::new(index, self.bytes)));
         point("workers: making");
@@ -184,20 +184,21 @@ impl<T> Workers<T> {
         }
     }
 
-    /// All other workers that are wanted and can be closed from here, one after the other.
+    /// All workers that are wanted and can be closed from here, one after the other, from that one on.
     pub(crate) fn siblings(
         &self,
-        me: &Worker<T>,
+        start: usize,
         wanted: impl Fn(&Worker<T>) -> bool,
     ) -> impl Iterator<Item = Held<'_, T>> {
-        let start = me.index();
         let places = match self.path {
             FastPath::Sequence => 0,
             // Relaxed: as in `make`.
             FastPath::Exchange => self.made.load(Relaxed),
         };
-        let others = (start + 1..places).chain(0..start.min(places));
-        let others = others.filter_map(|index| self.get(index));
+        let start = if start < places { start } else { 0 };
+        let order = (0..places)
+            .map(move |i| if start + i < places { start + i } else { start + i - places });
+        let others = order.filter_map(|index| self.get(index));
         others.filter(move |other| wanted(other)).filter_map(Worker::try_enter)
     }
 

@@ -194,35 +194,30 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         }
     }
 
-    #[cold]
-    #[inline(never)]
-    fn create<E>(&self, create: impl FnOnce() -> Result<T, E>) -> Result<Object<T>, E> {
-        let interior = self.interior();
-        let engine = &interior.engine;
-        let created = engine.created();
-        let timed = engine.cost.is_sampled(created.get());
-        let begun = timed.then(Instant::now);
-        let object = Object::new(create()?);
-        created.add(1);
-        if let Some(begun) = begun {
-            if engine.cost.created(begun.elapsed()) {
-                engine.withdraw();
-                or_resume(interior.stay_retired());
-            }
-        }
-        Ok(object)
+    /// Takes an idle object; creates none.
+    #[inline]
+    pub(crate) fn try_take(&self) -> Option<Object<T>> {
+        self.take().or_else(|| {
+            self.missed();
+            None
+        })
     }
 
-    /// Takes an idle object.
     #[inline]
-    pub(crate) fn take(&self) -> Option<Object<T>> {
+    fn take(&self) -> Option<Object<T>> {
+        self.take_at_hand().or_else(|| self.take_slowly())
+    }
+
+    /// Takes an object that is in the magazine.
+    #[inline]
+    fn take_at_hand(&self) -> Option<Object<T>> {
         let Some(table) = self.link.table() else {
             return self.take_by_exchange();
         };
         // SAFETY: there are sequences where there is a table, and the link keeps it.
         let object = unsafe { rseq::pop(table) };
         if object.is_null() {
-            return self.take_slowly();
+            return None;
         }
         // SAFETY: the sequence has taken it out of a magazine of this pool.
         Some(unsafe { Object::from_raw(object) })
@@ -231,34 +226,58 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// The same where there are no sequences.
     #[inline(never)]
     fn take_by_exchange(&self) -> Option<Object<T>> {
-        let interior = self.link.interior();
-        match interior.and_then(|interior| interior.engine.take_at_hand()) {
-            Some(object) => self.taken(Ok(object)),
-            None => self.take_slowly(),
+        let object = self.link.interior()?.engine.take_at_hand()?;
+        self.unless_it_panics(object)
+    }
+
+    /// The object that a get has found, unless a destructor panics that runs for the pool.
+    #[inline]
+    fn unless_it_panics(&self, object: Object<T>) -> Option<Object<T>> {
+        let end = self.interior().stay_retired();
+        if end.is_ok() {
+            return Some(object);
         }
+        self.discard(object, Fate::Panicked);
+        or_resume(end);
+        None
+    }
+
+    /// The rest of a get that the fast path could not do. If it finds nothing, ages the pool when it is time.
+    #[cold]
+    #[inline(never)]
+    fn take_slowly(&self) -> Option<Object<T>> {
+        let interior = self.interior();
+        let engine = &interior.engine;
+        if let Some(object) = engine.take() {
+            return self.unless_it_panics(object);
+        }
+        if engine.counter(engine.workers.here()).is_time() {
+            or_resume(interior.tick());
+        }
+        None
     }
 
     #[cold]
     #[inline(never)]
-    fn take_slowly(&self) -> Option<Object<T>> {
-        self.taken(self.interior().engine.take())
+    fn create<E>(&self, create: impl FnOnce() -> Result<T, E>) -> Result<Object<T>, E> {
+        let interior = self.interior();
+        let engine = &interior.engine;
+        let created = &engine.counter(engine.workers.here()).created;
+        let begun = engine.cost.is_sampled(created.get()).then(Instant::now);
+        let object = Object::new(create().inspect_err(|_| self.missed())?);
+        created.add(1);
+        if begun.is_some_and(|begun| engine.cost.created(begun.elapsed())) {
+            engine.withdraw();
+            or_resume(interior.stay_retired());
+        }
+        Ok(object)
     }
 
-    /// What a get comes to that had a worker in hand: the object, unless a destructor panics that runs for the
-    /// pool. The error is the count of one that found nothing.
-    #[inline]
-    fn taken(&self, found: Result<Object<T>, u64>) -> Option<Object<T>> {
-        let end = self.interior().stay_retired();
-        let mut panics = Panics::default();
-        match found {
-            Ok(object) if end.is_ok() => return Some(object),
-            Ok(object) => self.discard(object, Fate::Panicked),
-            Err(count) if count & (TICK - 1) == 0 => panics.keep(self.interior().tick()),
-            Err(_) => {}
-        }
-        panics.keep(end);
-        panics.resume();
-        None
+    /// Counts a get after which nothing was created.
+    #[cold]
+    fn missed(&self) {
+        let engine = &self.interior().engine;
+        engine.counter(engine.workers.here()).missed.add(1);
     }
 }
 

@@ -29,8 +29,11 @@ impl Panics {
     }
 
     /// Lets the first one go on; see [`or_resume`].
+    #[inline]
     pub(crate) fn resume(self) {
-        or_resume(self.first());
+        if let Some(first) = self.0 {
+            or_resume(Err(first))
+        }
     }
 }
 

@@ -109,6 +109,9 @@ pub(crate) mod scale {
     /// Without sequences, there may be at least so many workers.
     pub(crate) const LEAST_WORKERS: usize = if REAL { 64 } else { 1 };
 
-    /// Puts and misses counted on one worker between two looks at the clock; a power of two.
+    /// Puts into one magazine between two looks at the clock; a power of two.
     pub(crate) const TICK: u64 = if cfg!(loom) { 1 << 31 } else { 512 };
+    /// Puts into one processor's slots, or gets there that find nothing. With puts into its magazine, and as many hits as
+    /// puts, that makes fewer than four times [`TICK`] operations between two looks.
+    pub(crate) const SLOW_TICK: u64 = TICK / 2;
 }

@@ -55,11 +55,11 @@ const fn scenario(
 }
 
 pub(crate) const SCENARIOS: [Scenario; 11] = [
-    scenario("first get", (0, 0), Get, &[(Close, false)]),
+    scenario("first get", (0, 0), Get, &[]),
     scenario("get", (3, 0), Get, &[(Pop, true)]),
     scenario("try_get", (1, 0), TryGet, &[(Pop, true)]),
     scenario("get_owned", (2, 1), GetOwned, &[(Pop, true)]),
-    scenario("miss", (0, 1), Get, &[(Pop, false), (Close, true)]),
+    scenario("miss", (0, 1), Get, &[(Pop, false)]),
     Scenario { below: true, ..scenario("refill", (0, HALF), Get, &[(Pop, false), (Close, true)]) },
     scenario("first put", (0, 1), Put, &[(Push, true)]),
     scenario("last put", (MAGAZINE - 1, 1), Put, &[(Push, true)]),

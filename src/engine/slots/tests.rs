@@ -49,13 +49,13 @@ fn newest_first_for_its_processor_and_oldest_first_for_others() {
 fn one_put_in_so_many_looks_at_the_clock() {
     let slots = Slots::new(1);
     let (mut puts, mut looks) = (0, 0);
-    for round in 0..3 * LOOK as usize {
+    for round in 0..3 * SLOW_TICK as usize {
         let held = 1 + round % (2 * SLOTS);
         puts += held as u64;
         looks += (0..held).filter(|&value| put(&slots, 0, value)).count() as u64;
         (0..held).for_each(|_| assert!(newest(&slots, 0).is_some()));
     }
-    assert_eq!(looks, puts / LOOK);
+    assert_eq!(looks, puts / SLOW_TICK);
 }
 
 /// Threads that do not run may have all slots in hand.
@@ -93,14 +93,14 @@ fn puts_into_later_lines_look_at_the_clock() {
     (0..SLOTS).for_each(|value| assert!(!put(&slots, 0, value)));
     let in_hand: Vec<_> = slots.chains(Side::Even).collect();
     assert_eq!(in_hand.len(), SLOTS);
-    let puts = 3 * LOOK;
+    let puts = 3 * SLOW_TICK;
     let one = |value: &u64| {
         let looks = put(&slots, 0, *value as usize);
         assert!(newest(&slots, 0).is_some());
         looks
     };
     let looks = (0..puts).filter(one).count() as u64;
-    assert_eq!(looks, (puts + SLOTS as u64) / LOOK);
+    assert_eq!(looks, (puts + SLOTS as u64) / SLOW_TICK);
 }
 
 /// Who takes all there is comes to an end, whatever others put meanwhile.
