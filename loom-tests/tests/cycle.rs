@@ -145,7 +145,7 @@ fn nothing_dies_in_its_first_cycle_in_a_bounded_pool() {
 /// *Fails if*: one of them goes by what it saw before it had a magazine for itself.
 #[test]
 fn closing_during_a_cycle() {
-    explore("cycle: cycle || close, take all", None, 40, || {
+    explore("cycle: cycle || close, take all", None, 30, || {
         let core = core();
         let me = core.join();
         put(&me, 0);

@@ -180,11 +180,12 @@ fn each_takes_from_the_other() {
         drop(core.seat(1).get());
         let neighbour = thread::spawn(move || {
             assert!(other.seat(1).put(Item::new(1)).is_empty());
-            other.seat(1).get_from_siblings().inspect(|held| _ = touch(held))
+            // From the other's on.
+            other.seat(0).get_from_siblings().inspect(|held| _ = touch(held))
         });
         assert!(core.seat(0).put(Item::new(0)).is_empty());
         let mut held =
-            Vec::from_iter(core.seat(0).get_from_siblings().inspect(|held| _ = touch(held)));
+            Vec::from_iter(core.seat(1).get_from_siblings().inspect(|held| _ = touch(held)));
         held.extend(neighbour.join().unwrap());
         assert_conserved(&core, held, 2);
     });

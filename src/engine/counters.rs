@@ -9,7 +9,8 @@
 //!
 //! each put adds one object to a magazine (one that finds no room descends at once), each that descends, is
 //! called in, or is a hit takes one out. Hence `private_hits = puts - descended - held - called_in`. Slots count their
-//! puts and the hits of their own processor; thieves count what they find.
+//! puts and the hits of their own processor; what a thread finds elsewhere, creates or gets in vain is counted on the worker
+//! of its processor.
 //!
 //! The sums are exact when no other thread uses the pool, and close otherwise: they are read one
 //! after the other.
@@ -116,8 +117,6 @@ pub(crate) struct Ledger {
     pub(crate) called_in: Count,
     /// Created ahead, by `reserve`.
     pub(crate) reserved: Count,
-    /// What has become of objects in the hands of threads without a worker.
-    pub(crate) fates: Fates,
     /// Objects that `clear` and memory pressure dropped.
     pub(crate) cleared: Count,
     /// Objects that `drain` took out.
@@ -132,7 +131,7 @@ impl<T> Engine<T> {
     /// How often a fate has befallen objects of this engine.
     fn fate(&self, fate: Fate) -> u64 {
         let theirs = self.workers.iter().filter_map(|worker| worker.fates.get());
-        self.ledger.fates.get(fate) + theirs.map(|fates| fates.get(fate)).sum::<u64>()
+        theirs.map(|fates| fates.get(fate)).sum()
     }
 
     fn drops(&self) -> Drops {

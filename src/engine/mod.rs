@@ -119,10 +119,8 @@ impl<T> Engine<T> {
 
     /// Counts what has become of objects.
     pub(crate) fn count(&self, fate: Fate, objects: u64) {
-        match self.workers.get(self.workers.here()) {
-            Some(worker) => worker.fates.get_or_make(Fates::default).add(fate, objects),
-            None => self.ledger.fates.add(fate, objects),
-        }
+        let worker = self.counter(self.workers.here());
+        worker.fates.get_or_make(Fates::default).add(fate, objects);
     }
 
     /// Whether a magazine has a share of the bounds.

@@ -265,11 +265,11 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         let created = &engine.counter(engine.workers.here()).created;
         let begun = engine.cost.is_sampled(created.get()).then(Instant::now);
         let object = Object::new(create().inspect_err(|_| self.missed())?);
-        created.add(1);
         if begun.is_some_and(|begun| engine.cost.created(begun.elapsed())) {
             engine.withdraw();
             or_resume(interior.stay_retired());
         }
+        created.add(1);
         Ok(object)
     }
 
