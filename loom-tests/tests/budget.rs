@@ -130,7 +130,7 @@ fn a_chain_that_does_not_fit() {
 /// *Fails if*: a raise that came too late is kept.
 #[test]
 fn a_full_share_against_a_collector() {
-    explore("budget: put put, get get || take all", Some(3), 500, || {
+    explore("budget: put put, get get || take all", None, 300, || {
         let core = Arc::new(Core::deep_bounded(1, 2, 8));
         let me = core.join();
         for id in 0..2 {
