@@ -172,7 +172,7 @@ fn two_users_of_one_worker_and_a_collector() {
 /// *Fails if*: what is put back is lost.
 #[test]
 fn two_who_take_and_a_worker() {
-    explore("whole: put get || take bytes || take all", Bound::of(Some(1), Some(1)), 500, || {
+    explore("whole: put get || take bytes || take all", Bound::of(Some(0), Some(1)), 10, || {
         play(
             Core::bounded(1, 4, 8),
             two_left,

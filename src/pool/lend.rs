@@ -251,6 +251,8 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         if let Some(object) = engine.take() {
             return self.unless_it_panics(object);
         }
+        // Without sequences, this get has had an empty magazine in hand, and its share.
+        or_resume(interior.stay_retired());
         if engine.counter(engine.workers.here()).is_time() {
             or_resume(interior.tick());
         }
