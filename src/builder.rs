@@ -117,8 +117,8 @@ impl Builder {
 
     /// How long a cycle lasts: an object that is not used for two cycles is dropped.
     ///
-    /// Nothing runs in the background. On each processor on which the pool is used, some thread looks at the clock at
-    /// least once in 2,048 operations, and one of them runs the cycle when it is due.
+    /// Nothing runs in the background. On each processor on which objects are given back or created, some thread looks
+    /// at the clock at least once in 2,048 operations (without sequences, on each worker), and one of them runs the cycle when it is due.
     /// [`Duration::ZERO`] runs one at every such look; part of a millisecond counts as a whole one, and more than 49 days is never.
     #[must_use]
     pub const fn collect_every(mut self, interval: Duration) -> Self {

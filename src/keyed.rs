@@ -194,8 +194,10 @@ where
         let shared = &self.shared;
         let relief: Weak<Shared<K, T, P>> = Arc::downgrade(shared);
         let pool = Pool::with_settings(shared.settings, (shared.policy)(&key));
-        pool.share(shared.budget.clone(), Arc::new(Reliever(relief)));
-        let entry = Arc::new(Entry::new(pool, shared.now()));
+        let used = Arc::new(AtomicU64::new(shared.now()));
+        let relief = Reliever { shared: relief, used: Arc::clone(&used), start: shared.start };
+        pool.share(shared.budget.clone(), Arc::new(relief));
+        let entry = Arc::new(Entry::new(pool, used));
         shared.look();
         let mut forgotten = [None, None];
         let (pool, _before) = shared.replace(|map| {
@@ -317,8 +319,12 @@ where
 }
 
 /// Makes room for one key's objects at the cost of another's.
-// Weak: the pools do not keep their owner.
-struct Reliever<K, T: Send + 'static, P: Policy<T>>(Weak<Shared<K, T, P>>);
+struct Reliever<K, T: Send + 'static, P: Policy<T>> {
+    /// Weak: the pools do not keep their owner.
+    shared: Weak<Shared<K, T, P>>,
+    used: Arc<AtomicU64>,
+    start: Instant,
+}
 
 impl<K, T, P> Relief for Reliever<K, T, P>
 where
@@ -327,7 +333,7 @@ where
     P: Policy<T> + Send + Sync,
 {
     fn make_room(&self) -> Result<(), Payload> {
-        let Some(shared) = self.0.upgrade() else {
+        let Some(shared) = self.shared.upgrade() else {
             return Ok(());
         };
         shared.look();
@@ -338,6 +344,12 @@ where
         entries.pop();
         let holder = entries.iter().find(|entry| entry.pool.takes_room());
         holder.map_or(Ok(()), |entry| entry.pool.try_clear().map(drop))
+    }
+
+    fn used(&self) {
+        let now = self.start.elapsed().as_millis() as u64;
+        // Relaxed: a figure.
+        self.used.fetch_max(now, Relaxed);
     }
 }
 

@@ -17,7 +17,7 @@ pub struct Stats {
     pub private_hits: u64,
     /// Found below the magazine of the thread's processor.
     pub local_hits: u64,
-    /// Found by the search that follows: in the slots of any processor, or by a thread that had no worker just then.
+    /// Found by the search that follows: in the slots of any processor, or, without sequences, in any magazine.
     pub steals: u64,
     /// Found among the victims, one cycle away from being dropped.
     pub victim_hits: u64,

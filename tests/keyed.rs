@@ -184,6 +184,22 @@ fn a_handle_outlives_its_key() {
     assert!(handle.idle() <= 4);
 }
 
+/// The same where nobody looks before the key is compared with others that were used since the last look.
+#[test]
+fn a_busy_handle_is_younger_than_an_old_get() {
+    let census = Census::new();
+    let pool = keyed(&census, Builder::new()).max_keys(3);
+    let pause = || thread::sleep(Duration::from_millis(3));
+    let busy = pool.pool(&1);
+    [2, 3].map(|key| drop(pool.get(&key)));
+    pause();
+    [2, 3].map(|key| drop(pool.get(&key)));
+    pause();
+    (0..4_096).for_each(|_| drop(busy.get()));
+    drop(pool.get(&4));
+    assert!(pool.keys().contains(&1), "{:?}", pool.keys());
+}
+
 /// What is done with a key's pool is a use of the key; asking for the pool is none.
 #[test]
 fn a_key_that_is_used_through_its_pool_is_not_forgotten() {
@@ -458,7 +474,7 @@ fn a_forgotten_key_keeps_nothing_of_what_a_get_moves() {
     }
 }
 
-/// A get that finds nothing has its worker in hand, and with it the share of an empty magazine, while the key is
+/// Without sequences, a get that finds nothing has its worker in hand, and with it the share of an empty magazine, while the key is
 /// forgotten.
 #[test]
 fn a_forgotten_key_keeps_no_share_of_a_get_that_finds_nothing() {

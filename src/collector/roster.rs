@@ -116,7 +116,9 @@ pub fn collect_all() -> Collected {
 
 /// The pools that are alive when it comes to them, one after the other.
 pub(crate) fn members() -> impl Iterator<Item = Arc<AnyPool>> {
-    let blocks = iter::successors(Some(&ROSTER), |block| block.next.get());
+    let blocks = || iter::successors(Some(&ROSTER), |block| block.next.get());
+    // Those that there are now: a destructor may make pools without end.
+    let blocks = blocks().take(blocks().count());
     blocks.flat_map(|block| (0..u64::BITS).filter_map(|index| block.member(index)))
 }
 

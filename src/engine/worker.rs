@@ -56,10 +56,11 @@ pub(crate) struct Worker<T> {
     pub(super) refills: Tally,
     /// Objects that went from the magazine down, less those that came up again.
     pub(super) descended: Tally,
-    /// What gets of this processor found among the victims, and in other processors' slots.
+    /// What gets of this processor found among the victims, and otherwise than at hand: in slots of any processor, or, without
+    /// sequences, in magazines.
     pub(super) victim_hits: Count,
     pub(super) stolen: Count,
-    /// Gets that found nothing: with a creation after it, and without.
+    /// Gets that found nothing: with a creation after it, and without. One whose constructor panics is in neither.
     pub(crate) created: Count,
     pub(crate) missed: Count,
     /// How many there were when one was last told to look at the clock.

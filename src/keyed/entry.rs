@@ -1,7 +1,7 @@
 //! One key's pool, and when it was used last.
 //!
-//! A get by the key notes the time. What the pool was used for in between, through a handle, shows in its counts at the
-//! next look.
+//! A get by the key notes the time. So does the pool itself, once in a while; and what it was used for in between,
+//! through a handle, shows in its counts at the next look.
 
 use crate::policy::Policy;
 use crate::pool::Pool;
@@ -12,15 +12,15 @@ use std::sync::atomic::Ordering::Relaxed;
 pub(super) struct Entry<T: Send + 'static, P: Policy<T>> {
     pub(super) pool: Arc<Pool<T, P>>,
     /// When it was used last, as far as is known: milliseconds after the start.
-    used: AtomicU64,
+    used: Arc<AtomicU64>,
     /// Its gets and puts by the last look.
     uses: AtomicU64,
 }
 
 impl<T: Send + 'static, P: Policy<T>> Entry<T, P> {
-    /// A pool that is used now.
-    pub(super) fn new(pool: Pool<T, P>, now: u64) -> Self {
-        Entry { pool: Arc::new(pool), used: AtomicU64::new(now), uses: AtomicU64::new(0) }
+    /// A pool that notes in `used` now and then that it is in use.
+    pub(super) fn new(pool: Pool<T, P>, used: Arc<AtomicU64>) -> Self {
+        Entry { pool: Arc::new(pool), used, uses: AtomicU64::new(0) }
     }
 
     pub(super) fn used(&self) -> u64 {

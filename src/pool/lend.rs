@@ -253,7 +253,12 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         }
         // Without sequences, this get has had an empty magazine in hand, and its share.
         or_resume(interior.stay_retired());
-        if engine.counter(engine.workers.here()).is_time() {
+        let worker = engine.counter(engine.workers.here());
+        if engine.cost.is_dear() && worker.capacity() > Some(0) {
+            // It was in hand when objects turned out to be dear.
+            engine.look_after(0);
+        }
+        if worker.is_time() {
             or_resume(interior.tick());
         }
         None

@@ -30,6 +30,9 @@ const STEP: usize = 64;
 pub(crate) trait Relief: Send + Sync {
     /// Drops idle objects of the pool that was not used for longest.
     fn make_room(&self) -> Result<(), Payload>;
+
+    /// Told now and then that the pool is in use.
+    fn used(&self);
 }
 
 /// Engine and clock of one pool.
@@ -73,6 +76,9 @@ impl<T> Interior<T> {
     /// a while. Nothing while a collector runs.
     #[cold]
     pub(crate) fn tick(&self) -> Result<(), Payload> {
+        if let Some(relief) = &self.relief {
+            relief.used();
+        }
         if self.clock.is_never() || background::runs() {
             return Ok(());
         }

@@ -59,7 +59,7 @@ pub(crate) const OPEN: u64 = 1 << 32;
 
 /// What one object adds to the header's length.
 pub(crate) const ONE: u64 = 1;
-/// What one put or miss adds to the header's count.
+/// What one put adds to the header's count.
 pub(crate) const COUNTED: u64 = 1 << 8;
 /// How far the header counts.
 const MOST_COUNTED: u64 = 1 << 40;
