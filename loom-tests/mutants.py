@@ -35,6 +35,8 @@ MUTANTS = [
     ("refusal forgets the object", "src/engine/give.rs", "                refused.add(Chain::of(object));\n            }", "                drop(object);\n            }"),
     ("box published Relaxed", "src/sys/once_box.rs", ".compare_exchange(ptr::null_mut(), made, AcqRel, Acquire)", ".compare_exchange(ptr::null_mut(), made, super::atomic::Ordering::Relaxed, super::atomic::Ordering::Relaxed)"),
     ("box found Relaxed", "src/sys/once_box.rs", "let pointer = self.pointer.load(Acquire);\n        // SAFETY: a non-null", "let pointer = self.pointer.load(super::atomic::Ordering::Relaxed);\n        // SAFETY: a non-null"),
+    ("place given back Relaxed", "src/sys/blocks.rs", "self.vacant.fetch_or(1 << index, Release);", "self.vacant.fetch_or(1 << index, Relaxed);"),
+    ("place taken Relaxed", "src/sys/blocks.rs", "self.vacant.fetch_update(Acquire, Relaxed, claim)", "self.vacant.fetch_update(Relaxed, Relaxed, claim)"),
     ("entry settled Relaxed", "src/sys/ref_slot.rs", "fetch_add(SETTLED, Release)", "fetch_add(SETTLED, Relaxed)"),
     ("entry taken up Relaxed", "src/sys/ref_slot.rs", "fetch_add(LOOK, Acquire)", "fetch_add(LOOK, Relaxed)"),
     ("entry put down Relaxed", "src/sys/ref_slot.rs", "fetch_sub(LOOK, Release)", "fetch_sub(LOOK, Relaxed)"),

@@ -11,7 +11,6 @@ pub(crate) mod listing;
 #[cfg_attr(target_os = "linux", expect(unsafe_code, reason = "the system call `poll`"))]
 pub(crate) mod pressure;
 mod report;
-#[expect(unsafe_code, reason = "who settles in a slot, and leaves it once")]
 pub(crate) mod roster;
 pub(crate) mod signals;
 mod thread;

@@ -11,6 +11,7 @@ use crate::engine::batch::Batch;
 use crate::engine::budget::Budget;
 use crate::engine::object::Object;
 use crate::engine::{Engine, Plan};
+use crate::sys::blocks::Block;
 use crate::sys::fast_path::FastPath;
 use crate::sys::ref_slot::RefSlot;
 use crate::sys::rseq;
@@ -301,5 +302,30 @@ impl<T> Place<T> {
     pub fn leave(&self) -> Option<T> {
         // SAFETY: a model calls it once for each time that it settles it.
         unsafe { self.0.leave() }
+    }
+}
+
+/// Room for one at a time, and more.
+pub struct Room<T>(Block<T>);
+
+impl<T> Room<T> {
+    /// Nobody is in.
+    #[expect(clippy::new_without_default, reason = "as the real one")]
+    pub fn new() -> Self {
+        Room(Block::new())
+    }
+
+    /// Enters, does something, and leaves.
+    pub fn visit<R>(&self, content: T, meanwhile: impl FnOnce() -> R) -> R {
+        let place = self.0.enter(content);
+        let result = meanwhile();
+        // SAFETY: once for this place.
+        unsafe { place.leave() };
+        result
+    }
+
+    /// Looks at all that is in.
+    pub fn look<R>(&self, look: impl Fn(&T) -> R + Copy) -> Vec<R> {
+        self.0.look(|content| Some(look(content))).collect()
     }
 }

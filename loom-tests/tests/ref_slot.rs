@@ -11,7 +11,7 @@ use loom::sync::Arc;
 use loom::sync::atomic::AtomicUsize;
 use loom::sync::atomic::Ordering::Relaxed;
 use loom::thread;
-use stealpool::model::Place;
+use stealpool::model::{Place, Room};
 
 /// What settles: written by who makes it and by who takes it out, read by who looks.
 struct Entry {
@@ -141,5 +141,23 @@ fn a_look_that_is_not_counted_is_seen() {
         });
         place.leave().iter().for_each(|entry| entry.write());
         looker.join().unwrap();
+    });
+}
+
+/// *Threads*: two that enter and leave, one place after the other's if it is vacant again; one that looks.
+/// *Proves*: who finds a place vacant finds it empty, and has it alone.
+/// *Fails if*: a place is given back without Release, taken without Acquire, or given back while its content is there.
+#[test]
+fn a_place_is_used_again() {
+    explore("slot: enter, leave || enter, leave || look", Bound::of(Some(3), None), 200, || {
+        let room = Arc::new(Room::new());
+        let other = Arc::clone(&room);
+        let visitor = thread::spawn(move || other.visit(Entry::new(1), || ()));
+        let other = Arc::clone(&room);
+        let onlooker = thread::spawn(move || other.look(Entry::read).len());
+        room.visit(Entry::new(0), || ());
+        visitor.join().unwrap();
+        assert!(onlooker.join().unwrap() <= 2);
+        assert!(room.look(|entry| entry.id).is_empty());
     });
 }

@@ -8,7 +8,7 @@
 //! A hit is one restartable sequence on the magazine of the thread's processor, and touches
 //! nothing else. Whatever leaves that path is in a function of its own.
 
-use super::panics::{Panics, or_resume};
+use super::panics::{Panics, dispose, or_resume};
 use super::taken::drop_each;
 use crate::engine::batch::Batch;
 use crate::engine::counters::Fate;
@@ -20,6 +20,7 @@ use crate::sys::magazine;
 use crate::sys::rseq;
 use crate::sys::scale::TICK;
 use std::convert::Infallible;
+use std::panic::resume_unwind;
 use std::thread;
 use std::time::Instant;
 
@@ -272,11 +273,17 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         let created = &engine.counter(engine.workers.here()).created;
         let begun = engine.cost.is_sampled(created.get()).then(Instant::now);
         let object = Object::new(create().inspect_err(|_| self.missed())?);
+        created.add(1);
         if begun.is_some_and(|begun| engine.cost.created(begun.elapsed())) {
             engine.withdraw();
-            or_resume(interior.stay_retired());
+            match interior.stay_retired() {
+                Err(payload) if !thread::panicking() => {
+                    self.discard(object, Fate::Panicked);
+                    resume_unwind(payload);
+                }
+                end => end.unwrap_or_else(dispose),
+            }
         }
-        created.add(1);
         Ok(object)
     }
 

@@ -102,7 +102,7 @@ fn leave<T>(interior: &Interior<T>) {
     if let Some(place) = interior.place {
         // SAFETY: `open` entered it, and this is called once: for one that was not published, or when the
         // one that was is taken out.
-        unsafe { roster::exit(place) };
+        unsafe { place.leave() };
     }
 }
 

@@ -24,15 +24,25 @@ impl Panics {
     }
 
     /// The first one.
-    pub(crate) fn first(self) -> Result<(), Payload> {
-        self.0.map_or(Ok(()), Err)
+    pub(crate) fn first(mut self) -> Result<(), Payload> {
+        self.0.take().map_or(Ok(()), Err)
     }
 
     /// Lets the first one go on; see [`or_resume`].
     #[inline]
-    pub(crate) fn resume(self) {
-        if let Some(first) = self.0 {
+    pub(crate) fn resume(mut self) {
+        if let Some(first) = self.0.take() {
             or_resume(Err(first))
+        }
+    }
+}
+
+/// A panic that comes in between is the one that goes on.
+impl Drop for Panics {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(first) = self.0.take() {
+            dispose(first);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The only place that knows the platform: restartable sequences, barriers; and `std`, loom or shuttle.
+//! The only place of the pool's protocol that knows the platform: restartable sequences, barriers; and `std`, loom or shuttle.
 //!
 //! Every atomic of the pool's protocol comes from this module, so that the code that ships is the
 //! code the models explore. Two rules make that possible:
@@ -8,6 +8,7 @@
 //! * memory that one party at a time may touch carries a [`Witness`], which is nothing in a real
 //!   build and an access-checked cell under loom.
 
+pub(crate) mod blocks;
 pub(crate) mod chaos;
 pub(crate) mod fast_path;
 pub(crate) mod magazine;

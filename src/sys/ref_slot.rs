@@ -13,6 +13,7 @@
 //! nothing takes it out, and one exchange decides who that is. Every change of the word is a
 //! read-modify-write, so all of them from `settle` on are one release sequence.
 
+use super::Witness;
 use super::atomic::AtomicUsize;
 use super::atomic::Ordering::{Acquire, Relaxed, Release};
 use super::chaos::point;
@@ -29,6 +30,7 @@ const LOOK: usize = 4;
 pub(crate) struct RefSlot<T> {
     word: AtomicUsize,
     content: UnsafeCell<Option<T>>,
+    witness: Witness,
 }
 
 // SAFETY: looks give `&T` to several threads, and the last one out takes the `T` to another than put it in.
@@ -38,13 +40,17 @@ impl<T> RefSlot<T> {
     /// A vacant one.
     #[cfg(not(loom))]
     pub(crate) const fn new() -> Self {
-        RefSlot { word: AtomicUsize::new(0), content: UnsafeCell::new(None) }
+        RefSlot { word: AtomicUsize::new(0), content: UnsafeCell::new(None), witness: Witness {} }
     }
 
     /// The same (loom's atomics have no `const` constructor).
     #[cfg(loom)]
     pub(crate) fn new() -> Self {
-        RefSlot { word: AtomicUsize::new(0), content: UnsafeCell::new(None) }
+        RefSlot {
+            word: AtomicUsize::new(0),
+            content: UnsafeCell::new(None),
+            witness: Witness::default(),
+        }
     }
 
     /// Puts the content in.
@@ -54,8 +60,11 @@ impl<T> RefSlot<T> {
     /// The slot is vacant, its last content was taken out by what happens-before this, and no other call of
     /// `settle` overlaps.
     pub(crate) unsafe fn settle(&self, content: T) {
-        // SAFETY: nobody looks at a vacant slot's content, and the caller is the only one to settle.
-        unsafe { *self.content.get() = Some(content) };
+        point("roster: entered");
+        self.witness.exclusive(|| {
+            // SAFETY: nobody looks at a vacant slot's content, and the caller is the only one to settle.
+            unsafe { *self.content.get() = Some(content) };
+        });
         // Release: who finds it settled finds the content.
         self.word.fetch_add(SETTLED, Release);
     }
@@ -98,8 +107,10 @@ impl<T> RefSlot<T> {
         // Acquire: pairs with the Release of all who looked. Relaxed: somebody came in meanwhile, or another
         // was faster; both say that it is not for us.
         self.word.compare_exchange(LEAVING, 0, Acquire, Relaxed).ok()?;
-        // SAFETY: of all who saw `LEAVING` alone, the exchange chose this one; nobody looks at what is not
-        // settled, and nobody settles before this one has told.
-        unsafe { (*self.content.get()).take() }
+        self.witness.exclusive(|| {
+            // SAFETY: of all who saw `LEAVING` alone, the exchange chose this one; nobody looks at what is not
+            // settled, and nobody settles before this one has told.
+            unsafe { (*self.content.get()).take() }
+        })
     }
 }
