@@ -99,6 +99,12 @@ impl<T> Engine<T> {
         }
     }
 
+    /// Whether this thread's magazine is open.
+    pub(crate) fn is_open_here(&self) -> bool {
+        let worker = self.workers.get(self.workers.here());
+        worker.is_some_and(|worker| worker.capacity() > Some(0))
+    }
+
     /// The worker on which threads of that processor count; made if need be.
     #[inline]
     pub(crate) fn counter(&self, index: usize) -> &Worker<T> {

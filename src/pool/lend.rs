@@ -249,17 +249,16 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     fn take_slowly(&self) -> Option<Object<T>> {
         let interior = self.interior();
         let engine = &interior.engine;
+        if engine.cost.is_dear() && engine.is_open_here() {
+            // The magazine was in hand when objects turned out to be dear. What it holds is found below.
+            engine.look_after(0);
+        }
         if let Some(object) = engine.take() {
             return self.unless_it_panics(object);
         }
-        // Without sequences, this get has had an empty magazine in hand, and its share.
+        // What was in hand until now may have a share.
         or_resume(interior.stay_retired());
-        let worker = engine.counter(engine.workers.here());
-        if engine.cost.is_dear() && worker.capacity() > Some(0) {
-            // It was in hand when objects turned out to be dear.
-            engine.look_after(0);
-        }
-        if worker.is_time() {
+        if engine.counter(engine.workers.here()).is_time() {
             or_resume(interior.tick());
         }
         None
