@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Proves: every execution of 80 models and of 500 drawn scripts that end early enough, within their bounds, keeps each object once
+# Proves: every execution of 78 models and of 500 drawn scripts that end early enough, within their bounds, keeps each object once
 # and its books right, under the C11 memory model as loom sees it; and that the models that must fail do.
 # Cannot: see the barrier (spin.sh and tests/magazine_protocol.rs do), thread-locals,
 # more than three threads; docs/verification.md lists what loom leaves out. Ten to fifteen minutes on two processors.
