@@ -94,7 +94,7 @@ MUTANTS = [
     ("a chain has no measure", "src/engine/slots/slot.rs", "                slot.measure.set(chain.measure().to_bits());\n", ""),
     ("a slot counts no put", "src/engine/slots.rs", "                claim.slot.puts.add(puts);\n", "                let _ = puts;\n"),
     ("a slot counts no hit", "src/engine/slots/slot.rs", "        self.slot.hits.add(1);\n", ""),
-    ("no time to look at the clock", "src/engine/slots.rs", "        !others_have_looked && self.looked", "        false && !others_have_looked && self.looked"),
+    ("no time to look at the clock", "src/engine/counters.rs", "        !others_have_looked && self.0", "        false && !others_have_looked && self.0"),
     ("nobody looks into later lines", "src/engine/slots.rs", "            for line in lines.iter().filter_map(OnceBox::get).flat_map(Line::and_more) {", "            for line in lines.iter().filter_map(OnceBox::get) {"),
     ("a processor finds nothing in later lines", "src/engine/slots.rs", "self.line(index)?.and_more();", "self.line(index)?.and_more().take(1);"),
     ("a thief overlooks the newest line", "src/engine/slots.rs", "fetch_max(index + 1, Relaxed)", "fetch_max(index, Relaxed)"),

@@ -24,6 +24,7 @@ use super::worker::Worker;
 use crate::stats::{Drops, Stats};
 use crate::sys::atomic::AtomicU64;
 use crate::sys::atomic::Ordering::Relaxed;
+use crate::sys::scale::SLOW_TICK;
 
 /// A count that one thread at a time writes, with plain stores, and any thread reads.
 #[derive(Default)]
@@ -67,6 +68,22 @@ impl Count {
     pub(crate) fn add(&self, n: u64) -> u64 {
         // Relaxed: a figure.
         self.0.fetch_add(n, Relaxed).wrapping_add(n)
+    }
+}
+
+/// Tells one of many who count something that it is time to look at the clock.
+#[derive(Default)]
+pub(crate) struct Looks(AtomicU64);
+
+impl Looks {
+    /// Whether it is for the caller to look, now that there are so many: [`SLOW_TICK`] or more since the last look, and
+    /// nobody else was told.
+    #[inline]
+    pub(crate) fn is_due(&self, count: u64) -> bool {
+        // Relaxed, both: the exchange decides who looks, and nothing is published.
+        let looked = self.0.load(Relaxed);
+        let others_have_looked = (count.wrapping_sub(looked) as i64) < SLOW_TICK as i64;
+        !others_have_looked && self.0.compare_exchange(looked, count, Relaxed, Relaxed).is_ok()
     }
 }
 

@@ -86,7 +86,7 @@ impl<T> Engine<T> {
     /// Moves what is in magazines down, and opens none again: objects have turned out to be dear. A magazine that
     /// is held just now, or being made, is emptied at its processor's next get that it cannot serve, or look at the clock.
     pub(crate) fn withdraw(&self) {
-        let open = |worker: &Worker<T>| (worker.capacity() > Some(0)).then_some(());
+        let open = |worker: &Worker<T>| worker.is_open().then_some(());
         self.call_in(open, |held, ()| self.vacate(held, self.generation.primary()));
     }
 

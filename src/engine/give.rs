@@ -161,8 +161,7 @@ impl<T> Engine<T> {
             return true;
         }
         // Where any thread may close any gate, other magazines have room to give back, too.
-        let open = |other: &Worker<T>| other.capacity() > Some(0);
-        let mut others = self.workers.siblings(me.worker().index(), open);
+        let mut others = self.workers.siblings(me.worker().index(), Worker::is_open);
         others.any(|mut other| {
             self.vacate(&mut other, self.generation.primary());
             self.budget.charge(objects, bytes)

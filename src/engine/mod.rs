@@ -36,7 +36,7 @@ pub(crate) mod give;
 mod held;
 pub(crate) mod object;
 mod slots;
-pub(crate) mod take;
+mod take;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
 pub(crate) mod worker;
@@ -102,7 +102,7 @@ impl<T> Engine<T> {
     /// Whether this thread's magazine is open.
     pub(crate) fn is_open_here(&self) -> bool {
         let worker = self.workers.get(self.workers.here());
-        worker.is_some_and(|worker| worker.capacity() > Some(0))
+        worker.is_some_and(Worker::is_open)
     }
 
     /// The worker on which threads of that processor count; made if need be.
@@ -131,8 +131,7 @@ impl<T> Engine<T> {
 
     /// Whether a magazine has a share of the bounds.
     pub(crate) fn has_shares(&self) -> bool {
-        let open = |worker: &Worker<T>| worker.capacity() > Some(0);
-        !self.budget.is_unbounded() && self.workers.iter().any(open)
+        !self.budget.is_unbounded() && self.workers.iter().any(Worker::is_open)
     }
 
     /// Says that no user will ever come again: magazines are called in without a barrier, which the system might

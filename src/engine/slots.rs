@@ -12,12 +12,13 @@ mod tests;
 
 pub(crate) use slot::Claim;
 
+use super::counters::Looks;
 use super::generation::Side;
 use super::object::Chain;
+use crate::sys::atomic::AtomicUsize;
 use crate::sys::atomic::Ordering::Relaxed;
-use crate::sys::atomic::{AtomicU64, AtomicUsize};
 use crate::sys::once_box::OnceBox;
-use crate::sys::scale::{REAL, SLOW_TICK};
+use crate::sys::scale::REAL;
 use slot::Slot;
 
 /// Slots of one side.
@@ -39,8 +40,8 @@ pub(crate) struct Slots<T> {
 #[repr(align(64))]
 struct Line<T> {
     sides: [[Slot<T>; SLOTS]; 2],
-    /// How many puts there were when one was last told to look at the clock.
-    looked: AtomicU64,
+    /// At the clock, as puts grow.
+    looks: Looks,
     more: OnceBox<Line<T>>,
 }
 
@@ -57,7 +58,7 @@ impl<T> Line<T> {
     fn new() -> Self {
         Line {
             sides: [(); 2].map(|()| std::array::from_fn(|_| Slot::new())),
-            looked: AtomicU64::new(0),
+            looks: Looks::default(),
             more: OnceBox::new(),
         }
     }
@@ -80,11 +81,7 @@ impl<T> Line<T> {
     /// Whether it is for this put, here or in a later line, to look at the clock.
     #[inline]
     fn is_time(&self) -> bool {
-        let puts: u64 = self.and_more().map(Line::puts).sum();
-        // Relaxed, both: the exchange decides who looks.
-        let looked = self.looked.load(Relaxed);
-        let others_have_looked = (puts.wrapping_sub(looked) as i64) < SLOW_TICK as i64;
-        !others_have_looked && self.looked.compare_exchange(looked, puts, Relaxed, Relaxed).is_ok()
+        self.looks.is_due(self.and_more().map(Line::puts).sum())
     }
 
     /// An empty slot, above the full ones if there is one.

@@ -25,7 +25,7 @@
 //! [`try_enter`]: Worker::try_enter
 //! [`stop`]: Worker::stop
 
-use super::counters::{Count, Fates, Tally};
+use super::counters::{Count, Fates, Looks, Tally};
 use super::held::Held;
 use crate::sys::Witness;
 use crate::sys::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -33,7 +33,7 @@ use crate::sys::atomic::{AtomicU16, AtomicU64};
 use crate::sys::chaos::point;
 use crate::sys::magazine::{self, HELD, Magazine, OPEN, STOPPED};
 use crate::sys::once_box::OnceBox;
-use crate::sys::scale::{REAL, SLOW_TICK};
+use crate::sys::scale::REAL;
 use std::marker::PhantomData;
 use std::mem;
 use std::sync::Mutex;
@@ -63,8 +63,8 @@ pub(crate) struct Worker<T> {
     /// Gets that found nothing: with a creation after it, and without. One whose constructor panics is in neither.
     pub(crate) created: Count,
     pub(crate) missed: Count,
-    /// How many there were when one was last told to look at the clock.
-    looked: AtomicU64,
+    /// At the clock, as both grow.
+    looks: Looks,
     /// What seldom becomes of an object.
     pub(crate) fates: OnceBox<Fates>,
     pub(super) witness: Witness,
@@ -92,7 +92,7 @@ impl<T> Worker<T> {
             stolen: Count::default(),
             created: Count::default(),
             missed: Count::default(),
-            looked: AtomicU64::new(0),
+            looks: Looks::default(),
             fates: OnceBox::new(),
             witness: Witness::default(),
             owns: PhantomData,
@@ -112,7 +112,8 @@ impl<T> Worker<T> {
         (magazine::length(header) as u64, bytes)
     }
 
-    /// How often something came into the magazine: by puts, and chains that came up. What is in the magazine while this stands still is no younger than when it came to stand.
+    /// How often something came into the magazine: by puts, and chains that came up. What is in the magazine while
+    /// this stands still is no younger than when it came to stand.
     pub(crate) fn arrivals(&self) -> u64 {
         // Relaxed: a figure.
         let header = self.magazine.header.load(Relaxed);
@@ -123,12 +124,7 @@ impl<T> Worker<T> {
     /// Whether it is for this get, which finds nothing, to look at the clock.
     #[inline]
     pub(crate) fn is_time(&self) -> bool {
-        let misses = self.created.get() + self.missed.get();
-        // Relaxed, both: the exchange decides who looks.
-        let looked = self.looked.load(Relaxed);
-        let others_have_looked = (misses.wrapping_sub(looked) as i64) < SLOW_TICK as i64;
-        !others_have_looked
-            && self.looked.compare_exchange(looked, misses, Relaxed, Relaxed).is_ok()
+        self.looks.is_due(self.created.get() + self.missed.get())
     }
 
     /// How many objects the open gate lets in; `None` while it is closed.
@@ -136,6 +132,11 @@ impl<T> Worker<T> {
         // Relaxed: a look.
         let gate = self.magazine.gate.load(Relaxed);
         (gate & OPEN != 0).then_some(gate as u32)
+    }
+
+    /// Whether the gate is open, and lets anything in.
+    pub(crate) fn is_open(&self) -> bool {
+        self.capacity() > Some(0)
     }
 
     /// Objects that users have put.

@@ -228,19 +228,23 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     #[inline(never)]
     fn take_by_exchange(&self) -> Option<Object<T>> {
         let object = self.link.interior()?.engine.take_at_hand()?;
-        self.unless_it_panics(object)
+        Some(self.in_hand(object))
     }
 
-    /// The object that a get has found, unless a destructor panics that runs for the pool.
+    /// The object that a get has in hand. It is discarded when a destructor panics that runs for the pool, and that panic
+    /// goes on.
     #[inline]
-    fn unless_it_panics(&self, object: Object<T>) -> Option<Object<T>> {
-        let end = self.interior().stay_retired();
-        if end.is_ok() {
-            return Some(object);
+    fn in_hand(&self, object: Object<T>) -> Object<T> {
+        match self.interior().stay_retired() {
+            Err(payload) if !thread::panicking() => {
+                self.discard(object, Fate::Panicked);
+                resume_unwind(payload);
+            }
+            end => {
+                end.unwrap_or_else(dispose);
+                object
+            }
         }
-        self.discard(object, Fate::Panicked);
-        or_resume(end);
-        None
     }
 
     /// The rest of a get that the fast path could not do. If it finds nothing, ages the pool when it is time.
@@ -254,7 +258,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
             engine.look_after(0);
         }
         if let Some(object) = engine.take() {
-            return self.unless_it_panics(object);
+            return Some(self.in_hand(object));
         }
         // What was in hand until now may have a share.
         or_resume(interior.stay_retired());
@@ -275,13 +279,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         created.add(1);
         if begun.is_some_and(|begun| engine.cost.created(begun.elapsed())) {
             engine.withdraw();
-            match interior.stay_retired() {
-                Err(payload) if !thread::panicking() => {
-                    self.discard(object, Fate::Panicked);
-                    resume_unwind(payload);
-                }
-                end => end.unwrap_or_else(dispose),
-            }
+            return Ok(self.in_hand(object));
         }
         Ok(object)
     }

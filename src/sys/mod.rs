@@ -1,4 +1,5 @@
-//! The only place of the pool's protocol that knows the platform: restartable sequences, barriers; and `std`, loom or shuttle.
+//! The only place of the pool's protocol that knows the platform: restartable sequences, barriers; and `std`, loom or
+//! shuttle.
 //!
 //! Every atomic of the pool's protocol comes from this module, so that the code that ships is the
 //! code the models explore. Two rules make that possible:

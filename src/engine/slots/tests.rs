@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::engine::object::Object;
+use crate::sys::scale::SLOW_TICK;
 use std::thread;
 
 const WEIGHT: u64 = 1 << 20;
