@@ -32,7 +32,7 @@ func main() {
 				continue
 			}
 			made := created.Load() - before
-			if strings.HasPrefix(words[1], "starvation") || strings.HasPrefix(words[1], "threads") || strings.HasPrefix(words[1], "owned") {
+			if onAll(words[1]) {
 				// What all processors create together, for each.
 				made /= int64(runtime.GOMAXPROCS(0))
 			}
@@ -54,6 +54,16 @@ func main() {
 			fail(fmt.Errorf("unknown request %q", words[0]))
 		}
 	}
+}
+
+// onAll tells of works whose figure is that of one processor of many.
+func onAll(work string) bool {
+	for _, family := range []string{"starvation", "threads", "owned"} {
+		if strings.HasPrefix(work, family) {
+			return true
+		}
+	}
+	return strings.HasSuffix(work, "all cores") || strings.HasSuffix(work, "on 5 threads")
 }
 
 func number(text string) int {

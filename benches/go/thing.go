@@ -63,6 +63,33 @@ func (w *zeros1024) init()  { created.Add(1); w.b = make([]byte, 1<<20) }
 func (w *zeros1024) touch() { pages(w.b) }
 func (w *zeros1024) reset() { clear(w.b) }
 
+// A slice with room for 1 GiB, to which nobody writes.
+type vast struct{ b []byte }
+
+func (w *vast) init()  { created.Add(1); w.b = make([]byte, 0, 1<<30) }
+func (w *vast) touch() { seen(w) }
+func (w *vast) reset() { w.b = w.b[:0] }
+
+// Nothing at all.
+type unit struct{}
+
+func (w *unit) init()  { created.Add(1) }
+func (w *unit) touch() { seen(w) }
+func (w *unit) reset() {}
+
+// A slice that a use fills with numbers, one after the other.
+type numbers struct{ n []int }
+
+func (w *numbers) init()  { created.Add(1) }
+func (w *numbers) touch() { seen(w) }
+func (w *numbers) reset() { w.n = w.n[:0] }
+
+func (w *numbers) fill(count int) {
+	for i := 0; i < count; i++ {
+		w.n = append(w.n, i)
+	}
+}
+
 // 64 KiB in one piece.
 type inline struct{ b [64 << 10]byte }
 

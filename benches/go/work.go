@@ -77,7 +77,7 @@ func run(work string, objects int) (time.Duration, bool) {
 	case scan(work, "cycle, then hold %d", &n):
 		return afterCycle(objects/n, n), true
 	}
-	return 0, false
+	return theirs(work, objects)
 }
 
 func scan(text, format string, n *int) bool {

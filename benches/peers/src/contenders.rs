@@ -1,5 +1,6 @@
 //! The list of all contenders.
 
+use crate::anew::Anew;
 use crate::owned;
 use crate::peers::{Deadpool, Linear, ObjectPool, Opool, Poolshark, Regex, Slab, Zeropool};
 use crate::reserve::Reserved;
@@ -25,8 +26,28 @@ pub trait SendVisitor<T: Thing> {
     fn absent(&mut self, contender: &'static str, why: &str);
 }
 
-/// Those who can pool anything.
+/// Those who can pool anything, and the allocators.
 pub fn all<T>(visitor: &mut impl Visitor<T>)
+where
+    T: Thing + UnwindSafe + RefUnwindSafe,
+{
+    all_pools(visitor);
+    visitor.visit::<NoPool<System>>();
+    visitor.visit::<NoPool<mimalloc::MiMalloc>>();
+    visitor.visit::<NoPool<tikv_jemallocator::Jemalloc>>();
+    visitor.visit::<NoPool<snmalloc_rs::SnMalloc>>();
+}
+
+/// Those who can pool anything, and an object made anew each time, where it is more than its memory.
+pub fn all_or_anew<T>(visitor: &mut impl Visitor<T>)
+where
+    T: Thing + UnwindSafe + RefUnwindSafe,
+{
+    all_pools(visitor);
+    visitor.visit::<Anew>();
+}
+
+fn all_pools<T>(visitor: &mut impl Visitor<T>)
 where
     T: Thing + UnwindSafe + RefUnwindSafe,
 {
@@ -43,10 +64,6 @@ where
     visitor.visit::<Slab<T>>();
     visitor.visit::<Regex<T>>();
     visitor.visit::<Deadpool<T>>();
-    visitor.visit::<NoPool<System>>();
-    visitor.visit::<NoPool<mimalloc::MiMalloc>>();
-    visitor.visit::<NoPool<tikv_jemallocator::Jemalloc>>();
-    visitor.visit::<NoPool<snmalloc_rs::SnMalloc>>();
 }
 
 /// Those whose guards hold the pool by an `Arc`, and ours that need not.

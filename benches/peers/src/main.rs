@@ -3,6 +3,7 @@
 //!
 //! See `--help`.
 
+mod anew;
 mod bars;
 mod contenders;
 mod crew;

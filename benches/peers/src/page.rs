@@ -3,7 +3,7 @@
 use crate::bars;
 use crate::go::Go;
 use crate::plot;
-use crate::report::{Run, all_details, overviews};
+use crate::report::{Run, THEIRS, all_details, overviews};
 use crate::tradeoff;
 use crate::turns;
 use std::cell::RefCell;
@@ -19,7 +19,7 @@ pub fn put(path: &Path, text: &str) -> Result<(), String> {
 }
 
 /// Works with a plot.
-const PLOTTED: [(&str, &str); 10] = [
+const PLOTTED: [(&str, &str); 11] = [
     ("pair", "pair, Vec of 1 KiB"),
     ("burst", "burst, hold 100"),
     ("starvation", "starvation"),
@@ -30,6 +30,7 @@ const PLOTTED: [(&str, &str); 10] = [
     ("pools", "pools, 100 in turn"),
     ("miss", "miss, 1000 threads"),
     ("cycle", "cycle, then hold 1"),
+    (THEIRS, "theirs, lockfree-object-pool: forward 5 to 5"),
 ];
 
 /// `docs/benchmarks.md` and `docs/plots/`.

@@ -67,6 +67,12 @@ impl<T: Thing> Shelf<T> for ObjectPool<T> {
     fn discard(lent: Self::Lent<'_>) {
         drop(lent.into_inner().detach());
     }
+    const ATTACHES: bool = true;
+    #[inline]
+    fn detach_and_attach(&self) {
+        let (pool, object) = self.0.pull(T::make).detach();
+        pool.attach(object);
+    }
 }
 
 pub struct Linear<T: Thing>(lockfree_object_pool::LinearObjectPool<T>);
@@ -206,6 +212,13 @@ impl<T: Thing> Shelf<T> for Deadpool<T> {
     const DISCARDS: bool = true;
     fn discard(lent: Self::Lent<'_>) {
         drop(deadpool::unmanaged::Object::take(lent.into_inner()));
+    }
+    const ATTACHES: bool = true;
+    #[inline]
+    fn detach_and_attach(&self) {
+        let lent = <Self as Shelf<T>>::get(self);
+        let object = deadpool::unmanaged::Object::take(lent.into_inner());
+        let _full = self.0.try_add(object);
     }
 }
 

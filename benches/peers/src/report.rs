@@ -47,6 +47,9 @@ impl Run {
     }
 }
 
+/// Works that are known by the programs of others.
+pub const THEIRS: &str = "theirs";
+
 /// The works of some rows, in order.
 pub fn works(rows: &[Row]) -> Vec<&str> {
     let mut works: Vec<&str> = Vec::new();
@@ -112,6 +115,28 @@ fn overview(run: &Run, family: &str) -> String {
         let cells: Vec<String> = cells.collect();
         let name = bold(contender, contender);
         let _infallible = writeln!(text, "| {name} | {} |", cells.join(" | "));
+    }
+    text
+}
+
+/// Who is first in each of the peers' own works, and the first of the others that share what they pool: a line a work.
+fn winners(run: &Run) -> String {
+    let mut text = String::from(
+        "| ns | first | | best peer | | stealpool | in the peer's time |\n|---|---|---|---|---|---|---|\n",
+    );
+    for work in works(&run.rows).into_iter().filter(|work| belongs(work, THEIRS)) {
+        let first = of(&run.rows, work).into_iter().find(|row| row.time.is_ok());
+        let first = first.map(|row| (row.contender.as_str(), row.median()));
+        let (ours, peer) = (run.median(work, OURS), best_peer(run, work));
+        let cells = |who: Option<(&str, f64)>| {
+            let (name, time) = who.map_or(("-", None), |(name, time)| (name, Some(time)));
+            format!("{} | {}", bold(name, name), or_dash(time))
+        };
+        let ratio = ours.zip(peer).map(|(ours, (_, peer))| ours / peer);
+        let name = work.trim_start_matches("theirs, ");
+        let (first, peer) = (cells(first), cells(peer));
+        let _infallible =
+            writeln!(text, "| {name} | {first} | {peer} | {} | {} |", or_dash(ours), or_dash(ratio));
     }
     text
 }
@@ -196,7 +221,7 @@ fn kept(all: &[Kept]) -> String {
 }
 
 /// The families of works, with what is said of them.
-const FAMILIES: [(&str, &str); 10] = [
+const FAMILIES: [(&str, &str); 11] = [
     ("pair", "Get, touch, drop"),
     ("burst", "Bursts"),
     ("starvation", "Starvation"),
@@ -207,6 +232,7 @@ const FAMILIES: [(&str, &str); 10] = [
     ("pools", "Several pools"),
     ("miss", "Misses"),
     ("cycle", "After a cycle"),
+    (THEIRS, "The peers' own benchmarks"),
 ];
 
 /// The overviews of what has run, with `picture` behind each.
@@ -214,7 +240,8 @@ pub fn overviews(run: &Run, picture: impl Fn(&str) -> String) -> String {
     let mut text = String::new();
     for (family, title) in FAMILIES {
         if run.rows.iter().any(|row| belongs(&row.work, family)) {
-            let (table, plot) = (overview(run, family), picture(family));
+            let table = if family == THEIRS { winners(run) } else { overview(run, family) };
+            let plot = picture(family);
             let _infallible = writeln!(text, "### {title}\n\n{table}\n{plot}");
         }
     }

@@ -35,6 +35,11 @@ pub trait Shelf<T: Thing>: Send + Sync + 'static {
         drop(lent);
     }
 
+    /// Whether what was taken out can come back.
+    const ATTACHES: bool = false;
+    /// Takes an object out for good, and gives it back.
+    fn detach_and_attach(&self) {}
+
     /// Whether idle objects age.
     const AGES: bool = false;
     /// One step of ageing.
@@ -92,6 +97,11 @@ impl<T: Thing, const BOUNDED: bool> Shelf<T> for Stealpool<T, BOUNDED> {
     const DISCARDS: bool = true;
     fn discard(lent: Self::Lent<'_>) {
         Guard::discard(lent);
+    }
+    const ATTACHES: bool = true;
+    #[inline]
+    fn detach_and_attach(&self) {
+        self.0.put(Guard::into_inner(self.0.get()));
     }
     const AGES: bool = true;
     fn cycle(&self) {
@@ -190,7 +200,7 @@ fn count_creation_of<T: Thing>() {
 impl<A: Allocator, T: Thing> Held for Raw<A, T> {
     #[inline]
     fn touch(&mut self) {
-        for at in (0..T::BYTES).step_by(4096) {
+        for at in (0..T::USED).step_by(4096) {
             // SAFETY: inside the allocation.
             unsafe { self.memory.as_ptr().add(at).write_volatile(1) };
         }
@@ -237,6 +247,12 @@ impl<T: Thing, S: Store<T>> Shelf<T> for Boxes<S> {
     const DISCARDS: bool = true;
     fn discard(mut lent: Self::Lent<'_>) {
         lent.object = None;
+    }
+    const ATTACHES: bool = true;
+    #[inline]
+    fn detach_and_attach(&self) {
+        let object = self.0.take().unwrap_or_else(|| Box::new(T::make()));
+        self.0.give(object);
     }
     fn clear(&self) {
         self.0.clear();

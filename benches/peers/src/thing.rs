@@ -86,6 +86,8 @@ pub fn toil(long: Duration) {
 pub trait Thing: Send + Sync + 'static {
     /// The memory that one needs: what the contenders without a pool allocate.
     const BYTES: usize;
+    /// How much of it a use writes to, one byte a page.
+    const USED: usize = Self::BYTES;
     /// Whether that memory must be zero.
     const ZEROED: bool = false;
 
@@ -174,6 +176,62 @@ pub fn touch_uninit(room: &mut [MaybeUninit<u8>]) {
         byte.write(1);
     });
     std::hint::black_box(room.as_mut_ptr());
+}
+
+/// A vector with room for 1 GiB, to which nobody writes.
+pub struct Vast(Vec<u8>);
+
+impl Thing for Vast {
+    const BYTES: usize = 1 << 30;
+    const USED: usize = 0;
+
+    fn make() -> Self {
+        count_creation();
+        Vast(Vec::with_capacity(1 << 30))
+    }
+    fn reset(&mut self) {
+        self.0.clear();
+    }
+    fn touch(&mut self) {
+        std::hint::black_box(self.0.capacity());
+    }
+}
+
+/// Nothing at all.
+pub struct Unit;
+
+impl Thing for Unit {
+    const BYTES: usize = 0;
+
+    fn make() -> Self {
+        count_creation();
+        Unit
+    }
+    fn reset(&mut self) {}
+    fn touch(&mut self) {
+        std::hint::black_box(self);
+    }
+}
+
+/// A vector that a use fills with `N` numbers, one after the other. It begins without memory, and keeps what it has.
+pub struct Numbers<const N: usize>(Vec<usize>);
+
+impl<const N: usize> Thing for Numbers<N> {
+    const BYTES: usize = N * size_of::<usize>();
+
+    fn make() -> Self {
+        count_creation();
+        Numbers(Vec::new())
+    }
+    fn reset(&mut self) {
+        self.0.clear();
+    }
+    fn touch(&mut self) {
+        for number in 0..N {
+            self.0.push(number);
+        }
+        std::hint::black_box(self.0.as_ptr());
+    }
 }
 
 /// 64 KiB in line, moved by whoever moves objects.

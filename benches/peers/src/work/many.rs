@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 const BATCH: usize = 64;
 const WAITING: usize = 4;
 
-fn cores() -> usize {
+pub fn cores() -> usize {
     available_parallelism().map_or(1, usize::from)
 }
 
@@ -49,11 +49,12 @@ pub fn transfer(suite: &mut Suite) {
     }
 }
 
-struct Together<'s, 'n> {
-    suite: &'s mut Suite,
-    work: &'n str,
-    threads: usize,
-    starve: bool,
+/// The pair, or the starvation, on so many threads.
+pub struct Together<'s, 'n> {
+    pub suite: &'s mut Suite,
+    pub work: &'n str,
+    pub threads: usize,
+    pub starve: bool,
 }
 
 impl<T: Thing> Visitor<T> for Together<'_, '_> {
@@ -85,7 +86,7 @@ impl<T: Thing> Visitor<T> for Together<'_, '_> {
 }
 
 /// What so many cores create together, for each.
-fn on_each_core(mut case: Case, cores: usize) -> Case {
+pub fn on_each_core(mut case: Case, cores: usize) -> Case {
     case.run = Box::new(move |objects| {
         let mut sample = (case.run)(objects);
         sample.created = sample.created.map(|created| created / cores as u64);

@@ -3,6 +3,7 @@
 mod many;
 mod rare;
 mod single;
+mod theirs;
 
 use crate::measure::{Case, Sample, Suite};
 use crate::thing::created;
@@ -12,7 +13,7 @@ use std::time::Duration;
 const KIB: usize = 1024;
 
 /// Works by name, and what one of them is.
-pub const WORKS: [(&str, &str); 10] = [
+pub const WORKS: [(&str, &str); 11] = [
     ("pair", "get, touch, drop, on one thread; seven kinds of object"),
     ("burst", "hold so many, then give all back, on one thread; an object"),
     ("starvation", "hold 100, give 67 back and drop 33 for good, on each core; an object"),
@@ -26,6 +27,7 @@ pub const WORKS: [(&str, &str); 10] = [
     ("pools", "several pools used in turn by one thread; a pair"),
     ("miss", "get from a pool without idle objects that so many threads use; an object"),
     ("cycle", "the first gets after one step of ageing, of 1,000 pools; an object"),
+    ("theirs", "the benchmark programs that the peers publish; an object"),
 ];
 
 /// Adds the cases of one work.
@@ -41,6 +43,7 @@ pub fn add(suite: &mut Suite, work: &str) {
         "expensive" => rare::expensive(suite),
         "miss" => rare::miss(suite),
         "cycle" => rare::cycle(suite),
+        "theirs" => theirs::all_of_them(suite),
         _ => {}
     }
 }

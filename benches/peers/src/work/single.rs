@@ -39,10 +39,11 @@ pub fn pools(suite: &mut Suite) {
     }
 }
 
-struct Hold<'s, 'n> {
-    suite: &'s mut Suite,
-    work: &'n str,
-    hold: usize,
+/// Holds so many at a time.
+pub struct Hold<'s, 'n> {
+    pub suite: &'s mut Suite,
+    pub work: &'n str,
+    pub hold: usize,
 }
 
 impl<T: Thing> Visitor<T> for Hold<'_, '_> {
