@@ -76,7 +76,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
 
     /// Counts what has become of objects in this thread's hands.
     pub(crate) fn count(&self, fate: Fate, objects: u64) {
-        self.interior().engine.count(fate, objects);
+        self.state().engine.count(fate, objects);
     }
 
     /// Gives an object to the engine, and ages the pool when it is time. `false`: it, or one in its
@@ -86,7 +86,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         let Ok(light) = u16::try_from(weight) else {
             return self.keep_slowly(object, weight);
         };
-        let Some(table) = self.link.table() else {
+        let Some(table) = self.state_cell.table() else {
             return self.keep_by_exchange(object, weight);
         };
         let object = object.into_raw();
@@ -107,15 +107,15 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// The same where there are no sequences.
     #[inline(never)]
     fn keep_by_exchange(&self, object: Object<T>, weight: u64) -> bool {
-        let Some(interior) = self.link.interior() else {
+        let Some(state) = self.state_cell.state() else {
             return self.keep_slowly(object, weight);
         };
-        match interior.engine.give_at_hand(object, weight) {
+        match state.engine.give_at_hand(object, weight) {
             Ok(count) if count & (TICK - 1) != 0 => {}
             Ok(count) => self.tick_at(count),
             Err(object) => return self.keep_slowly(object, weight),
         }
-        or_resume(interior.stay_retired());
+        or_resume(state.stay_retired());
         true
     }
 
@@ -123,11 +123,11 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     #[cold]
     #[inline(never)]
     fn tick_at(&self, count: u64) {
-        let interior = self.interior();
-        interior.engine.look_after(count);
+        let state = self.state();
+        state.engine.look_after(count);
         let mut panics = Panics::default();
-        panics.keep(interior.stay_retired());
-        panics.keep(interior.tick());
+        panics.keep(state.stay_retired());
+        panics.keep(state.tick());
         panics.resume();
     }
 
@@ -135,10 +135,10 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     #[cold]
     #[inline(never)]
     fn keep_slowly(&self, object: Object<T>, weight: u64) -> bool {
-        let interior = self.interior();
+        let state = self.state();
         let mut refused = Batch::new();
-        let given = interior.engine.give(object, weight, &mut refused);
-        if refused.len() == 0 && !given.ticks && interior.is_quiet() {
+        let given = state.engine.give(object, weight, &mut refused);
+        if refused.len() == 0 && !given.ticks && state.is_quiet() {
             return true;
         }
         self.keep_and_age(given, refused)
@@ -148,16 +148,16 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     #[cold]
     #[inline(never)]
     fn keep_and_age(&self, given: Given, refused: Batch<T>) -> bool {
-        let interior = self.interior();
+        let state = self.state();
         let mut panics = Panics::default();
         let kept = refused.len() == 0 || self.overflow(refused, &mut panics);
         if given.down > 0 {
-            panics.keep(interior.advance(2 * given.down));
+            panics.keep(state.advance(2 * given.down));
         }
         if given.ticks {
-            panics.keep(interior.tick());
+            panics.keep(state.tick());
         }
-        panics.keep(interior.stay_retired());
+        panics.keep(state.stay_retired());
         panics.resume();
         kept
     }
@@ -165,7 +165,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// What found no room: is kept after all if others make some, or dropped and counted. Whether all
     /// is kept.
     fn overflow(&self, refused: Batch<T>, panics: &mut Panics) -> bool {
-        let left = self.interior().make_room(refused, panics);
+        let left = self.state().make_room(refused, panics);
         let kept = left.len() == 0;
         if !kept {
             self.count(Fate::Overflowed, left.len() as u64);
@@ -212,7 +212,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// Takes an object that is in the magazine.
     #[inline]
     fn take_at_hand(&self) -> Option<Object<T>> {
-        let Some(table) = self.link.table() else {
+        let Some(table) = self.state_cell.table() else {
             return self.take_by_exchange();
         };
         // SAFETY: there are sequences where there is a table, and the link keeps it.
@@ -227,7 +227,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// The same where there are no sequences.
     #[inline(never)]
     fn take_by_exchange(&self) -> Option<Object<T>> {
-        let object = self.link.interior()?.engine.take_at_hand()?;
+        let object = self.state_cell.state()?.engine.take_at_hand()?;
         Some(self.in_hand(object))
     }
 
@@ -235,7 +235,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// goes on.
     #[inline]
     fn in_hand(&self, object: Object<T>) -> Object<T> {
-        match self.interior().stay_retired() {
+        match self.state().stay_retired() {
             Err(payload) if !thread::panicking() => {
                 self.discard(object, Fate::Panicked);
                 resume_unwind(payload);
@@ -251,8 +251,8 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     #[cold]
     #[inline(never)]
     fn take_slowly(&self) -> Option<Object<T>> {
-        let interior = self.interior();
-        let engine = &interior.engine;
+        let state = self.state();
+        let engine = &state.engine;
         if engine.cost.is_dear() && engine.is_open_here() {
             // The magazine was in hand when objects turned out to be dear. What it holds is found below.
             engine.look_after(0);
@@ -261,9 +261,9 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
             return Some(self.in_hand(object));
         }
         // What was in hand until now may have a share.
-        or_resume(interior.stay_retired());
+        or_resume(state.stay_retired());
         if engine.counter(engine.workers.here()).is_time() {
-            or_resume(interior.tick());
+            or_resume(state.tick());
         }
         None
     }
@@ -271,8 +271,8 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     #[cold]
     #[inline(never)]
     fn create<E>(&self, create: impl FnOnce() -> Result<T, E>) -> Result<Object<T>, E> {
-        let interior = self.interior();
-        let engine = &interior.engine;
+        let state = self.state();
+        let engine = &state.engine;
         let created = &engine.counter(engine.workers.here()).created;
         let begun = engine.cost.is_sampled(created.get()).then(Instant::now);
         let object = Object::new(create().inspect_err(|_| self.missed())?);
@@ -287,7 +287,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// Counts a get after which nothing was created.
     #[cold]
     fn missed(&self) {
-        let engine = &self.interior().engine;
+        let engine = &self.state().engine;
         engine.counter(engine.workers.here()).missed.add(1);
     }
 }

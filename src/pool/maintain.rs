@@ -8,7 +8,7 @@ use crate::policy::Policy;
 use crate::pool::Pool;
 use crate::pool::drain::Drain;
 use crate::pool::panics::{Payload, or_resume};
-use crate::pool::state::Interior;
+use crate::pool::state::State;
 use crate::pool::taken::Taken;
 use crate::stats::Collected;
 
@@ -42,8 +42,8 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
 
     /// The same; a destructor's panic as an error.
     pub(crate) fn try_collect(&self) -> Result<Collected, Payload> {
-        let interior = self.link.interior();
-        interior.map_or_else(|| Ok(Collected::default()), Member::collect)
+        let state = self.state_cell.state();
+        state.map_or_else(|| Ok(Collected::default()), Member::collect)
     }
 
     /// Drops all idle objects now, whatever their age, and says how many.
@@ -59,17 +59,17 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
 
     /// The same; a destructor's panic as an error.
     pub(crate) fn try_clear(&self) -> Result<usize, Payload> {
-        self.link.interior().map_or(Ok(0), Member::clear)
+        self.state_cell.state().map_or(Ok(0), Member::clear)
     }
 
     /// Drops all idle objects of a pool that shares a budget, and keeps none any more.
     pub(crate) fn retire(&self) -> Result<usize, Payload> {
-        self.link.interior().map_or(Ok(0), Interior::retire)
+        self.state_cell.state().map_or(Ok(0), State::retire)
     }
 
     /// Whether anything is idle, or a magazine has a share of a bound.
     pub(crate) fn takes_room(&self) -> bool {
-        let engine = self.link.interior().map(|interior| &interior.engine);
+        let engine = self.state_cell.state().map(|state| &state.engine);
         engine.is_some_and(|engine| engine.has_shares() || engine.stats().idle > 0)
     }
 
@@ -90,8 +90,8 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// assert_eq!(counters.idle(), 0);
     /// ```
     pub fn drain(&self) -> Drain<T> {
-        let interior = self.link.interior();
-        let taken = interior.map(|interior| interior.take_all(&interior.engine.ledger.drained));
+        let state = self.state_cell.state();
+        let taken = state.map(|state| state.take_all(&state.engine.ledger.drained));
         Drain::new(taken.map_or_else(Batch::new, Taken::into_objects))
     }
 
@@ -114,11 +114,11 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         if self.settings.max_idle == 0 {
             return;
         }
-        let ready = self.interior().stats().idle;
+        let ready = self.state().stats().idle;
         for _ in ready..count {
             let object = Object::new(self.policy.create());
             let bytes = self.policy.footprint(object.value());
-            self.interior().engine.ledger.reserved.add(1);
+            self.state().engine.ledger.reserved.add(1);
             if bytes > self.settings.max_object_bytes {
                 return self.discard(object, Fate::TooBig);
             }

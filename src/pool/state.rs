@@ -1,6 +1,6 @@
 //! The part of a pool that stands still while the pool itself may move: the engine and the clock.
 //!
-//! It is made on the first use, found through one pointer (`link.rs`), and shared with the roster. What
+//! It is made on the first use, found through one pointer (`lazy_state.rs`), and shared with the roster. What
 //! a cycle takes is dropped here, after the engine has let go of it: each object for itself, so
 //! that a panicking destructor costs that object and no other.
 
@@ -36,7 +36,7 @@ pub(crate) trait Relief: Send + Sync {
 }
 
 /// Engine and clock of one pool.
-pub(crate) struct Interior<T> {
+pub(crate) struct State<T> {
     pub(crate) engine: Engine<T>,
     clock: Clock,
     /// Which cycle users' threads work at, step by step: twice its number, and one more if it was due once before.
@@ -51,7 +51,7 @@ pub(crate) struct Interior<T> {
     pub(super) place: Option<Place>,
 }
 
-impl<T> Interior<T> {
+impl<T> State<T> {
     /// With a budget that others may keep to, too, and then who makes room in it.
     pub(crate) fn new(settings: &Builder, budget: Budget, relief: Option<Arc<dyn Relief>>) -> Self {
         let plan = Plan {
@@ -60,7 +60,7 @@ impl<T> Interior<T> {
             workers: sys::processors(),
             capacity: usize::from(settings.deepest),
         };
-        Interior {
+        State {
             engine: Engine::new(plan, budget),
             relief,
             retired: AtomicBool::new(false),
@@ -188,7 +188,7 @@ impl<T> Interior<T> {
     }
 }
 
-impl<T> Member for Interior<T> {
+impl<T> Member for State<T> {
     fn name(&self) -> Option<&'static str> {
         self.name
     }
@@ -228,7 +228,7 @@ impl<T> Member for Interior<T> {
     }
 }
 
-impl<T> Interior<T> {
+impl<T> State<T> {
     /// Drops every object, when no user is left.
     ///
     /// # Safety
@@ -241,7 +241,7 @@ impl<T> Interior<T> {
     }
 }
 
-impl<T> Drop for Interior<T> {
+impl<T> Drop for State<T> {
     /// Whoever lets go last, the pool or a collector, may find what a claim kept from the pool's own drop. No
     /// destructor's panic escapes from here.
     fn drop(&mut self) {

@@ -1,11 +1,11 @@
 //! How a pool finds its parts: two pointers, null until the first use.
 //!
-//! One leads to the interior: whoever is first publishes it, and it stays until the pool is dropped. The other
+//! One leads to the state: whoever is first publishes it, and it stays until the pool is dropped. The other
 //! leads straight to the table that restartable sequences work on, so that a hit follows one pointer; it stays
 //! null where there are no sequences.
 
 use super::panics::Payload;
-use super::state::{Interior, Relief};
+use super::state::{State, Relief};
 use crate::builder::Builder;
 use crate::collector::roster;
 use crate::engine::budget::Budget;
@@ -18,33 +18,33 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use std::sync::{Arc, Weak};
 
 /// How a pool finds its parts.
-pub(crate) struct Link<T> {
+pub(crate) struct LazyState<T> {
     /// The first entry of the workers' table, or null.
     table: AtomicPtr<magazine::Entry>,
     /// From `Arc::into_raw`, or null before the first use.
-    interior: AtomicPtr<Interior<T>>,
+    state: AtomicPtr<State<T>>,
 }
 
-// SAFETY: a link owns an `Arc<Interior<T>>`, which moves `T`s between threads and never shares one:
-// no `&T` leaves the engine. Two threads with a `&Link` can hand each other `T`s by value.
-unsafe impl<T: Send> Sync for Link<T> {}
+// SAFETY: a link owns an `Arc<State<T>>`, which moves `T`s between threads and never shares one:
+// no `&T` leaves the engine. Two threads with a `&LazyState` can hand each other `T`s by value.
+unsafe impl<T: Send> Sync for LazyState<T> {}
 // SAFETY: as above; the objects inside go with the link.
-unsafe impl<T: Send> Send for Link<T> {}
+unsafe impl<T: Send> Send for LazyState<T> {}
 
-impl<T> Link<T> {
+impl<T> LazyState<T> {
     /// A link to nothing; allocates nothing.
     pub(crate) const fn new() -> Self {
-        Link { table: AtomicPtr::new(ptr::null_mut()), interior: AtomicPtr::new(ptr::null_mut()) }
+        LazyState { table: AtomicPtr::new(ptr::null_mut()), state: AtomicPtr::new(ptr::null_mut()) }
     }
 
-    /// The interior, if the pool has been used.
+    /// The state, if the pool has been used.
     #[inline]
-    pub(crate) fn interior(&self) -> Option<&Interior<T>> {
+    pub(crate) fn state(&self) -> Option<&State<T>> {
         // Acquire: pairs with the exchange in `open`.
-        let interior = self.interior.load(Acquire);
+        let state = self.state.load(Acquire);
         // SAFETY: a non-null pointer came from `Arc::into_raw`, whose count is given back in
         // `close` only, by `&mut self`.
-        unsafe { interior.as_ref() }
+        unsafe { state.as_ref() }
     }
 
     /// What restartable sequences work on. `None` before the first use, and where there are no sequences.
@@ -52,38 +52,38 @@ impl<T> Link<T> {
     pub(crate) fn table(&self) -> Option<&Table> {
         // Acquire: pairs with the Release in `open`; the table is built.
         let table = NonNull::new(self.table.load(Acquire))?;
-        // SAFETY: the table of this pool's workers, which lives as long as the interior.
+        // SAFETY: the table of this pool's workers, which lives as long as the state.
         Some(unsafe { magazine::table_at(table) })
     }
 }
 
-impl<T: Send + 'static> Link<T> {
-    /// The interior; makes it on the first use.
+impl<T: Send + 'static> LazyState<T> {
+    /// The state; makes it on the first use.
     pub(crate) fn open(
         &self,
         settings: &Builder,
         budget: Budget,
         relief: Option<Arc<dyn Relief>>,
-    ) -> &Interior<T> {
-        if let Some(interior) = self.interior() {
-            return interior;
+    ) -> &State<T> {
+        if let Some(state) = self.state() {
+            return state;
         }
-        let mut made = Interior::new(settings, budget, relief);
-        let made = Arc::new_cyclic(|this: &Weak<Interior<T>>| {
+        let mut made = State::new(settings, budget, relief);
+        let made = Arc::new_cyclic(|this: &Weak<State<T>>| {
             made.place = Some(roster::enter(this.clone()));
             made
         });
         let raw = Arc::into_raw(made).cast_mut();
-        // Release: publishes the interior. Acquire: a loser uses the winner's.
-        match self.interior.compare_exchange(ptr::null_mut(), raw, AcqRel, Acquire) {
+        // Release: publishes the state. Acquire: a loser uses the winner's.
+        match self.state.compare_exchange(ptr::null_mut(), raw, AcqRel, Acquire) {
             Ok(_) => {
-                // SAFETY: `raw` is kept by `self.interior` from now on.
-                let interior = unsafe { &*raw };
-                if let Some(table) = interior.engine.workers.table() {
+                // SAFETY: `raw` is kept by `self.state` from now on.
+                let state = unsafe { &*raw };
+                if let Some(table) = state.engine.workers.table() {
                     // Release: publishes the table.
                     self.table.store(table.as_ptr().cast_mut(), Release);
                 }
-                interior
+                state
             }
             Err(theirs) => {
                 // SAFETY: `raw` was not published.
@@ -98,31 +98,31 @@ impl<T: Send + 'static> Link<T> {
 }
 
 /// Removes a pool from the roster.
-fn leave<T>(interior: &Interior<T>) {
-    if let Some(place) = interior.place {
+fn leave<T>(state: &State<T>) {
+    if let Some(place) = state.place {
         // SAFETY: `open` entered it, and this is called once: for one that was not published, or when the
         // one that was is taken out.
         unsafe { place.leave() };
     }
 }
 
-impl<T> Link<T> {
+impl<T> LazyState<T> {
     /// Leaves the roster and drops every idle object.
     pub(crate) fn close(&mut self) -> Result<(), Payload> {
-        let interior = mem::replace(self.interior.get_mut(), ptr::null_mut());
-        if interior.is_null() {
+        let state = mem::replace(self.state.get_mut(), ptr::null_mut());
+        if state.is_null() {
             return Ok(());
         }
         // SAFETY: the pointer came from `Arc::into_raw` in `open`, and was just cleared.
-        let interior = unsafe { Arc::from_raw(interior) };
-        leave(&interior);
+        let state = unsafe { Arc::from_raw(state) };
+        leave(&state);
         // SAFETY: `&mut self`: no thread uses the pool any more.
-        unsafe { interior.close() }.map(drop)
+        unsafe { state.close() }.map(drop)
     }
 }
 
-impl<T> fmt::Debug for Link<T> {
+impl<T> fmt::Debug for LazyState<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Link").finish_non_exhaustive()
+        f.debug_struct("LazyState").finish_non_exhaustive()
     }
 }
