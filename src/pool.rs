@@ -55,7 +55,7 @@ use std::sync::Arc;
 /// assert_eq!(BUFFERS.idle(), 1);
 /// ```
 pub struct Pool<T, P = fn() -> T> {
-    pub(crate) link: LazyState<T>,
+    pub(crate) state: LazyState<T>,
     pub(crate) settings: Builder,
     pub(crate) policy: P,
 }
@@ -70,7 +70,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     }
 
     pub(crate) const fn with_settings(settings: Builder, policy: P) -> Self {
-        Pool { link: LazyState::new(), settings, policy }
+        Pool { state: LazyState::new(), settings, policy }
     }
 
     /// Lends an object: a warm one if any is idle anywhere in the pool, else a new one.
@@ -258,7 +258,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// println!("{stats}");
     /// ```
     pub fn stats(&self) -> Stats {
-        self.state_cell.state().map(|state| state.stats()).unwrap_or_default()
+        self.state.get().map(|state| state.stats()).unwrap_or_default()
     }
 
     /// The name given by [`Builder::name`].
@@ -274,31 +274,31 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// Engine and clock; made on the first use.
     #[inline]
     pub(crate) fn state(&self) -> &State<T> {
-        let known = self.state_cell.state();
+        let known = self.state.get();
         known.unwrap_or_else(|| self.first_use())
     }
 
     #[cold]
     #[inline(never)]
     fn first_use(&self) -> &State<T> {
-        self.state_cell.open(&self.settings, self.settings.budget(), None)
+        self.state.open(&self.settings, self.settings.budget(), None)
     }
 
     /// Opens the pool with a budget that others keep to, too. Before its first use only.
     pub(crate) fn share(&self, budget: Budget, relief: Arc<dyn Relief>) {
-        self.state_cell.open(&self.settings, budget, Some(relief));
+        self.state.open(&self.settings, budget, Some(relief));
     }
 }
 
 impl<T, P> Drop for Pool<T, P> {
     fn drop(&mut self) {
-        or_resume(self.state_cell.close());
+        or_resume(self.state.close());
     }
 }
 
 impl<T, P> fmt::Debug for Pool<T, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let stats = self.state_cell.state().map(|state| state.stats());
+        let stats = self.state.get().map(|state| state.stats());
         f.debug_struct("Pool")
             .field("name", &self.settings.name)
             .field("stats", &stats.unwrap_or_default())

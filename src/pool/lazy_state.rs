@@ -25,21 +25,21 @@ pub(crate) struct LazyState<T> {
     state: AtomicPtr<State<T>>,
 }
 
-// SAFETY: a link owns an `Arc<State<T>>`, which moves `T`s between threads and never shares one:
+// SAFETY: a `LazyState` owns an `Arc<State<T>>`, which moves `T`s between threads and never shares one:
 // no `&T` leaves the engine. Two threads with a `&LazyState` can hand each other `T`s by value.
 unsafe impl<T: Send> Sync for LazyState<T> {}
-// SAFETY: as above; the objects inside go with the link.
+// SAFETY: as above; the objects inside go with it.
 unsafe impl<T: Send> Send for LazyState<T> {}
 
 impl<T> LazyState<T> {
-    /// A link to nothing; allocates nothing.
+    /// Not made yet; allocates nothing.
     pub(crate) const fn new() -> Self {
         LazyState { table: AtomicPtr::new(ptr::null_mut()), state: AtomicPtr::new(ptr::null_mut()) }
     }
 
     /// The state, if the pool has been used.
     #[inline]
-    pub(crate) fn state(&self) -> Option<&State<T>> {
+    pub(crate) fn get(&self) -> Option<&State<T>> {
         // Acquire: pairs with the exchange in `open`.
         let state = self.state.load(Acquire);
         // SAFETY: a non-null pointer came from `Arc::into_raw`, whose count is given back in
@@ -65,7 +65,7 @@ impl<T: Send + 'static> LazyState<T> {
         budget: Budget,
         relief: Option<Arc<dyn Relief>>,
     ) -> &State<T> {
-        if let Some(state) = self.state() {
+        if let Some(state) = self.get() {
             return state;
         }
         let mut made = State::new(settings, budget, relief);
@@ -90,7 +90,7 @@ impl<T: Send + 'static> LazyState<T> {
                 let made = unsafe { Arc::from_raw(raw) };
                 leave(&made);
                 drop(made);
-                // SAFETY: published by the winner, and kept as long as the link.
+                // SAFETY: published by the winner, and kept as long as `self`.
                 unsafe { &*theirs }
             }
         }

@@ -86,11 +86,11 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         let Ok(light) = u16::try_from(weight) else {
             return self.keep_slowly(object, weight);
         };
-        let Some(table) = self.state_cell.table() else {
+        let Some(table) = self.state.table() else {
             return self.keep_by_exchange(object, weight);
         };
         let object = object.into_raw();
-        // SAFETY: there are sequences where there is a table, and the link keeps it. The object is ours.
+        // SAFETY: there are sequences where there is a table, and the state keeps it. The object is ours.
         let header = unsafe { rseq::push(table, light, object) };
         if header == 0 {
             // SAFETY: the sequence did not take it.
@@ -107,7 +107,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// The same where there are no sequences.
     #[inline(never)]
     fn keep_by_exchange(&self, object: Object<T>, weight: u64) -> bool {
-        let Some(state) = self.state_cell.state() else {
+        let Some(state) = self.state.get() else {
             return self.keep_slowly(object, weight);
         };
         match state.engine.give_at_hand(object, weight) {
@@ -212,10 +212,10 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// Takes an object that is in the magazine.
     #[inline]
     fn take_at_hand(&self) -> Option<Object<T>> {
-        let Some(table) = self.state_cell.table() else {
+        let Some(table) = self.state.table() else {
             return self.take_by_exchange();
         };
-        // SAFETY: there are sequences where there is a table, and the link keeps it.
+        // SAFETY: there are sequences where there is a table, and the state keeps it.
         let object = unsafe { rseq::pop(table) };
         if object.is_null() {
             return None;
@@ -227,7 +227,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// The same where there are no sequences.
     #[inline(never)]
     fn take_by_exchange(&self) -> Option<Object<T>> {
-        let object = self.state_cell.state()?.engine.take_at_hand()?;
+        let object = self.state.get()?.engine.take_at_hand()?;
         Some(self.in_hand(object))
     }
 

@@ -42,7 +42,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
 
     /// The same; a destructor's panic as an error.
     pub(crate) fn try_collect(&self) -> Result<Collected, Payload> {
-        let state = self.state_cell.state();
+        let state = self.state.get();
         state.map_or_else(|| Ok(Collected::default()), Member::collect)
     }
 
@@ -59,17 +59,17 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
 
     /// The same; a destructor's panic as an error.
     pub(crate) fn try_clear(&self) -> Result<usize, Payload> {
-        self.state_cell.state().map_or(Ok(0), Member::clear)
+        self.state.get().map_or(Ok(0), Member::clear)
     }
 
     /// Drops all idle objects of a pool that shares a budget, and keeps none any more.
     pub(crate) fn retire(&self) -> Result<usize, Payload> {
-        self.state_cell.state().map_or(Ok(0), State::retire)
+        self.state.get().map_or(Ok(0), State::retire)
     }
 
     /// Whether anything is idle, or a magazine has a share of a bound.
     pub(crate) fn takes_room(&self) -> bool {
-        let engine = self.state_cell.state().map(|state| &state.engine);
+        let engine = self.state.get().map(|state| &state.engine);
         engine.is_some_and(|engine| engine.has_shares() || engine.stats().idle > 0)
     }
 
@@ -90,7 +90,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// assert_eq!(counters.idle(), 0);
     /// ```
     pub fn drain(&self) -> Drain<T> {
-        let state = self.state_cell.state();
+        let state = self.state.get();
         let taken = state.map(|state| state.take_all(&state.engine.ledger.drained));
         Drain::new(taken.map_or_else(Batch::new, Taken::into_objects))
     }
