@@ -1,7 +1,7 @@
 //! The public face: lend, take back, age, and say what there is.
 
 pub(crate) mod drain;
-mod lend;
+mod get_put;
 mod lazy_state;
 mod maintain;
 pub(crate) mod panics;
