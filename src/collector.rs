@@ -7,11 +7,10 @@
 pub(crate) mod background;
 pub(crate) mod export;
 pub(crate) mod idle_budget;
-pub(crate) mod listing;
 #[cfg_attr(target_os = "linux", expect(unsafe_code, reason = "the system call `poll`"))]
 pub(crate) mod pressure;
 mod report;
-pub(crate) mod roster;
+pub(crate) mod registry;
 pub(crate) mod signals;
 mod thread;
 #[cfg_attr(

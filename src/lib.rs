@@ -58,9 +58,8 @@ pub use collector::export::record_metrics;
 pub use {
     builder::Builder,
     collector::idle_budget::set_idle_budget,
-    collector::listing::{NamedPool, registry},
     collector::pressure::{PressureSource, PressureStatus, PressureSwitch, Sleep},
-    collector::roster::collect_all,
+    collector::registry::{NamedPool, collect_all, registry},
     collector::{Collector, CollectorBuilder, CycleReport, DestructorPanic},
     guard::{Guard, OwnedGuard},
     keyed::KeyedPool,

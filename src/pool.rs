@@ -9,7 +9,7 @@ pub(crate) mod state;
 pub(crate) mod taken;
 
 use crate::builder::Builder;
-use crate::collector::roster::Member;
+use crate::collector::registry::ErasedPool;
 use crate::engine::budget::Budget;
 use crate::engine::object::Object;
 use crate::guard::{Guard, OwnedGuard};

@@ -1,4 +1,4 @@
-//! A pool that leaves the roster while others look it up: its entry is there for as long as anyone looks, and
+//! A pool that leaves the registry while others look it up: its entry is there for as long as anyone looks, and
 //! is taken out once.
 //!
 //! A slot is settled twice in each model, so that who looks may be late by a whole content.

@@ -5,7 +5,7 @@
 //! budget until the next look.
 
 use crate::collector::background;
-use crate::collector::roster::{self, AnyPool};
+use crate::collector::registry::{self, AnyPool};
 use crate::pool::panics::{Panics, Payload};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -58,7 +58,7 @@ pub(crate) fn is_set() -> bool {
 
 /// A pool and what it must have done for its bytes.
 struct Claim {
-    member: Arc<AnyPool>,
+    pool: Arc<AnyPool>,
     idle_bytes: usize,
     uses: u64,
 }
@@ -81,11 +81,11 @@ pub(crate) fn enforce(mut panicked: impl FnMut(Option<&'static str>, Payload)) -
     if budget == usize::MAX {
         return 0;
     }
-    let claim = |member: Arc<AnyPool>| {
-        let stats = member.stats();
-        Claim { uses: member.uses_since(stats.gets), idle_bytes: stats.idle_bytes, member }
+    let claim = |pool: Arc<AnyPool>| {
+        let stats = pool.stats();
+        Claim { uses: pool.uses_since(stats.gets), idle_bytes: stats.idle_bytes, pool }
     };
-    let mut claims: Vec<Claim> = roster::members().map(claim).collect();
+    let mut claims: Vec<Claim> = registry::pools().map(claim).collect();
     let sum: u128 = claims.iter().map(|claim| claim.idle_bytes as u128).sum();
     let mut excess = sum.saturating_sub(budget as u128);
     claims.sort_by(Claim::cmp);
@@ -98,14 +98,14 @@ pub(crate) fn enforce(mut panicked: impl FnMut(Option<&'static str>, Payload)) -
         let shrunk = match (wanted, claim.idle_bytes) {
             (0, _) => continue,
             // Perhaps more than there is a figure for.
-            (_, usize::MAX) => claim.member.clear(),
-            _ => claim.member.shrink(wanted as u64),
+            (_, usize::MAX) => claim.pool.clear(),
+            _ => claim.pool.shrink(wanted as u64),
         };
         match shrunk {
             Ok(count) => dropped += count,
-            Err(payload) => panicked(claim.member.name(), payload),
+            Err(payload) => panicked(claim.pool.name(), payload),
         }
-        let left = claim.member.stats().idle_bytes;
+        let left = claim.pool.stats().idle_bytes;
         excess = excess.saturating_sub(claim.idle_bytes.saturating_sub(left) as u128);
     }
     dropped

@@ -5,7 +5,7 @@ use super::{BUDGET_LOOKS, Shared, trim};
 use crate::collector::background::Reign;
 use crate::collector::idle_budget;
 use crate::collector::pressure::{PressureSource, PressureStatus, Sleep};
-use crate::collector::roster::{self, AnyPool};
+use crate::collector::registry::{self, AnyPool};
 use crate::pool::panics::{Payload, dispose};
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -135,8 +135,8 @@ impl Runner {
 /// Runs a cycle on every pool, and keeps to the budget of the process.
 pub(super) fn cycle(shared: &Shared) -> CycleReport {
     work(shared, |report| {
-        visit(shared, report, |member, report| {
-            let collected = member.collect()?;
+        visit(shared, report, |pool, report| {
+            let collected = pool.collect()?;
             report.aged += collected.dropped;
             report.idle += collected.aged;
             Ok(())
@@ -151,8 +151,8 @@ pub(super) fn cycle(shared: &Shared) -> CycleReport {
 /// Drops everything idle.
 fn relieve(shared: &Shared) -> CycleReport {
     work(shared, |report| {
-        visit(shared, report, |member, report| {
-            report.relieved += member.clear()?;
+        visit(shared, report, |pool, report| {
+            report.relieved += pool.clear()?;
             Ok(())
         });
     })
@@ -171,8 +171,8 @@ fn keep_to_budget(shared: &Shared) -> usize {
 fn work(shared: &Shared, run: impl FnOnce(&mut CycleReport)) -> CycleReport {
     let begun = Instant::now();
     let idle_bytes = || -> usize {
-        let idle = |member: Arc<AnyPool>| member.stats().idle_bytes;
-        roster::members().map(idle).fold(0, usize::saturating_add)
+        let idle = |pool: Arc<AnyPool>| pool.stats().idle_bytes;
+        registry::pools().map(idle).fold(0, usize::saturating_add)
     };
     let before = if shared.trims { idle_bytes() } else { 0 };
     let mut report = CycleReport::default();
@@ -190,10 +190,10 @@ fn visit(
     report: &mut CycleReport,
     mut each: impl FnMut(&AnyPool, &mut CycleReport) -> Result<(), Payload>,
 ) {
-    for member in roster::members() {
+    for pool in registry::pools() {
         report.pools += 1;
-        if let Err(payload) = each(&*member, report) {
-            shared.hooks.panicked(member.name(), payload);
+        if let Err(payload) = each(&*pool, report) {
+            shared.hooks.panicked(pool.name(), payload);
         }
     }
 }

@@ -7,7 +7,7 @@
 use super::panics::Payload;
 use super::state::{State, Relief};
 use crate::builder::Builder;
-use crate::collector::roster;
+use crate::collector::registry;
 use crate::engine::budget::Budget;
 use crate::sys::magazine::{self, Table};
 use std::fmt;
@@ -70,7 +70,7 @@ impl<T: Send + 'static> LazyState<T> {
         }
         let mut made = State::new(settings, budget, relief);
         let made = Arc::new_cyclic(|this: &Weak<State<T>>| {
-            made.place = Some(roster::enter(this.clone()));
+            made.place = Some(registry::register(this.clone()));
             made
         });
         let raw = Arc::into_raw(made).cast_mut();
@@ -97,7 +97,7 @@ impl<T: Send + 'static> LazyState<T> {
     }
 }
 
-/// Removes a pool from the roster.
+/// Removes a pool from the registry.
 fn leave<T>(state: &State<T>) {
     if let Some(place) = state.place {
         // SAFETY: `open` entered it, and this is called once: for one that was not published, or when the
@@ -107,7 +107,7 @@ fn leave<T>(state: &State<T>) {
 }
 
 impl<T> LazyState<T> {
-    /// Leaves the roster and drops every idle object.
+    /// Leaves the registry and drops every idle object.
     pub(crate) fn close(&mut self) -> Result<(), Payload> {
         let state = mem::replace(self.state.get_mut(), ptr::null_mut());
         if state.is_null() {

@@ -1,6 +1,6 @@
 //! What is done to a pool as a whole: age it, empty it, fill it.
 
-use crate::collector::roster::Member;
+use crate::collector::registry::ErasedPool;
 use crate::engine::batch::Batch;
 use crate::engine::counters::Fate;
 use crate::engine::object::Object;
@@ -43,7 +43,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// The same; a destructor's panic as an error.
     pub(crate) fn try_collect(&self) -> Result<Collected, Payload> {
         let state = self.state.get();
-        state.map_or_else(|| Ok(Collected::default()), Member::collect)
+        state.map_or_else(|| Ok(Collected::default()), ErasedPool::collect)
     }
 
     /// Drops all idle objects now, whatever their age, and says how many.
@@ -59,7 +59,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
 
     /// The same; a destructor's panic as an error.
     pub(crate) fn try_clear(&self) -> Result<usize, Payload> {
-        self.state.get().map_or(Ok(0), Member::clear)
+        self.state.get().map_or(Ok(0), ErasedPool::clear)
     }
 
     /// Drops all idle objects of a pool that shares a budget, and keeps none any more.

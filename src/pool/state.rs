@@ -1,6 +1,6 @@
 //! The part of a pool that stands still while the pool itself may move: the engine and the clock.
 //!
-//! It is made on the first use, found through one pointer (`lazy_state.rs`), and shared with the roster. What
+//! It is made on the first use, found through one pointer (`lazy_state.rs`), and shared with the registry. What
 //! a cycle takes is dropped here, after the engine has let go of it: each object for itself, so
 //! that a panicking destructor costs that object and no other.
 
@@ -9,7 +9,7 @@ use super::taken::{Taken, drop_each};
 use crate::builder::Builder;
 use crate::collector::background;
 use crate::collector::export;
-use crate::collector::roster::{Member, Place};
+use crate::collector::registry::{ErasedPool, Place};
 use crate::engine::batch::Batch;
 use crate::engine::budget::Budget;
 use crate::engine::counters::Count;
@@ -47,7 +47,7 @@ pub(crate) struct State<T> {
     /// Whether the pool is to keep nothing any more.
     retired: AtomicBool,
     name: Option<&'static str>,
-    /// Where the roster has the pool.
+    /// Where the pool is in the registry.
     pub(super) place: Option<Place>,
 }
 
@@ -188,7 +188,7 @@ impl<T> State<T> {
     }
 }
 
-impl<T> Member for State<T> {
+impl<T> ErasedPool for State<T> {
     fn name(&self) -> Option<&'static str> {
         self.name
     }

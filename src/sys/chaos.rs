@@ -19,9 +19,9 @@ pub const POINTS: [&str; 16] = [
     "engine: refilling",
     "engine: going down",
     "slots: claimed",
-    "roster: entered",
-    "roster: looking",
-    "roster: leaving",
+    "registry: entered",
+    "registry: looking",
+    "registry: leaving",
 ];
 
 #[cfg(stealpool_chaos)]

@@ -60,7 +60,7 @@ impl<T> RefSlot<T> {
     /// The slot is vacant, its last content was taken out by what happens-before this, and no other call of
     /// `settle` overlaps.
     pub(crate) unsafe fn settle(&self, content: T) {
-        point("roster: entered");
+        point("registry: entered");
         self.witness.exclusive(|| {
             // SAFETY: nobody looks at a vacant slot's content, and the caller is the only one to settle.
             unsafe { *self.content.get() = Some(content) };
@@ -75,7 +75,7 @@ impl<T> RefSlot<T> {
     pub(crate) fn look<R>(&self, f: impl FnOnce(&T) -> R) -> (Option<R>, Option<T>) {
         // Acquire: pairs with the Release in `settle`.
         let before = self.word.fetch_add(LOOK, Acquire);
-        point("roster: looking");
+        point("registry: looking");
         let seen = if before & SETTLED == 0 {
             None
         } else {
@@ -97,7 +97,7 @@ impl<T> RefSlot<T> {
     pub(crate) unsafe fn leave(&self) -> Option<T> {
         // Release: what the caller wrote elsewhere for this tenancy comes before what the next tenant writes there.
         let before = self.word.fetch_add(LEAVING - SETTLED, Release);
-        point("roster: leaving");
+        point("registry: leaving");
         let left = (before == SETTLED).then(|| self.last_out());
         left.flatten()
     }
