@@ -3,7 +3,7 @@
 //! Both guards are two words: who lent the object, and the object. They take the object out of
 //! themselves before any user code runs, so whatever panics, it is given back or dropped once.
 
-use crate::engine::counters::Fate;
+use crate::engine::counters::Outcome;
 use crate::engine::object::Object;
 use crate::policy::Policy;
 use crate::pool::Pool;
@@ -90,7 +90,7 @@ macro_rules! guard {
             /// Not counted as discarded. Frees the box that the pool kept the object in.
             pub fn into_inner(guard: Self) -> T {
                 let (pool, object) = Self::dismantle(guard);
-                pool.count(Fate::Released, 1);
+                pool.count(Outcome::Released, 1);
                 let value = object.into_value();
                 // Not at the end: a result is leaked when a destructor panics after it (rust-lang/rust#47949).
                 {
@@ -106,7 +106,7 @@ macro_rules! guard {
             /// If the object's destructor does.
             pub fn discard(guard: Self) {
                 let (pool, object) = Self::dismantle(guard);
-                pool.discard(object, Fate::Discarded);
+                pool.discard(object, Outcome::Discarded);
             }
 
             /// Returns the object now; the same as dropping the guard.

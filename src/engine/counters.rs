@@ -16,7 +16,7 @@
 //! after the other.
 //!
 //! A [`Tally`] is written with plain stores by who holds the worker or the slot; a [`Count`] by any thread, with a
-//! read-modify-write, off the fast path. [`Fates`] is a block of counts for what happens seldom in most pools
+//! read-modify-write, off the fast path. [`Outcomes`] is a block of counts for what happens seldom in most pools
 //! (an object is dropped, adopted, released): a worker gets one when it first needs one.
 
 use super::Engine;
@@ -90,7 +90,7 @@ impl Looks {
 /// How an object came to a pool or left it, otherwise than by creation, a hit, a put that kept it, or
 /// a collector.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum Outcome {
     /// Came from outside, by `put` or `wrap`.
     Adopted,
     /// Went outside, by `into_inner`.
@@ -109,21 +109,21 @@ pub(crate) enum Fate {
     Overflowed,
 }
 
-/// How many fates there are.
-const FATES: usize = Fate::Overflowed as usize + 1;
+/// How many outcomes there are.
+const OUTCOMES: usize = Outcome::Overflowed as usize + 1;
 
-/// How often each fate has befallen objects: a cache line.
+/// How often each outcome has befallen objects: a cache line.
 #[derive(Default)]
 #[repr(align(64))]
-pub(crate) struct Fates([Count; FATES]);
+pub(crate) struct Outcomes([Count; OUTCOMES]);
 
-impl Fates {
-    pub(crate) fn add(&self, fate: Fate, n: u64) {
-        self.0[fate as usize].add(n);
+impl Outcomes {
+    pub(crate) fn add(&self, outcome: Outcome, n: u64) {
+        self.0[outcome as usize].add(n);
     }
 
-    fn get(&self, fate: Fate) -> u64 {
-        self.0[fate as usize].get()
+    fn get(&self, outcome: Outcome) -> u64 {
+        self.0[outcome as usize].get()
     }
 }
 
@@ -145,20 +145,20 @@ pub(crate) struct Ledger {
 }
 
 impl<T> Engine<T> {
-    /// How often a fate has befallen objects of this engine.
-    fn fate(&self, fate: Fate) -> u64 {
-        let theirs = self.workers.iter().filter_map(|worker| worker.fates.get());
-        theirs.map(|fates| fates.get(fate)).sum()
+    /// How often a outcome has befallen objects of this engine.
+    fn outcome(&self, outcome: Outcome) -> u64 {
+        let theirs = self.workers.iter().filter_map(|worker| worker.outcomes.get());
+        theirs.map(|outcomes| outcomes.get(outcome)).sum()
     }
 
     fn drops(&self) -> Drops {
         Drops {
-            refused: self.fate(Fate::Refused),
-            too_big: self.fate(Fate::TooBig),
-            by_hand: self.fate(Fate::Discarded),
-            panicked: self.fate(Fate::Panicked),
-            disabled: self.fate(Fate::Disabled),
-            over_budget: self.fate(Fate::Overflowed),
+            refused: self.outcome(Outcome::Refused),
+            too_big: self.outcome(Outcome::TooBig),
+            by_hand: self.outcome(Outcome::Discarded),
+            panicked: self.outcome(Outcome::Panicked),
+            disabled: self.outcome(Outcome::Disabled),
+            over_budget: self.outcome(Outcome::Overflowed),
             aged: self.ledger.aged_out.get(),
             cleared: self.ledger.cleared.get(),
         }
@@ -184,7 +184,7 @@ impl<T> Engine<T> {
         let made = sum(|worker| worker.created.get());
         let creates = made + ledger.reserved.get();
         let drops = self.drops();
-        let gone = drops.total() + self.fate(Fate::Released) + ledger.drained.get();
+        let gone = drops.total() + self.outcome(Outcome::Released) + ledger.drained.get();
         let idle_bytes = u128::from(held_bytes) + slots.bytes;
         Stats {
             gets: private_hits + slots.hits + steals + victim_hits + made,
@@ -203,7 +203,7 @@ impl<T> Engine<T> {
             aged_out: drops.aged,
             cleared: drops.cleared,
             drops,
-            live: difference(creates + self.fate(Fate::Adopted), gone) as usize,
+            live: difference(creates + self.outcome(Outcome::Adopted), gone) as usize,
             idle: (held + slots.objects) as usize,
             idle_bytes: usize::try_from(idle_bytes).unwrap_or(usize::MAX),
             workers: self.workers.iter().count(),

@@ -48,7 +48,7 @@ use crate::sys::fast_path::FastPath;
 use batch::Batch;
 use budget::{Budget, Share};
 use cost::Cost;
-use counters::{Fate, Fates, Ledger};
+use counters::{Outcome, Outcomes, Ledger};
 use generation::Generation;
 use slots::Slots;
 use worker::Worker;
@@ -124,9 +124,9 @@ impl<T> Engine<T> {
     }
 
     /// Counts what has become of objects.
-    pub(crate) fn count(&self, fate: Fate, objects: u64) {
+    pub(crate) fn count(&self, outcome: Outcome, objects: u64) {
         let worker = self.counter(self.workers.here());
-        worker.fates.get_or_make(Fates::default).add(fate, objects);
+        worker.outcomes.get_or_make(Outcomes::default).add(outcome, objects);
     }
 
     /// Whether a magazine has a share of the bounds.

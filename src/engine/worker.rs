@@ -25,7 +25,7 @@
 //! [`try_enter`]: Worker::try_enter
 //! [`stop`]: Worker::stop
 
-use super::counters::{Count, Fates, Looks, Tally};
+use super::counters::{Count, Outcomes, Looks, Tally};
 use super::held::Held;
 use crate::sys::Witness;
 use crate::sys::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -66,7 +66,7 @@ pub(crate) struct Worker<T> {
     /// At the clock, as both grow.
     looks: Looks,
     /// What seldom becomes of an object.
-    pub(crate) fates: OnceBox<Fates>,
+    pub(crate) outcomes: OnceBox<Outcomes>,
     pub(super) witness: Witness,
     /// `Send` and `Sync` as a mutex is: objects come and go through a shared reference.
     owns: PhantomData<Mutex<T>>,
@@ -93,7 +93,7 @@ impl<T> Worker<T> {
             created: Count::default(),
             missed: Count::default(),
             looks: Looks::default(),
-            fates: OnceBox::new(),
+            outcomes: OnceBox::new(),
             witness: Witness::default(),
             owns: PhantomData,
         }

@@ -11,7 +11,7 @@
 use super::panics::{Panics, dispose, or_resume};
 use super::taken::drop_each;
 use crate::engine::batch::Batch;
-use crate::engine::counters::Fate;
+use crate::engine::counters::Outcome;
 use crate::engine::give::Given;
 use crate::engine::object::Object;
 use crate::policy::Policy;
@@ -32,7 +32,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     #[inline]
     pub(crate) fn give_back(&self, object: Object<T>) {
         if thread::panicking() {
-            return self.discard(object, Fate::Panicked);
+            return self.discard(object, Outcome::Panicked);
         }
         self.judge(object);
     }
@@ -41,19 +41,19 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     #[inline(never)]
     fn judge(&self, object: Object<T>) {
         if self.settings.max_idle == 0 {
-            return self.discard(object, Fate::Disabled);
+            return self.discard(object, Outcome::Disabled);
         }
-        let mut judged = Judged { pool: self, object: Some(object), fate: Fate::Panicked };
+        let mut judged = Judged { pool: self, object: Some(object), outcome: Outcome::Panicked };
         let Some(object) = &mut judged.object else {
             return;
         };
         if !self.policy.recycle(object.value_mut()) {
-            judged.fate = Fate::Refused;
+            judged.outcome = Outcome::Refused;
             return;
         }
         let bytes = self.policy.footprint(object.value());
         if bytes > self.settings.max_object_bytes {
-            judged.fate = Fate::TooBig;
+            judged.outcome = Outcome::TooBig;
             return;
         }
         if let Some(object) = judged.object.take() {
@@ -64,19 +64,19 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// Drops an object that was not kept, and counts it.
     #[cold]
     #[inline(never)]
-    pub(crate) fn discard(&self, object: Object<T>, fate: Fate) {
-        self.count(fate, 1);
+    pub(crate) fn discard(&self, object: Object<T>, outcome: Outcome) {
+        self.count(outcome, 1);
         drop(object);
     }
 
     /// Counts an object from outside.
     pub(crate) fn adopt(&self) {
-        self.count(Fate::Adopted, 1);
+        self.count(Outcome::Adopted, 1);
     }
 
     /// Counts what has become of objects in this thread's hands.
-    pub(crate) fn count(&self, fate: Fate, objects: u64) {
-        self.state().engine.count(fate, objects);
+    pub(crate) fn count(&self, outcome: Outcome, objects: u64) {
+        self.state().engine.count(outcome, objects);
     }
 
     /// Gives an object to the engine, and ages the pool when it is time. `false`: it, or one in its
@@ -168,7 +168,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         let left = self.state().make_room(refused, panics);
         let kept = left.len() == 0;
         if !kept {
-            self.count(Fate::Overflowed, left.len() as u64);
+            self.count(Outcome::Overflowed, left.len() as u64);
         }
         panics.keep(drop_each(left));
         kept
@@ -237,7 +237,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     fn in_hand(&self, object: Object<T>) -> Object<T> {
         match self.state().stay_retired() {
             Err(payload) if !thread::panicking() => {
-                self.discard(object, Fate::Panicked);
+                self.discard(object, Outcome::Panicked);
                 resume_unwind(payload);
             }
             end => {
@@ -297,14 +297,14 @@ struct Judged<'a, T: Send + 'static, P: Policy<T>> {
     pool: &'a Pool<T, P>,
     object: Option<Object<T>>,
     /// Why, if so.
-    fate: Fate,
+    outcome: Outcome,
 }
 
 impl<T: Send + 'static, P: Policy<T>> Drop for Judged<'_, T, P> {
     #[inline]
     fn drop(&mut self) {
         if let Some(object) = self.object.take() {
-            self.pool.discard(object, self.fate);
+            self.pool.discard(object, self.outcome);
         }
     }
 }

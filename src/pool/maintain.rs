@@ -2,7 +2,7 @@
 
 use crate::collector::registry::ErasedPool;
 use crate::engine::batch::Batch;
-use crate::engine::counters::Fate;
+use crate::engine::counters::Outcome;
 use crate::engine::object::Object;
 use crate::policy::Policy;
 use crate::pool::Pool;
@@ -120,7 +120,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
             let bytes = self.policy.footprint(object.value());
             self.state().engine.ledger.reserved.add(1);
             if bytes > self.settings.max_object_bytes {
-                return self.discard(object, Fate::TooBig);
+                return self.discard(object, Outcome::TooBig);
             }
             if !self.keep(object, bytes as u64) {
                 return;
