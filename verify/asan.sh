@@ -26,5 +26,5 @@ GLIBC_TUNABLES=glibc.pthread.rseq=0 cargo test -p stealpool --target "$target" -
 seconds=${SECONDS_OF_SOAK:-60}
 minutes=$(awk "BEGIN { print $seconds / 60 }")
 # The same profile as the tests: built already, and with the debug assertions. It leaks guards on purpose,
-# and so what hangs on them; its own ledger says whether any other object is left.
+# and so what hangs on them; its own counters says whether any other object is left.
 ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 cargo run -p stealpool --target "$target" --features "$features" --example soak -- --minutes "$minutes" --threads 4 --seed 7

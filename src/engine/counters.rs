@@ -4,18 +4,18 @@
 //! everything that leaves the fast path is counted where it does. With, summed over the workers,
 //!
 //! * `puts` = objects given to workers; slots count those that go past,
-//! * `descended` = objects that went from the magazines below, less those that came up again,
-//! * `held` = objects in magazines now, `called_in` = those that collectors took from there,
+//! * `spilled` = objects that went from the magazines below, less those that came up again,
+//! * `held` = objects in magazines now, `reclaimed` = those that collectors took from there,
 //!
-//! each put adds one object to a magazine (one that finds no room descends at once), each that descends, is
-//! called in, or is a hit takes one out. Hence `private_hits = puts - descended - held - called_in`. Slots count their
+//! each put adds one object to a magazine (one that finds no room spills at once), each that spills, is
+//! called in, or is a hit takes one out. Hence `private_hits = puts - spilled - held - reclaimed`. Slots count their
 //! puts and the hits of their own processor; what a thread finds elsewhere, creates or gets in vain is counted on the worker
 //! of its processor.
 //!
 //! The sums are exact when no other thread uses the pool, and close otherwise: they are read one
 //! after the other.
 //!
-//! A [`Tally`] is written with plain stores by who holds the worker or the slot; a [`Count`] by any thread, with a
+//! A [`LocalCounter`] is written with plain stores by who holds the worker or the slot; a [`Counter`] by any thread, with a
 //! read-modify-write, off the fast path. [`Outcomes`] is a block of counts for what happens seldom in most pools
 //! (an object is dropped, adopted, released): a worker gets one when it first needs one.
 
@@ -28,9 +28,9 @@ use crate::sys::scale::SLOW_TICK;
 
 /// A count that one thread at a time writes, with plain stores, and any thread reads.
 #[derive(Default)]
-pub(crate) struct Tally(AtomicU64);
+pub(crate) struct LocalCounter(AtomicU64);
 
-impl Tally {
+impl LocalCounter {
     #[inline]
     pub(crate) fn get(&self) -> u64 {
         // Relaxed: a figure.
@@ -44,7 +44,7 @@ impl Tally {
         self.0.store(n, Relaxed);
     }
 
-    /// Adds to the count; wraps, so that a difference of tallies stays right. For the
+    /// Adds to the count; wraps, so that a difference of local counters stays right. For the
     /// holder only: what two threads add at once is lost in part.
     #[inline]
     pub(crate) fn add(&self, n: u64) {
@@ -55,9 +55,9 @@ impl Tally {
 
 /// A count that any thread may change. Off the hot path only.
 #[derive(Default)]
-pub(crate) struct Count(AtomicU64);
+pub(crate) struct Counter(AtomicU64);
 
-impl Count {
+impl Counter {
     #[inline]
     pub(crate) fn get(&self) -> u64 {
         // Relaxed: a figure.
@@ -73,9 +73,9 @@ impl Count {
 
 /// Tells one of many who count something that it is time to look at the clock.
 #[derive(Default)]
-pub(crate) struct Looks(AtomicU64);
+pub(crate) struct Ticker(AtomicU64);
 
-impl Looks {
+impl Ticker {
     /// Whether it is for the caller to look, now that there are so many: [`SLOW_TICK`] or more since the last look, and
     /// nobody else was told.
     #[inline]
@@ -115,7 +115,7 @@ const OUTCOMES: usize = Outcome::Overflowed as usize + 1;
 /// How often each outcome has befallen objects: a cache line.
 #[derive(Default)]
 #[repr(align(64))]
-pub(crate) struct Outcomes([Count; OUTCOMES]);
+pub(crate) struct Outcomes([Counter; OUTCOMES]);
 
 impl Outcomes {
     pub(crate) fn add(&self, outcome: Outcome, n: u64) {
@@ -129,19 +129,19 @@ impl Outcomes {
 
 /// What is counted for the whole pool, not for a worker.
 #[derive(Default)]
-pub(crate) struct Ledger {
+pub(crate) struct PoolCounters {
     /// Objects that collectors took from magazines.
-    pub(crate) called_in: Count,
+    pub(crate) reclaimed: Counter,
     /// Created ahead, by `reserve`.
-    pub(crate) reserved: Count,
+    pub(crate) reserved: Counter,
     /// Objects that `clear` and memory pressure dropped.
-    pub(crate) cleared: Count,
+    pub(crate) cleared: Counter,
     /// Objects that `drain` took out.
-    pub(crate) drained: Count,
-    /// Of the overflowed, those that a worker had counted as descended.
-    pub(crate) refused_by_workers: Count,
+    pub(crate) drained: Counter,
+    /// Of the overflowed, those that a worker had counted as spilled.
+    pub(crate) refused_by_workers: Counter,
     /// Objects that cycles took and dropped.
-    pub(crate) aged_out: Count,
+    pub(crate) aged_out: Counter,
 }
 
 impl<T> Engine<T> {
@@ -159,14 +159,14 @@ impl<T> Engine<T> {
             panicked: self.outcome(Outcome::Panicked),
             disabled: self.outcome(Outcome::Disabled),
             over_budget: self.outcome(Outcome::Overflowed),
-            aged: self.ledger.aged_out.get(),
-            cleared: self.ledger.cleared.get(),
+            aged: self.counters.aged_out.get(),
+            cleared: self.counters.cleared.get(),
         }
     }
 
     /// Sums everything up.
     pub(crate) fn stats(&self) -> Stats {
-        let ledger = &self.ledger;
+        let counters = &self.counters;
         let sum = |figure: fn(&Worker<T>) -> u64| {
             self.workers.iter().map(figure).fold(0, u64::wrapping_add)
         };
@@ -177,14 +177,14 @@ impl<T> Engine<T> {
         let slots = self.slots.census();
         // Signed, and never below zero: read while others work, the parts may not fit together.
         let difference = |plus: u64, minus: u64| (plus.wrapping_sub(minus) as i64).max(0) as u64;
-        let descended = sum(|worker| worker.descended.get());
-        let left = descended.wrapping_add(held + ledger.called_in.get());
+        let spilled = sum(|worker| worker.spilled.get());
+        let left = spilled.wrapping_add(held + counters.reclaimed.get());
         let private_hits = difference(puts, left);
         let steals = sum(|worker| worker.stolen.get());
         let made = sum(|worker| worker.created.get());
-        let creates = made + ledger.reserved.get();
+        let creates = made + counters.reserved.get();
         let drops = self.drops();
-        let gone = drops.total() + self.outcome(Outcome::Released) + ledger.drained.get();
+        let gone = drops.total() + self.outcome(Outcome::Released) + counters.drained.get();
         let idle_bytes = u128::from(held_bytes) + slots.bytes;
         Stats {
             gets: private_hits + slots.hits + steals + victim_hits + made,
@@ -193,7 +193,7 @@ impl<T> Engine<T> {
             steals,
             victim_hits,
             creates,
-            puts: difference(puts + slots.puts, ledger.refused_by_workers.get()),
+            puts: difference(puts + slots.puts, counters.refused_by_workers.get()),
             discarded: drops.refused
                 + drops.too_big
                 + drops.by_hand

@@ -208,7 +208,7 @@ impl<T> Engine<T> {
     /// Takes what a magazine holds.
     fn seize(&self, held: &mut Held<'_, T>, taken: &mut Batch<T>) {
         if let Some(chain) = self.take_out(held) {
-            self.ledger.called_in.add(chain.len());
+            self.counters.reclaimed.add(chain.len());
             taken.add(chain);
         }
     }

@@ -81,9 +81,9 @@ impl<T> Engine<T> {
             let Some(chain) = me.take_oldest(half) else {
                 break;
             };
-            given.down += self.descend(me, chain, refused);
+            given.down += self.spill(me, chain, refused);
         }
-        given.down += self.descend(me, Chain::of(object.weighing(weight)), refused);
+        given.down += self.spill(me, Chain::of(object.weighing(weight)), refused);
         given
     }
 
@@ -132,12 +132,12 @@ impl<T> Engine<T> {
 
     /// Puts a chain from a magazine, whose objects are charged or have a share, into the slots of its processor.
     pub(super) fn stow(&self, side: Side, me: &Held<'_, T>, chain: Chain<T>) {
-        me.worker().descended.add(chain.len());
+        me.worker().spilled.add(chain.len());
         self.slots.add(side, me.worker().index(), chain);
     }
 
     /// What did not stay in the magazine goes one down, if the budget allows; how many objects.
-    fn descend(&self, me: &mut Held<'_, T>, chain: Chain<T>, refused: &mut Batch<T>) -> usize {
+    fn spill(&self, me: &mut Held<'_, T>, chain: Chain<T>, refused: &mut Batch<T>) -> usize {
         point("engine: going down");
         let objects = chain.len();
         if self.charge_down(me, &chain) {
@@ -177,8 +177,8 @@ impl<T> Engine<T> {
             if self.budget.charge(1, object.weight()) {
                 self.stow(self.generation.primary(), me, Chain::of(object));
             } else {
-                me.worker().descended.add(1);
-                self.ledger.refused_by_workers.add(1);
+                me.worker().spilled.add(1);
+                self.counters.refused_by_workers.add(1);
                 refused.add(Chain::of(object));
             }
         }

@@ -48,7 +48,7 @@ use crate::sys::fast_path::FastPath;
 use batch::Batch;
 use budget::{Budget, Share};
 use cost::Cost;
-use counters::{Outcome, Outcomes, Ledger};
+use counters::{Outcome, Outcomes, PoolCounters};
 use generation::Generation;
 use slots::Slots;
 use worker::Worker;
@@ -73,7 +73,7 @@ pub(crate) struct Engine<T> {
     pub(crate) slots: Slots<T>,
     /// Its own, or one that several engines share.
     pub(crate) budget: Budget,
-    pub(crate) ledger: Ledger,
+    pub(crate) counters: PoolCounters,
     pub(crate) cost: Cost,
     /// What each magazine may hold.
     share: Share,
@@ -92,7 +92,7 @@ impl<T> Engine<T> {
             workers,
             generation: Generation::new(),
             budget,
-            ledger: Ledger::default(),
+            counters: PoolCounters::default(),
             cost: Cost::new(),
             share,
             closed: AtomicBool::new(false),

@@ -12,7 +12,7 @@ mod tests;
 
 pub(crate) use slot::Claim;
 
-use super::counters::Looks;
+use super::counters::Ticker;
 use super::generation::Side;
 use super::object::Chain;
 use crate::sys::atomic::AtomicUsize;
@@ -41,7 +41,7 @@ pub(crate) struct Slots<T> {
 struct Line<T> {
     sides: [[Slot<T>; SLOTS]; 2],
     /// At the clock, as puts grow.
-    looks: Looks,
+    ticker: Ticker,
     more: OnceBox<Line<T>>,
 }
 
@@ -58,7 +58,7 @@ impl<T> Line<T> {
     fn new() -> Self {
         Line {
             sides: [(); 2].map(|()| std::array::from_fn(|_| Slot::new())),
-            looks: Looks::default(),
+            ticker: Ticker::default(),
             more: OnceBox::new(),
         }
     }
@@ -81,7 +81,7 @@ impl<T> Line<T> {
     /// Whether it is for this put, here or in a later line, to look at the clock.
     #[inline]
     fn is_time(&self) -> bool {
-        self.looks.is_due(self.and_more().map(Line::puts).sum())
+        self.ticker.is_due(self.and_more().map(Line::puts).sum())
     }
 
     /// An empty slot, above the full ones if there is one.

@@ -102,7 +102,7 @@ impl<T> Engine<T> {
         let full = |other: &Worker<T>| other.census().0 > 0;
         let object = self.workers.siblings(index, full).find_map(|other| {
             let object = other.pop()?;
-            other.worker().descended.add(1);
+            other.worker().spilled.add(1);
             Some(object)
         })?;
         self.counter(index).stolen.add(1);
@@ -117,7 +117,7 @@ impl<T> Engine<T> {
         }
         let (objects, bytes, rest) = me.push_chain(chain, me.capacity().div_ceil(2));
         me.worker().refills.add(1);
-        me.worker().descended.add(objects.wrapping_neg());
+        me.worker().spilled.add(objects.wrapping_neg());
         self.budget.refund(objects, bytes);
         rest
     }

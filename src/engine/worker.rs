@@ -2,12 +2,12 @@
 //!
 //! While the gate of the magazine is open, restartable sequences of its processor move objects in and out.
 //! Everything else is done by whoever has closed the gate, and shows a [`Held`] for it: the header and the
-//! objects of the magazine and the tallies are that one's alone. Nobody waits for an open gate; who finds it closed
+//! objects of the magazine and the local counters are that one's alone. Nobody waits for an open gate; who finds it closed
 //! goes further down.
 //!
 //! **Fields.** `magazine`: see [`magazine`](crate::sys::magazine). `claim`: collectors, from 0 to 1 by
 //! compare-exchange, and back by the one that did it. `seen`: the collector that has the claim.
-//! Tallies: written by the holder, read by all. Counts: anyone. `granted`: written by the holder, read when nobody
+//! Local counters: written by the holder, read by all. Counts: anyone. `granted`: written by the holder, read when nobody
 //! uses the pool any more.
 //!
 //! **Closing.** A thread of the magazine's processor closes the gate by a sequence ([`enter`]); where there
@@ -25,7 +25,7 @@
 //! [`try_enter`]: Worker::try_enter
 //! [`stop`]: Worker::stop
 
-use super::counters::{Count, Outcomes, Looks, Tally};
+use super::counters::{Counter, Outcomes, Ticker, LocalCounter};
 use super::held::Held;
 use crate::sys::Witness;
 use crate::sys::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -51,20 +51,20 @@ pub(crate) struct Worker<T> {
     /// The cycle (upper half) in which a collector last looked, and the arrivals by then (lower half).
     pub(crate) seen: AtomicU64,
     /// What the header has counted and does not count any more.
-    pub(super) old_count: Tally,
+    pub(super) old_count: LocalCounter,
     /// Chains that came up into the magazine.
-    pub(super) refills: Tally,
+    pub(super) refills: LocalCounter,
     /// Objects that went from the magazine down, less those that came up again.
-    pub(super) descended: Tally,
+    pub(super) spilled: LocalCounter,
     /// What gets of this processor found among the victims, and otherwise than at hand: in slots of any processor, or, without
     /// sequences, in magazines.
-    pub(super) victim_hits: Count,
-    pub(super) stolen: Count,
+    pub(super) victim_hits: Counter,
+    pub(super) stolen: Counter,
     /// Gets that found nothing: with a creation after it, and without. One whose constructor panics is in neither.
-    pub(crate) created: Count,
-    pub(crate) missed: Count,
+    pub(crate) created: Counter,
+    pub(crate) missed: Counter,
     /// At the clock, as both grow.
-    looks: Looks,
+    ticker: Ticker,
     /// What seldom becomes of an object.
     pub(crate) outcomes: OnceBox<Outcomes>,
     pub(super) witness: Witness,
@@ -85,14 +85,14 @@ impl<T> Worker<T> {
             index: index as u32,
             bias,
             seen: AtomicU64::new(0),
-            old_count: Tally::default(),
-            refills: Tally::default(),
-            descended: Tally::default(),
-            victim_hits: Count::default(),
-            stolen: Count::default(),
-            created: Count::default(),
-            missed: Count::default(),
-            looks: Looks::default(),
+            old_count: LocalCounter::default(),
+            refills: LocalCounter::default(),
+            spilled: LocalCounter::default(),
+            victim_hits: Counter::default(),
+            stolen: Counter::default(),
+            created: Counter::default(),
+            missed: Counter::default(),
+            ticker: Ticker::default(),
             outcomes: OnceBox::new(),
             witness: Witness::default(),
             owns: PhantomData,
@@ -124,7 +124,7 @@ impl<T> Worker<T> {
     /// Whether it is for this get, which finds nothing, to look at the clock.
     #[inline]
     pub(crate) fn is_time(&self) -> bool {
-        self.looks.is_due(self.created.get() + self.missed.get())
+        self.ticker.is_due(self.created.get() + self.missed.get())
     }
 
     /// How many objects the open gate lets in; `None` while it is closed.

@@ -91,7 +91,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// ```
     pub fn drain(&self) -> Drain<T> {
         let state = self.state.get();
-        let taken = state.map(|state| state.take_all(&state.engine.ledger.drained));
+        let taken = state.map(|state| state.take_all(&state.engine.counters.drained));
         Drain::new(taken.map_or_else(Batch::new, Taken::into_objects))
     }
 
@@ -118,7 +118,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         for _ in ready..count {
             let object = Object::new(self.policy.create());
             let bytes = self.policy.footprint(object.value());
-            self.state().engine.ledger.reserved.add(1);
+            self.state().engine.counters.reserved.add(1);
             if bytes > self.settings.max_object_bytes {
                 return self.discard(object, Outcome::TooBig);
             }

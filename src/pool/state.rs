@@ -12,7 +12,7 @@ use crate::collector::export;
 use crate::collector::registry::{ErasedPool, Place};
 use crate::engine::batch::Batch;
 use crate::engine::budget::Budget;
-use crate::engine::counters::Count;
+use crate::engine::counters::Counter;
 use crate::engine::{Engine, Plan};
 use crate::stats::{Collected, Stats};
 use crate::sys;
@@ -125,7 +125,7 @@ impl<T> State<T> {
             return Ok(());
         };
         caught(|| {
-            let mut dead = Taken::new(&self.engine.ledger.aged_out);
+            let mut dead = Taken::new(&self.engine.counters.aged_out);
             // Relaxed: a wish.
             let overdue = self.due.load(Relaxed) % 2 == 1;
             let taken = &mut dead.objects;
@@ -181,7 +181,7 @@ impl<T> State<T> {
     }
 
     /// Takes out every idle object, which counts as this.
-    pub(crate) fn take_all<'a>(&'a self, counted: &'a Count) -> Taken<'a, T> {
+    pub(crate) fn take_all<'a>(&'a self, counted: &'a Counter) -> Taken<'a, T> {
         let mut taken = Taken::new(counted);
         self.engine.take_all(&mut taken.objects);
         taken
@@ -204,7 +204,7 @@ impl<T> ErasedPool for State<T> {
 
     fn collect(&self) -> Result<Collected, Payload> {
         caught(|| {
-            let mut dead = Taken::new(&self.engine.ledger.aged_out);
+            let mut dead = Taken::new(&self.engine.counters.aged_out);
             self.engine.cycle(&mut dead.objects);
             let aged = self.stats().idle;
             let dropped = dead.drop_each()?;
@@ -215,12 +215,12 @@ impl<T> ErasedPool for State<T> {
     }
 
     fn clear(&self) -> Result<usize, Payload> {
-        caught(|| self.take_all(&self.engine.ledger.cleared).drop_each())
+        caught(|| self.take_all(&self.engine.counters.cleared).drop_each())
     }
 
     fn shrink(&self, bytes: u64) -> Result<usize, Payload> {
         caught(|| {
-            let mut taken = Taken::new(&self.engine.ledger.cleared);
+            let mut taken = Taken::new(&self.engine.counters.cleared);
             self.engine.take_bytes(bytes, &mut taken.objects);
             let count = taken.drop_each()?;
             self.stay_retired().map(|()| count)

@@ -4,17 +4,17 @@
 
 use super::panics::{Panics, Payload, caught, dispose};
 use crate::engine::batch::Batch;
-use crate::engine::counters::Count;
+use crate::engine::counters::Counter;
 use std::mem;
 
 /// Objects that were taken out of a pool. Counted and dropped, each for itself, by unwinding too.
 pub(crate) struct Taken<'a, T> {
     pub(super) objects: Batch<T>,
-    counted: &'a Count,
+    counted: &'a Counter,
 }
 
 impl<'a, T> Taken<'a, T> {
-    pub(super) fn new(counted: &'a Count) -> Self {
+    pub(super) fn new(counted: &'a Counter) -> Self {
         Taken { objects: Batch::new(), counted }
     }
 

@@ -6,7 +6,7 @@
 //! **Invariant.** While a slot is [`CLAIMED`], all of it belongs to the thread that claimed it. Nothing is read through
 //! a chain's pointer before the claim, so the chain may have gone and come back meanwhile.
 
-use super::super::counters::Tally;
+use super::super::counters::LocalCounter;
 use super::super::object::{Chain, Measure, Node};
 use crate::sys::Witness;
 use crate::sys::atomic::AtomicPtr;
@@ -25,11 +25,11 @@ pub(super) struct Slot<T> {
     /// Null: empty.
     chain: AtomicPtr<Node<T>>,
     /// Of the chain.
-    measure: Tally,
+    measure: LocalCounter,
     /// By users, of single objects.
-    pub(super) puts: Tally,
+    pub(super) puts: LocalCounter,
     /// By gets of the slot's processor.
-    pub(super) hits: Tally,
+    pub(super) hits: LocalCounter,
     witness: Witness,
     /// `Send` and `Sync` as a mutex is: chains come and go through a shared reference.
     owns: PhantomData<Mutex<T>>,
@@ -45,9 +45,9 @@ impl<T> Slot<T> {
     pub(super) fn new() -> Self {
         Slot {
             chain: AtomicPtr::new(ptr::null_mut()),
-            measure: Tally::default(),
-            puts: Tally::default(),
-            hits: Tally::default(),
+            measure: LocalCounter::default(),
+            puts: LocalCounter::default(),
+            hits: LocalCounter::default(),
             witness: Witness::default(),
             owns: PhantomData,
         }
