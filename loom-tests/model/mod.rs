@@ -180,12 +180,12 @@ impl<T> Core<T> {
     /// Finds out that objects are dear.
     pub fn turn_dear(&self) {
         assert!(self.engine.cost.created(Duration::from_secs(1)));
-        self.engine.withdraw();
+        self.engine.flush_magazines();
     }
 
     /// What a look at the clock does besides, on the worker of the calling thread.
     pub fn look_after(&self) {
-        self.engine.look_after(0);
+        self.engine.maintain(0);
     }
 
     /// Says that no user is left.

@@ -37,7 +37,7 @@ impl<T> Engine<T> {
     pub(crate) fn cycle(&self, dead: &mut Batch<T>) {
         let cycle = self.generation.cycle();
         let victims = Generation::victim_of(cycle);
-        self.empty(victims, Some(cycle), &mut Quota::unlimited(), dead);
+        self.drain_slots(victims, Some(cycle), &mut Quota::unlimited(), dead);
         point("cycle: turning");
         self.generation.turn(cycle);
         point("cycle: turned");
@@ -51,7 +51,7 @@ impl<T> Engine<T> {
     pub(crate) fn step(&self, cycle: u64, objects: usize, must: bool, dead: &mut Batch<T>) {
         let mut quota = Quota { objects, bytes: u64::MAX };
         let victims = Generation::victim_of(cycle);
-        let bare = self.empty(victims, Some(cycle), &mut quota, dead);
+        let bare = self.drain_slots(victims, Some(cycle), &mut quota, dead);
         let done = bare || must && quota.is_left();
         if done && self.generation.turn(cycle) {
             self.age_magazines(cycle + 1, dead);
@@ -64,13 +64,13 @@ impl<T> Engine<T> {
         let primary = self.generation.primary();
         let objects = usize::MAX;
         let mut quota = Quota { objects, bytes };
-        self.empty(primary.other(), None, &mut quota, taken);
-        self.empty(primary, None, &mut quota, taken);
+        self.drain_slots(primary.other(), None, &mut quota, taken);
+        self.drain_slots(primary, None, &mut quota, taken);
         if !quota.is_left() {
             return;
         }
         let mut at_hand = Batch::new();
-        self.empty_magazines(&mut at_hand);
+        self.drain_magazines(&mut at_hand);
         while let Some(object) = at_hand.pop() {
             let chain = Chain::of(object);
             let weight = chain.weight();
@@ -85,17 +85,17 @@ impl<T> Engine<T> {
 
     /// Moves what is in magazines down, and opens none again: objects have turned out to be dear. A magazine that
     /// is held just now, or being made, is emptied at its processor's next get that it cannot serve, or look at the clock.
-    pub(crate) fn withdraw(&self) {
+    pub(crate) fn flush_magazines(&self) {
         let open = |worker: &Worker<T>| worker.is_open().then_some(());
-        self.call_in(open, |held, ()| self.vacate(held, self.generation.primary()));
+        self.with_stopped(open, |held, ()| self.flush(held, self.generation.primary()));
     }
 
     /// Takes every idle object, whatever its age. In the direction in which objects move: what a put
     /// pushes down meanwhile is found further down.
     pub(crate) fn take_all(&self, taken: &mut Batch<T>) {
-        self.empty_magazines(taken);
-        self.empty(Side::Even, None, &mut Quota::unlimited(), taken);
-        self.empty(Side::Odd, None, &mut Quota::unlimited(), taken);
+        self.drain_magazines(taken);
+        self.drain_slots(Side::Even, None, &mut Quota::unlimited(), taken);
+        self.drain_slots(Side::Odd, None, &mut Quota::unlimited(), taken);
     }
 
     /// Takes what a process that was forked cannot take otherwise: what is in a magazine that another thread had
@@ -104,7 +104,7 @@ impl<T> Engine<T> {
     pub(crate) fn take_rest(&mut self, taken: &mut Batch<T>) {
         for worker in self.workers.iter() {
             if let Some(mut held) = worker.try_enter() {
-                if let Some(chain) = self.take_out(&mut held) {
+                if let Some(chain) = self.drain_magazine(&mut held) {
                     taken.add(chain);
                 }
             // Relaxed: `&mut self`.
@@ -117,7 +117,7 @@ impl<T> Engine<T> {
     /// Empties one side of all slots. Stops early when the quota is used up, or when `during` is given and that
     /// cycle is over, because the side is not a victim any more. Whether nothing is left, also not in the hands of
     /// others who may leave something.
-    fn empty(
+    fn drain_slots(
         &self,
         side: Side,
         during: Option<u64>,
@@ -144,7 +144,7 @@ impl<T> Engine<T> {
 
     /// Stops magazines, a block of workers at a time: one barrier for each. Those that are `wanted`, with what for; then it
     /// is up to `act`.
-    fn call_in<W>(
+    fn with_stopped<W>(
         &self,
         wanted: impl Fn(&Worker<T>) -> Option<W>,
         mut act: impl FnMut(&mut Held<'_, T>, W),
@@ -186,28 +186,28 @@ impl<T> Engine<T> {
     }
 
     /// Takes what is in all magazines.
-    fn empty_magazines(&self, taken: &mut Batch<T>) {
+    fn drain_magazines(&self, taken: &mut Batch<T>) {
         let full = |worker: &Worker<T>| self.holds(worker).then_some(());
-        self.call_in(full, |held, ()| self.seize(held, taken));
+        self.with_stopped(full, |held, ()| self.reclaim(held, taken));
     }
 
     /// Takes what is in the magazines that nothing has come to since a collector looked, at least one cycle before `now`.
     /// Of the others, makes victims of what lies below the newest object.
     fn age_magazines(&self, now: u64, taken: &mut Batch<T>) {
         let wanted = |worker: &Worker<T>| self.age(now, worker);
-        self.call_in(wanted, |held, age| match age {
+        self.with_stopped(wanted, |held, age| match age {
             // Nothing may have come meanwhile, either.
             Age::Idle { since } if since == held.worker().arrivals() as u32 => {
-                self.seize(held, taken);
+                self.reclaim(held, taken);
             }
             Age::Idle { .. } => {}
-            Age::Used => self.sink_tail(now, held),
+            Age::Used => self.demote_tail(now, held),
         });
     }
 
     /// Takes what a magazine holds.
-    fn seize(&self, held: &mut Held<'_, T>, taken: &mut Batch<T>) {
-        if let Some(chain) = self.take_out(held) {
+    fn reclaim(&self, held: &mut Held<'_, T>, taken: &mut Batch<T>) {
+        if let Some(chain) = self.drain_magazine(held) {
             self.counters.reclaimed.add(chain.len());
             taken.add(chain);
         }
@@ -215,14 +215,14 @@ impl<T> Engine<T> {
 
     /// Makes victims of what lies below the newest object of a magazine. With bounds, of the newest too: what
     /// goes is charged by itself then, and the magazine's share is free for others.
-    fn sink_tail(&self, now: u64, held: &mut Held<'_, T>) {
+    fn demote_tail(&self, now: u64, held: &mut Held<'_, T>) {
         let victims = Generation::victim_of(now);
         if !self.budget.is_unbounded() {
-            return self.vacate(held, victims);
+            return self.flush(held, victims);
         }
         let tail = held.take_oldest(held.len().saturating_sub(1));
         if let Some(tail) = tail {
-            self.stow(victims, held, tail);
+            self.push_down(victims, held, tail);
         }
     }
 

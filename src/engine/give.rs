@@ -71,7 +71,7 @@ impl<T> Engine<T> {
     ) -> Given {
         let mut given = Given { down: 0, ticks: me.count_put() & (TICK - 1) == 0 };
         let mut object = object;
-        while self.opens(me, weight) {
+        while self.admits(me, weight) {
             match me.push(object, weight, 0) {
                 Ok(_) => return given,
                 Err(back) => object = back,
@@ -89,9 +89,9 @@ impl<T> Engine<T> {
 
     /// Whether the magazine may hold an object of this weight: its share is reserved, now if not before. A
     /// magazine that may hold nothing any more is emptied.
-    pub(super) fn opens(&self, me: &mut Held<'_, T>, weight: u64) -> bool {
+    pub(super) fn admits(&self, me: &mut Held<'_, T>, weight: u64) -> bool {
         if self.cost.is_dear() {
-            self.vacate(me, self.generation.primary());
+            self.flush(me, self.generation.primary());
             return false;
         }
         if weight > self.share.bytes || self.share.objects == 0 {
@@ -104,25 +104,25 @@ impl<T> Engine<T> {
     }
 
     /// Moves what is in the magazine down, lets nothing in any more, and gives its share back to the budget.
-    pub(super) fn vacate(&self, me: &mut Held<'_, T>, side: Side) {
+    pub(super) fn flush(&self, me: &mut Held<'_, T>, side: Side) {
         let (mut objects, mut bytes) = (0, 0);
         if let Some(chain) = me.take_oldest(usize::MAX) {
             (objects, bytes) = (chain.len(), chain.weight());
-            self.stow(side, me, chain);
+            self.push_down(side, me, chain);
         }
-        self.shut(me, objects, bytes);
+        self.release_share(me, objects, bytes);
     }
 
     /// Takes everything out of a magazine, lets nothing in any more, and gives its share back to the budget.
-    pub(super) fn take_out(&self, me: &mut Held<'_, T>) -> Option<Chain<T>> {
+    pub(super) fn drain_magazine(&self, me: &mut Held<'_, T>) -> Option<Chain<T>> {
         let chain = me.take_oldest(usize::MAX);
-        self.shut(me, 0, 0);
+        self.release_share(me, 0, 0);
         chain
     }
 
     /// Lets nothing into an empty magazine any more. If its share goes back to the budget, so many objects and bytes
     /// stay charged.
-    pub(super) fn shut(&self, me: &mut Held<'_, T>, objects: u64, bytes: u64) {
+    pub(super) fn release_share(&self, me: &mut Held<'_, T>, objects: u64, bytes: u64) {
         if me.capacity() > 0 && (!self.budget.is_unbounded() || self.cost.is_dear()) {
             // In this order: who is forked in between loses room, and does not give it back twice.
             me.set_capacity(0);
@@ -131,7 +131,7 @@ impl<T> Engine<T> {
     }
 
     /// Puts a chain from a magazine, whose objects are charged or have a share, into the slots of its processor.
-    pub(super) fn stow(&self, side: Side, me: &Held<'_, T>, chain: Chain<T>) {
+    pub(super) fn push_down(&self, side: Side, me: &Held<'_, T>, chain: Chain<T>) {
         me.worker().spilled.add(chain.len());
         self.slots.add(side, me.worker().index(), chain);
     }
@@ -141,7 +141,7 @@ impl<T> Engine<T> {
         point("engine: going down");
         let objects = chain.len();
         if self.charge_down(me, &chain) {
-            self.stow(self.generation.primary(), me, chain);
+            self.push_down(self.generation.primary(), me, chain);
         } else {
             self.descend_one_by_one(me, chain, refused);
         }
@@ -156,14 +156,14 @@ impl<T> Engine<T> {
             return true;
         }
         // The magazine's older part has its room, being in hand just now.
-        self.vacate(me, self.generation.primary());
+        self.flush(me, self.generation.primary());
         if self.budget.charge(objects, bytes) {
             return true;
         }
         // Where any thread may close any gate, other magazines have room to give back, too.
         let mut others = self.workers.siblings(me.worker().index(), Worker::is_open);
         others.any(|mut other| {
-            self.vacate(&mut other, self.generation.primary());
+            self.flush(&mut other, self.generation.primary());
             self.budget.charge(objects, bytes)
         })
     }
@@ -175,7 +175,7 @@ impl<T> Engine<T> {
             let (object, others) = chain.split();
             rest = others;
             if self.budget.charge(1, object.weight()) {
-                self.stow(self.generation.primary(), me, Chain::of(object));
+                self.push_down(self.generation.primary(), me, Chain::of(object));
             } else {
                 me.worker().spilled.add(1);
                 self.counters.refused_by_workers.add(1);
@@ -186,13 +186,13 @@ impl<T> Engine<T> {
 
     /// Sees to it that a magazine's count, which has come so far, does not overflow, and that it holds nothing
     /// dear.
-    pub(crate) fn look_after(&self, count: u64) {
+    pub(crate) fn maintain(&self, count: u64) {
         let dear = self.cost.is_dear();
         if count >= NOTED || dear {
             if let Some(mut me) = self.workers.enter() {
                 me.note_count();
                 if dear {
-                    self.vacate(&mut me, self.generation.primary());
+                    self.flush(&mut me, self.generation.primary());
                 }
             }
         }

@@ -116,7 +116,7 @@ impl<T> Engine<T> {
         if let Some(mut me) = self.workers.make(index) {
             if self.cost.is_dear() {
                 // It is open otherwise.
-                self.shut(&mut me, 0, 0);
+                self.release_share(&mut me, 0, 0);
             }
             return me.worker();
         }

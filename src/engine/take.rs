@@ -112,7 +112,7 @@ impl<T> Engine<T> {
     /// Moves half a magazine of a chain up; what is left of it.
     fn refill(&self, me: &mut Held<'_, T>, chain: Chain<T>) -> Option<Chain<T>> {
         point("engine: refilling");
-        if !self.opens(me, 0) {
+        if !self.admits(me, 0) {
             return Some(chain);
         }
         let (objects, bytes, rest) = me.push_chain(chain, me.capacity().div_ceil(2));

@@ -159,14 +159,14 @@ impl<T> Worker<T> {
     /// Closes an open gate, where there are no sequences.
     #[inline]
     pub(crate) fn try_enter(&self) -> Option<Held<'_, T>> {
-        let gate = self.shut(HELD)?;
+        let gate = self.close_gate(HELD)?;
         // SAFETY: closed by the exchange just now.
         Some(unsafe { self.held(gate) })
     }
 
     /// Exchanges an open gate for a closed one; what it was.
     #[inline]
-    fn shut(&self, closed: u64) -> Option<u64> {
+    fn close_gate(&self, closed: u64) -> Option<u64> {
         // Relaxed: the exchange decides.
         let gate = self.magazine.gate.load(Relaxed);
         if gate & OPEN == 0 {
@@ -183,7 +183,7 @@ impl<T> Worker<T> {
         let won = self.claim.compare_exchange(0, 1, Acquire, Relaxed);
         won.ok()?;
         point("worker: claimed");
-        let gate = self.shut(STOPPED);
+        let gate = self.close_gate(STOPPED);
         if gate.is_none() {
             self.unclaim();
         }
@@ -224,7 +224,7 @@ impl<'w, T> Stop<'w, T> {
 
 impl<T> Drop for Stop<'_, T> {
     fn drop(&mut self) {
-        // Release: nothing was touched, but what the exchange in `shut` acquired is passed on. Relaxed: a
+        // Release: nothing was touched, but what the exchange in `close_gate` acquired is passed on. Relaxed: a
         // thread that closed the gate over the stop opens it.
         let gate = &self.worker.magazine.gate;
         _ = gate.compare_exchange(STOPPED, self.gate, Release, Relaxed);

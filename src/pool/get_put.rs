@@ -124,7 +124,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     #[inline(never)]
     fn tick_at(&self, count: u64) {
         let state = self.state();
-        state.engine.look_after(count);
+        state.engine.maintain(count);
         let mut panics = Panics::default();
         panics.keep(state.stay_retired());
         panics.keep(state.tick());
@@ -255,7 +255,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         let engine = &state.engine;
         if engine.cost.is_dear() && engine.is_open_here() {
             // The magazine was in hand when objects turned out to be dear. What it holds is found below.
-            engine.look_after(0);
+            engine.maintain(0);
         }
         if let Some(object) = engine.take() {
             return Some(self.in_hand(object));
@@ -278,7 +278,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         let object = Object::new(create().inspect_err(|_| self.missed())?);
         created.add(1);
         if begun.is_some_and(|begun| engine.cost.created(begun.elapsed())) {
-            engine.withdraw();
+            engine.flush_magazines();
             return Ok(self.in_hand(object));
         }
         Ok(object)
