@@ -143,7 +143,7 @@ impl fmt::Debug for Collector {
 enum Choice {
     Off,
     System,
-    Given(Box<dyn PressureSource>),
+    PutResult(Box<dyn PressureSource>),
 }
 
 /// Settings of a [`Collector`]; made by [`Collector::builder`].
@@ -184,7 +184,7 @@ impl CollectorBuilder {
 
     /// Watches this source of memory pressure instead of the system's.
     pub fn pressure(mut self, source: impl PressureSource + 'static) -> Self {
-        self.pressure = Choice::Given(Box::new(source));
+        self.pressure = Choice::PutResult(Box::new(source));
         self
     }
 
@@ -265,7 +265,7 @@ impl CollectorBuilder {
                 Ok(source) => watching(source),
                 Err(reason) => (None, PressureStatus::Off(reason)),
             },
-            Choice::Given(source) => watching(source),
+            Choice::PutResult(source) => watching(source),
         };
         let shared = Arc::new(Shared {
             signals,

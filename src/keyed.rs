@@ -12,7 +12,7 @@ use crate::guard::OwnedGuard;
 use crate::policy::Policy;
 use crate::pool::Pool;
 use crate::pool::panics::{Panics, Payload};
-use crate::pool::state::Relief;
+use crate::pool::state::Evictor;
 use crate::stats::{Collected, Stats};
 use arc_swap::{ArcSwap, Guard};
 use entry::Entry;
@@ -192,11 +192,11 @@ where
     #[cold]
     fn add(&self, key: K) -> Arc<Pool<T, P>> {
         let shared = &self.shared;
-        let relief: Weak<Shared<K, T, P>> = Arc::downgrade(shared);
+        let evictor: Weak<Shared<K, T, P>> = Arc::downgrade(shared);
         let pool = Pool::with_settings(shared.settings, (shared.policy)(&key));
         let used = Arc::new(AtomicU64::new(shared.now()));
-        let relief = Reliever { shared: relief, used: Arc::clone(&used), start: shared.start };
-        pool.share(shared.budget.clone(), Arc::new(relief));
+        let evictor = KeyEvictor { shared: evictor, used: Arc::clone(&used), start: shared.start };
+        pool.share(shared.budget.clone(), Arc::new(evictor));
         let entry = Arc::new(Entry::new(pool, used));
         shared.look();
         let mut forgotten = [None, None];
@@ -319,14 +319,14 @@ where
 }
 
 /// Makes room for one key's objects at the cost of another's.
-struct Reliever<K, T: Send + 'static, P: Policy<T>> {
+struct KeyEvictor<K, T: Send + 'static, P: Policy<T>> {
     /// Weak: the pools do not keep their owner.
     shared: Weak<Shared<K, T, P>>,
     used: Arc<AtomicU64>,
     start: Instant,
 }
 
-impl<K, T, P> Relief for Reliever<K, T, P>
+impl<K, T, P> Evictor for KeyEvictor<K, T, P>
 where
     K: Send + Sync,
     T: Send + 'static,

@@ -17,7 +17,7 @@ use crate::policy::Policy;
 use crate::stats::Stats;
 use lazy_state::LazyState;
 use panics::or_resume;
-use state::{State, Relief};
+use state::{State, Evictor};
 use std::fmt;
 use std::sync::Arc;
 
@@ -285,8 +285,8 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     }
 
     /// Opens the pool with a budget that others keep to, too. Before its first use only.
-    pub(crate) fn share(&self, budget: Budget, relief: Arc<dyn Relief>) {
-        self.state.open(&self.settings, budget, Some(relief));
+    pub(crate) fn share(&self, budget: Budget, evictor: Arc<dyn Evictor>) {
+        self.state.open(&self.settings, budget, Some(evictor));
     }
 }
 

@@ -184,7 +184,7 @@ impl<T> Core<T> {
     }
 
     /// What a look at the clock does besides, on the worker of the calling thread.
-    pub fn look_after(&self) {
+    pub fn maintain(&self) {
         self.engine.maintain(0);
     }
 

@@ -207,7 +207,7 @@ fn objects_turn_out_to_be_dear() {
         put(Item::new(1));
         finder.join().unwrap();
         held.into_iter().for_each(put);
-        core.look_after();
+        core.maintain();
         let found: Vec<_> = (0..2).filter_map(|_| core.get_without_worker()).collect();
         assert_eq!(found.len(), 2, "below the magazine");
         assert_conserved(&core, found, 2);

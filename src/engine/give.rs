@@ -12,7 +12,7 @@ use crate::sys::scale::TICK;
 
 /// What became of a put, but for what it refused. Two words, so that it is passed in registers.
 #[derive(Clone, Copy)]
-pub(crate) struct Given {
+pub(crate) struct PutResult {
     /// Objects that went below the magazine.
     pub(crate) down: usize,
     /// Whether it is time to look at the clock.
@@ -23,7 +23,7 @@ impl<T> Engine<T> {
     /// Keeps an object that the fast path could not. What finds no room goes to `refused`; the caller counts what
     /// it drops.
     #[inline]
-    pub(crate) fn give(&self, object: Object<T>, weight: u64, refused: &mut Batch<T>) -> Given {
+    pub(crate) fn give(&self, object: Object<T>, weight: u64, refused: &mut Batch<T>) -> PutResult {
         if !self.is_private(weight) && self.budget.charge(1, weight) {
             return self.give_here(self.workers.here(), object.weighing(weight));
         }
@@ -31,7 +31,7 @@ impl<T> Engine<T> {
     }
 
     #[inline(never)]
-    fn give_to_worker(&self, object: Object<T>, weight: u64, refused: &mut Batch<T>) -> Given {
+    fn give_to_worker(&self, object: Object<T>, weight: u64, refused: &mut Batch<T>) -> PutResult {
         match self.workers.enter() {
             Some(mut me) => self.give_as(&mut me, object, weight, refused),
             None => self.give_unheld(object.weighing(weight), refused),
@@ -46,9 +46,9 @@ impl<T> Engine<T> {
 
     /// Keeps an object that was charged in a slot of that processor.
     #[inline]
-    pub(crate) fn give_here(&self, index: usize, object: Object<T>) -> Given {
+    pub(crate) fn give_here(&self, index: usize, object: Object<T>) -> PutResult {
         let ticks = self.slots.put(self.generation.primary(), index, Chain::of(object));
-        Given { down: 1, ticks }
+        PutResult { down: 1, ticks }
     }
 
     /// Puts into the magazine of this thread's shard, where there are no sequences, and counts it: a
@@ -68,8 +68,8 @@ impl<T> Engine<T> {
         object: Object<T>,
         weight: u64,
         refused: &mut Batch<T>,
-    ) -> Given {
-        let mut given = Given { down: 0, ticks: me.count_put() & (TICK - 1) == 0 };
+    ) -> PutResult {
+        let mut given = PutResult { down: 0, ticks: me.count_put() & (TICK - 1) == 0 };
         let mut object = object;
         while self.admits(me, weight) {
             match me.push(object, weight, 0) {
@@ -143,7 +143,7 @@ impl<T> Engine<T> {
         if self.charge_down(me, &chain) {
             self.push_down(self.generation.primary(), me, chain);
         } else {
-            self.descend_one_by_one(me, chain, refused);
+            self.spill_one_by_one(me, chain, refused);
         }
         objects as usize
     }
@@ -169,7 +169,7 @@ impl<T> Engine<T> {
     }
 
     /// Of a chain for which there is no room as a whole, keeps what there is room for.
-    fn descend_one_by_one(&self, me: &Held<'_, T>, chain: Chain<T>, refused: &mut Batch<T>) {
+    fn spill_one_by_one(&self, me: &Held<'_, T>, chain: Chain<T>, refused: &mut Batch<T>) {
         let mut rest = Some(chain);
         while let Some(chain) = rest.take() {
             let (object, others) = chain.split();
@@ -199,11 +199,11 @@ impl<T> Engine<T> {
     }
 
     /// Keeps an object of a thread that has no worker just now.
-    pub(crate) fn give_unheld(&self, object: Object<T>, refused: &mut Batch<T>) -> Given {
+    pub(crate) fn give_unheld(&self, object: Object<T>, refused: &mut Batch<T>) -> PutResult {
         if self.budget.charge(1, object.weight()) {
             return self.give_here(self.workers.here(), object);
         }
         refused.add(Chain::of(object));
-        Given { down: 1, ticks: false }
+        PutResult { down: 1, ticks: false }
     }
 }

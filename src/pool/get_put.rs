@@ -12,7 +12,7 @@ use super::panics::{Panics, dispose, or_resume};
 use super::taken::drop_each;
 use crate::engine::batch::Batch;
 use crate::engine::counters::Outcome;
-use crate::engine::give::Given;
+use crate::engine::give::PutResult;
 use crate::engine::object::Object;
 use crate::policy::Policy;
 use crate::pool::Pool;
@@ -115,7 +115,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
             Ok(count) => self.tick_at(count),
             Err(object) => return self.keep_slowly(object, weight),
         }
-        or_resume(state.stay_retired());
+        or_resume(state.clear_if_retired());
         true
     }
 
@@ -126,7 +126,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         let state = self.state();
         state.engine.maintain(count);
         let mut panics = Panics::default();
-        panics.keep(state.stay_retired());
+        panics.keep(state.clear_if_retired());
         panics.keep(state.tick());
         panics.resume();
     }
@@ -147,7 +147,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// The rest of that: finds room for what was refused, and ages the pool if it is time.
     #[cold]
     #[inline(never)]
-    fn keep_and_age(&self, given: Given, refused: Batch<T>) -> bool {
+    fn keep_and_age(&self, given: PutResult, refused: Batch<T>) -> bool {
         let state = self.state();
         let mut panics = Panics::default();
         let kept = refused.len() == 0 || self.overflow(refused, &mut panics);
@@ -157,7 +157,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         if given.ticks {
             panics.keep(state.tick());
         }
-        panics.keep(state.stay_retired());
+        panics.keep(state.clear_if_retired());
         panics.resume();
         kept
     }
@@ -235,7 +235,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// goes on.
     #[inline]
     fn in_hand(&self, object: Object<T>) -> Object<T> {
-        match self.state().stay_retired() {
+        match self.state().clear_if_retired() {
             Err(payload) if !thread::panicking() => {
                 self.discard(object, Outcome::Panicked);
                 resume_unwind(payload);
@@ -261,7 +261,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
             return Some(self.in_hand(object));
         }
         // What was in hand until now may have a share.
-        or_resume(state.stay_retired());
+        or_resume(state.clear_if_retired());
         if engine.counter(engine.workers.here()).is_time() {
             or_resume(state.tick());
         }

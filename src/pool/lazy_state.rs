@@ -5,7 +5,7 @@
 //! null where there are no sequences.
 
 use super::panics::Payload;
-use super::state::{State, Relief};
+use super::state::{State, Evictor};
 use crate::builder::Builder;
 use crate::collector::registry;
 use crate::engine::budget::Budget;
@@ -63,12 +63,12 @@ impl<T: Send + 'static> LazyState<T> {
         &self,
         settings: &Builder,
         budget: Budget,
-        relief: Option<Arc<dyn Relief>>,
+        evictor: Option<Arc<dyn Evictor>>,
     ) -> &State<T> {
         if let Some(state) = self.get() {
             return state;
         }
-        let mut made = State::new(settings, budget, relief);
+        let mut made = State::new(settings, budget, evictor);
         let made = Arc::new_cyclic(|this: &Weak<State<T>>| {
             made.place = Some(registry::register(this.clone()));
             made

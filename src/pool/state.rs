@@ -27,7 +27,7 @@ use std::time::Instant;
 const STEP: usize = 64;
 
 /// Makes room in a budget that several pools share.
-pub(crate) trait Relief: Send + Sync {
+pub(crate) trait Evictor: Send + Sync {
     /// Drops idle objects of the pool that was not used for longest.
     fn make_room(&self) -> Result<(), Payload>;
 
@@ -43,7 +43,7 @@ pub(crate) struct State<T> {
     due: AtomicU64,
     /// Gets by the last look at the budget of the process.
     noted_gets: AtomicU64,
-    relief: Option<Arc<dyn Relief>>,
+    evictor: Option<Arc<dyn Evictor>>,
     /// Whether the pool is to keep nothing any more.
     retired: AtomicBool,
     name: Option<&'static str>,
@@ -53,7 +53,7 @@ pub(crate) struct State<T> {
 
 impl<T> State<T> {
     /// With a budget that others may keep to, too, and then who makes room in it.
-    pub(crate) fn new(settings: &Builder, budget: Budget, relief: Option<Arc<dyn Relief>>) -> Self {
+    pub(crate) fn new(settings: &Builder, budget: Budget, evictor: Option<Arc<dyn Evictor>>) -> Self {
         let plan = Plan {
             path: fast_path(),
             processors: sys::usable_processors(),
@@ -62,7 +62,7 @@ impl<T> State<T> {
         };
         State {
             engine: Engine::new(plan, budget),
-            relief,
+            evictor,
             retired: AtomicBool::new(false),
             clock: Clock::new(settings.interval()),
             due: AtomicU64::new(0),
@@ -76,8 +76,8 @@ impl<T> State<T> {
     /// a while. Nothing while a collector runs.
     #[cold]
     pub(crate) fn tick(&self) -> Result<(), Payload> {
-        if let Some(relief) = &self.relief {
-            relief.used();
+        if let Some(evictor) = &self.evictor {
+            evictor.used();
         }
         if self.clock.is_never() || background::runs() {
             return Ok(());
@@ -109,7 +109,7 @@ impl<T> State<T> {
     /// Whether a put that found room has nothing else to do: no cycle is due, and the pool is one that no one retires.
     #[inline]
     pub(crate) fn is_quiet(&self) -> bool {
-        self.relief.is_none() && !self.is_due(self.engine.generation.cycle())
+        self.evictor.is_none() && !self.is_due(self.engine.generation.cycle())
     }
 
     #[inline]
@@ -133,7 +133,7 @@ impl<T> State<T> {
             let dropped = dead.objects.len();
             let mut panics = Panics::default();
             panics.keep(dead.drop_each());
-            panics.keep(self.stay_retired());
+            panics.keep(self.clear_if_retired());
             if self.engine.generation.cycle() != cycle {
                 export::cycle_ended(self.name, || self.stats(), dropped);
             }
@@ -144,11 +144,11 @@ impl<T> State<T> {
     /// Gives what found no room another try, when others that share the budget have made some. What still
     /// finds none comes back.
     pub(crate) fn make_room(&self, mut refused: Batch<T>, panics: &mut Panics) -> Batch<T> {
-        let Some(relief) = &self.relief else {
+        let Some(evictor) = &self.evictor else {
             return refused;
         };
         // Caught: what was refused is in hand.
-        panics.keep(caught(|| relief.make_room()));
+        panics.keep(caught(|| evictor.make_room()));
         let mut left = Batch::new();
         while let Some(object) = refused.pop() {
             self.engine.give_unheld(object, &mut left);
@@ -160,15 +160,15 @@ impl<T> State<T> {
     pub(crate) fn retire(&self) -> Result<usize, Payload> {
         // Relaxed: the fence orders it.
         self.retired.store(true, Relaxed);
-        // Pairs with the fence in `stay_retired`: a put sees the store, or its object is found here.
+        // Pairs with the fence in `clear_if_retired`: a put sees the store, or its object is found here.
         fence(SeqCst);
         self.clear()
     }
 
     /// To be called by whoever has had a worker or a chain in hand: drops what `retire` has missed for that reason.
     #[inline]
-    pub(crate) fn stay_retired(&self) -> Result<(), Payload> {
-        if self.relief.is_none() {
+    pub(crate) fn clear_if_retired(&self) -> Result<(), Payload> {
+        if self.evictor.is_none() {
             return Ok(());
         }
         // Pairs with the fence in `retire`.
@@ -208,7 +208,7 @@ impl<T> ErasedPool for State<T> {
             self.engine.cycle(&mut dead.objects);
             let aged = self.stats().idle;
             let dropped = dead.drop_each()?;
-            self.stay_retired()?;
+            self.clear_if_retired()?;
             export::cycle_ended(self.name, || self.stats(), dropped);
             Ok(Collected { aged, dropped })
         })
@@ -223,7 +223,7 @@ impl<T> ErasedPool for State<T> {
             let mut taken = Taken::new(&self.engine.counters.cleared);
             self.engine.take_bytes(bytes, &mut taken.objects);
             let count = taken.drop_each()?;
-            self.stay_retired().map(|()| count)
+            self.clear_if_retired().map(|()| count)
         })
     }
 }
