@@ -7,7 +7,7 @@
 //! | rule | a buffer that comes back | for | from |
 //! |---|---|---|---|
 //! | [`DropAbove`] | is dropped if it is larger than a limit | sizes with a natural bound | `fmt` and `encoding/json` of Go: 64 KiB |
-//! | [`ShrinkAbove`] | is shrunk to a limit if it is larger | buffers in objects that are dear to make | `Vec::shrink_to` |
+//! | [`ShrinkAbove`] | is shrunk to a limit if it is larger | buffers in objects that are expensive to make | `Vec::shrink_to` |
 //! | [`QuarterUsed`] | is dropped if less than a quarter of it was used five times in a row | sizes that vary, without a natural bound | `encoding/json/v2` of Go (golang/go#27735) |
 //! | [`Calibrated`] | is dropped if it is larger than 95 % of the uses need | many buffers of one purpose | `valyala/bytebufferpool` |
 //!

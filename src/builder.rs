@@ -131,7 +131,7 @@ impl Builder {
     ///
     /// A magazine holds up to 14 objects, which is also the most that can be asked for, while they weigh less than
     /// 64 KiB together. So the pool creates at most as many objects as were ever in use at once, and for each processor
-    /// what its magazine held. Less makes work with several objects at once dearer. In a pool with
+    /// what its magazine held. Less makes work with several objects at once more expensive. In a pool with
     /// [`max_idle`](Self::max_idle) or [`idle_bytes`](Self::idle_bytes), all magazines together get at most half of
     /// the bound.
     ///

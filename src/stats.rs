@@ -71,7 +71,7 @@ pub struct Drops {
     pub too_big: u64,
     /// [`Guard::discard`](crate::Guard::discard).
     pub by_hand: u64,
-    /// PutResult back while the thread was panicking, or the policy panicked.
+    /// Given back while the thread was panicking, or the policy panicked.
     pub panicked: u64,
     /// Pooling is off: `max_idle(0)`.
     pub disabled: u64,

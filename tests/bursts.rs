@@ -157,15 +157,15 @@ fn the_greatest_depth_is_a_number_like_any_other() {
     assert_eq!(pool.idle(), 0);
 }
 
-/// What turns out to be dear is found from every processor, also what other magazines held by then.
+/// What turns out to be expensive is found from every processor, also what other magazines held by then.
 #[test]
-fn what_turns_out_to_be_dear_leaves_the_magazines() {
+fn what_turns_out_to_be_expensive_leaves_the_magazines() {
     // From a millisecond on one creation tells, else two.
-    turns_out_to_be_dear(Duration::from_millis(2), 1);
-    turns_out_to_be_dear(Duration::from_micros(300), 2);
+    turns_out_to_be_expensive(Duration::from_millis(2), 1);
+    turns_out_to_be_expensive(Duration::from_micros(300), 2);
 }
 
-fn turns_out_to_be_dear(long: Duration, creations: usize) {
+fn turns_out_to_be_expensive(long: Duration, creations: usize) {
     let Some(other) = apart() else { return };
     let census = Census::new();
     let makes = census.clone();

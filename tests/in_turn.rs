@@ -28,7 +28,7 @@ fn buffers(settings: Builder, bytes: usize) -> Pool<Vec<u8>, impl Policy<Vec<u8>
 }
 
 /// Makes an object in a millisecond; long to make, small to keep.
-fn dear(settings: Builder) -> Pool<Vec<u8>, impl Policy<Vec<u8>> + Sync> {
+fn expensive(settings: Builder) -> Pool<Vec<u8>, impl Policy<Vec<u8>> + Sync> {
     settings.build(|| {
         thread::sleep(Duration::from_millis(1));
         Vec::<u8>::new()
@@ -135,9 +135,9 @@ fn in_turn_threads_share_what_is_heavy() {
 
 /// What the first one took to make is known before it comes back.
 #[test]
-fn in_turn_threads_share_what_is_dear() {
+fn in_turn_threads_share_what_is_expensive() {
     let most = Allowed { always: 1, mostly: 1 };
-    in_turn(dear, &most);
+    in_turn(expensive, &most);
 }
 
 /// Counts those who are between the begin of a get and the end of its put.

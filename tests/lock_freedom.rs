@@ -56,7 +56,7 @@ fn unpark() {
 /// Objects that a magazine may hold in these tests.
 const DEPTH: usize = 8;
 
-/// A pool whose objects take a while to make, but not so long that they are dear.
+/// A pool whose objects take a while to make, but not so long that they are expensive.
 fn slow(census: &Census) -> Arc<CountedPool> {
     let census = census.clone();
     let create: Box<dyn Fn() -> Counted + Send + Sync> = Box::new(move || {
@@ -294,7 +294,7 @@ fn a_put_that_stops_while_its_key_is_forgotten_keeps_nothing() {
     });
 }
 
-/// A get that moves objects out of magazines, for they have turned out to be dear, when its key is forgotten meanwhile.
+/// A get that moves objects out of magazines, for they have turned out to be expensive, when its key is forgotten meanwhile.
 #[test]
 fn a_get_that_stops_while_its_key_is_forgotten_keeps_nothing() {
     let name = "a_get_that_stops_while_its_key_is_forgotten_keeps_nothing";

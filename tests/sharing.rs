@@ -1,4 +1,4 @@
-//! Objects that are dear to make are shared by threads that use them in turn.
+//! Objects that are expensive to make are shared by threads that use them in turn.
 
 mod common;
 
@@ -23,16 +23,16 @@ fn in_turn(pool: &Arc<common::CountedPool>) -> Vec<Puppet> {
 /// A pool that keeps one for each thread, or each processor, keeps 32 copies of what may be megabytes
 /// (prometheus/client_golang#2126).
 #[test]
-fn threads_that_take_turns_share_one_dear_object() {
+fn threads_that_take_turns_share_one_expensive_object() {
     for settings in [Builder::new(), Builder::new().max_idle(64)] {
         let census = Census::new();
         let maker = census.clone();
-        let dear = move || {
+        let expensive = move || {
             thread::sleep(Duration::from_millis(20));
             maker.object()
         };
         let settings = settings.collect_manually();
-        let pool = Arc::new(settings.build(Box::new(dear) as common::Maker));
+        let pool = Arc::new(settings.build(Box::new(expensive) as common::Maker));
         let puppets = in_turn(&pool);
         assert_eq!(census.made(), 1);
         let stats = pool.stats();

@@ -177,8 +177,8 @@ impl<T> Core<T> {
         Self::held(taken)
     }
 
-    /// Finds out that objects are dear.
-    pub fn turn_dear(&self) {
+    /// Finds out that objects are expensive.
+    pub fn turn_expensive(&self) {
         assert!(self.engine.cost.created(Duration::from_secs(1)));
         self.engine.flush_magazines();
     }

@@ -191,15 +191,15 @@ fn each_takes_from_the_other() {
     });
 }
 
-/// *Threads*: a user; one that finds out that objects are dear.
+/// *Threads*: a user; one that finds out that objects are expensive.
 /// *Proves*: what was in a magazine moves down once; the magazine holds nothing afterwards (1, 3).
 /// *Fails if*: a magazine that was in hand keeps what it has for good.
 #[test]
-fn objects_turn_out_to_be_dear() {
-    explore("magazine: put get put || turn dear", Some(2), 100, || {
+fn objects_turn_out_to_be_expensive() {
+    explore("magazine: put get put || turn expensive", Some(2), 100, || {
         let core = core();
         let other = Arc::clone(&core);
-        let finder = thread::spawn(move || other.turn_dear());
+        let finder = thread::spawn(move || other.turn_expensive());
         let me = core.join();
         let put = |held| assert!(me.put(held).is_empty());
         put(Item::new(0));

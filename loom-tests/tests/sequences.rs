@@ -238,18 +238,18 @@ fn a_bound_by_sequences() {
     });
 }
 
-/// *Threads*: a user; one that finds out that objects are dear, on the other processor.
+/// *Threads*: a user; one that finds out that objects are expensive, on the other processor.
 /// *Proves*: what was in a magazine moves down once, and what comes later goes down by itself: a get on the
 /// other processor finds it (1, 3).
 /// *Fails if*: a magazine that was in hand, or opened anew, keeps what it has.
 #[test]
-fn objects_turn_out_to_be_dear() {
-    explore("sequences: put get put || turn dear", Some(2), 500, || {
+fn objects_turn_out_to_be_expensive() {
+    explore("sequences: put get put || turn expensive", Some(2), 500, || {
         let core = core(2);
         let other = Arc::clone(&core);
         let finder = thread::spawn(move || {
             let _cpu = other.on(1);
-            other.turn_dear();
+            other.turn_expensive();
         });
         let cpu = core.on(0);
         put(&cpu, 0);

@@ -29,7 +29,7 @@ pub(crate) fn runs() -> bool {
     }
 }
 
-/// A collector's claim on the process. PutResult back when dropped, by unwinding too: users' threads do the ageing
+/// A collector's claim on the process. Given back when dropped, by unwinding too: users' threads do the ageing
 /// again.
 pub(crate) struct Reign(());
 

@@ -1,4 +1,4 @@
-//! Is an object so dear to make that no processor may keep one to itself?
+//! Is an object so expensive to make that no processor may keep one to itself?
 //!
 //! An object in a magazine is found by its own processor only. Where making one takes far longer than
 //! stealing one, an object goes past the magazine instead, and a get on any processor finds it.
@@ -12,16 +12,16 @@ use crate::sys::atomic::AtomicU64;
 use crate::sys::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-/// From how many nanoseconds on an object is dear.
+/// From how many nanoseconds on an object is expensive.
 ///
 /// Past the magazine, a get and a put cost two locked instructions more, about a ten-thousandth of this.
-const DEAR: u64 = 100_000;
+const EXPENSIVE: u64 = 100_000;
 
 /// From how many nanoseconds on the first sample decides by itself.
 ///
 /// It may be wrong, where the first call of a constructor does what later ones need not. Then a get and a put are
 /// slower by those two instructions until a second object is made.
-const DEAR_AT_ONCE: u64 = 1_000_000;
+const EXPENSIVE_AT_ONCE: u64 = 1_000_000;
 
 /// One in so many creations of a worker is timed, and its second.
 const SAMPLE: u64 = 64;
@@ -46,14 +46,14 @@ impl Cost {
         self.creation.load(Relaxed) == 0 || before == 1 || before % SAMPLE == 0
     }
 
-    /// Whether an object is dear.
+    /// Whether an object is expensive.
     #[inline]
-    pub(crate) fn is_dear(&self) -> bool {
+    pub(crate) fn is_expensive(&self) -> bool {
         // Relaxed: a figure to decide by.
-        self.creation.load(Relaxed) >= DEAR
+        self.creation.load(Relaxed) >= EXPENSIVE
     }
 
-    /// Notes what a creation took. Whether an object is dear from now on, and was not before.
+    /// Notes what a creation took. Whether an object is expensive from now on, and was not before.
     pub(crate) fn created(&self, took: Duration) -> bool {
         let new = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX).max(1);
         // Relaxed, all: a lost update is a lost sample.
@@ -61,7 +61,7 @@ impl Cost {
         let next = match (first, old) {
             (0, _) => {
                 self.first.store(new, Relaxed);
-                if new < DEAR_AT_ONCE {
+                if new < EXPENSIVE_AT_ONCE {
                     return false;
                 }
                 new
@@ -71,7 +71,7 @@ impl Cost {
             (_, old) => old + (new - old).min(old) / 8,
         };
         self.creation.store(next, Relaxed);
-        old < DEAR && next >= DEAR
+        old < EXPENSIVE && next >= EXPENSIVE
     }
 }
 
@@ -91,35 +91,35 @@ mod tests {
 
     #[test]
     fn two_samples_decide() {
-        assert!(!cost(&[]).is_dear() && !cost(&[LONG]).is_dear());
-        assert!(cost(&[LONG, LONG]).is_dear());
-        assert!(!cost(&[LONG, CHEAP]).is_dear() && !cost(&[CHEAP, LONG]).is_dear());
+        assert!(!cost(&[]).is_expensive() && !cost(&[LONG]).is_expensive());
+        assert!(cost(&[LONG, LONG]).is_expensive());
+        assert!(!cost(&[LONG, CHEAP]).is_expensive() && !cost(&[CHEAP, LONG]).is_expensive());
     }
 
     #[test]
     fn one_that_is_very_long_decides_until_there_is_another() {
-        assert!(cost(&[VERY_LONG]).is_dear());
+        assert!(cost(&[VERY_LONG]).is_expensive());
         let cost = cost(&[VERY_LONG, CHEAP]);
-        assert!(!cost.is_dear());
+        assert!(!cost.is_expensive());
         cost.created(VERY_LONG);
-        assert!(!cost.is_dear(), "it is not the first any more");
+        assert!(!cost.is_expensive(), "it is not the first any more");
     }
 
     #[test]
     fn a_sample_that_is_too_long_is_soon_forgotten() {
         let cost = cost(&[LONG, LONG, CHEAP]);
-        assert!(!cost.is_dear());
+        assert!(!cost.is_expensive());
         cost.created(Duration::from_secs(1));
-        assert!(!cost.is_dear(), "a longer one counts by an eighth");
+        assert!(!cost.is_expensive(), "a longer one counts by an eighth");
     }
 
     #[test]
-    fn what_gets_dearer_is_noticed() {
+    fn what_gets_more_expensive_is_noticed() {
         let cost = cost(&[CHEAP, CHEAP]);
         for _ in 0..200 {
             cost.created(LONG);
         }
-        assert!(cost.is_dear());
+        assert!(cost.is_expensive());
     }
 
     #[test]

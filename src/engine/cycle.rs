@@ -83,7 +83,7 @@ impl<T> Engine<T> {
         }
     }
 
-    /// Moves what is in magazines down, and opens none again: objects have turned out to be dear. A magazine that
+    /// Moves what is in magazines down, and opens none again: objects have turned out to be expensive. A magazine that
     /// is held just now, or being made, is emptied at its processor's next get that it cannot serve, or look at the clock.
     pub(crate) fn flush_magazines(&self) {
         let open = |worker: &Worker<T>| worker.is_open().then_some(());

@@ -41,7 +41,7 @@ impl<T> Engine<T> {
     /// Whether an object of this weight may be in a magazine at all.
     #[inline]
     pub(crate) fn is_private(&self, weight: u64) -> bool {
-        weight <= self.share.bytes && self.share.objects > 0 && !self.cost.is_dear()
+        weight <= self.share.bytes && self.share.objects > 0 && !self.cost.is_expensive()
     }
 
     /// Keeps an object that was charged in a slot of that processor.
@@ -90,7 +90,7 @@ impl<T> Engine<T> {
     /// Whether the magazine may hold an object of this weight: its share is reserved, now if not before. A
     /// magazine that may hold nothing any more is emptied.
     pub(super) fn admits(&self, me: &mut Held<'_, T>, weight: u64) -> bool {
-        if self.cost.is_dear() {
+        if self.cost.is_expensive() {
             self.flush(me, self.generation.primary());
             return false;
         }
@@ -123,7 +123,7 @@ impl<T> Engine<T> {
     /// Lets nothing into an empty magazine any more. If its share goes back to the budget, so many objects and bytes
     /// stay charged.
     pub(super) fn release_share(&self, me: &mut Held<'_, T>, objects: u64, bytes: u64) {
-        if me.capacity() > 0 && (!self.budget.is_unbounded() || self.cost.is_dear()) {
+        if me.capacity() > 0 && (!self.budget.is_unbounded() || self.cost.is_expensive()) {
             // In this order: who is forked in between loses room, and does not give it back twice.
             me.set_capacity(0);
             self.budget.release(self.share, objects, bytes);
@@ -185,13 +185,13 @@ impl<T> Engine<T> {
     }
 
     /// Sees to it that a magazine's count, which has come so far, does not overflow, and that it holds nothing
-    /// dear.
+    /// expensive.
     pub(crate) fn maintain(&self, count: u64) {
-        let dear = self.cost.is_dear();
-        if count >= NOTED || dear {
+        let expensive = self.cost.is_expensive();
+        if count >= NOTED || expensive {
             if let Some(mut me) = self.workers.enter() {
                 me.note_count();
-                if dear {
+                if expensive {
                     self.flush(&mut me, self.generation.primary());
                 }
             }

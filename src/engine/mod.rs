@@ -16,7 +16,7 @@
 //! magazine, a thread does that closes the gate of its processor's worker and is its only user for the moment
 //! ([`worker`]). Who finds it closed does not wait, and uses the [`slots`], which have no owner.
 //!
-//! **What is heavy or dear goes past the magazine**, into a slot, where a get on any processor finds it: a
+//! **What is heavy or expensive goes past the magazine**, into a slot, where a get on any processor finds it: a
 //! magazine hides what it holds from all processors but its own, and of what is heavy, or takes long to make,
 //! no processor may keep one to itself.
 //!
@@ -114,7 +114,7 @@ impl<T> Engine<T> {
     #[cold]
     fn make(&self, index: usize) -> &Worker<T> {
         if let Some(mut me) = self.workers.make(index) {
-            if self.cost.is_dear() {
+            if self.cost.is_expensive() {
                 // It is open otherwise.
                 self.release_share(&mut me, 0, 0);
             }

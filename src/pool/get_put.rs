@@ -253,8 +253,8 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     fn take_slowly(&self) -> Option<Object<T>> {
         let state = self.state();
         let engine = &state.engine;
-        if engine.cost.is_dear() && engine.is_open_here() {
-            // The magazine was in hand when objects turned out to be dear. What it holds is found below.
+        if engine.cost.is_expensive() && engine.is_open_here() {
+            // The magazine was in hand when objects turned out to be expensive. What it holds is found below.
             engine.maintain(0);
         }
         if let Some(object) = engine.take() {
