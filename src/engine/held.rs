@@ -1,4 +1,4 @@
-//! A worker whose gate is closed: what its holder may do with it.
+//! A held worker: what a thread may do after it has closed the gate.
 
 use super::object::{Chain, Object};
 use super::worker::Worker;
@@ -7,21 +7,21 @@ use crate::sys::chaos::point;
 use crate::sys::magazine::{self, COUNTED, Magazine, NOTED, OPEN};
 use std::marker::PhantomData;
 
-/// A worker whose gate this thread has closed. Opens it when dropped, by unwinding too.
+/// Proof that this thread has closed a worker's gate. Dropping it opens the gate, also when a panic unwinds.
 ///
-/// Two words, so that it is passed in registers.
+/// It has two words, so that it is passed in registers.
 pub(crate) struct Held<'w, T> {
     worker: &'w Worker<T>,
-    /// What the gate will let in, and [`CLAIMED`].
+    /// The capacity that the gate will open with, and [`CLAIMED`].
     state: u64,
     stays: PhantomData<*mut ()>,
 }
 
-/// A collector's claim goes with it.
+/// The holder is a collector, and gives up its claim too.
 const CLAIMED: u64 = 1 << 32;
 
 impl<'w, T> Held<'w, T> {
-    /// To be made by who has closed the gate.
+    /// Only for the thread that has closed the gate.
     #[inline]
     pub(super) fn new(worker: &'w Worker<T>, capacity: u32, claimed: bool) -> Self {
         let claim = if claimed { CLAIMED } else { 0 };
@@ -32,15 +32,15 @@ impl<'w, T> Held<'w, T> {
         self.worker
     }
 
-    /// How many objects the gate will let in.
+    /// The capacity that the gate will open with.
     pub(crate) fn capacity(&self) -> u32 {
         self.state as u32
     }
 
-    /// Sets how many objects the gate will let in.
+    /// Sets the capacity that the gate will open with.
     pub(crate) fn set_capacity(&mut self, objects: u32) {
         self.state = self.state & CLAIMED | u64::from(objects);
-        // Relaxed: for the end of the pool.
+        // Relaxed: read at the end of the pool, when nothing runs any more.
         self.worker.granted.store(objects as u16, Relaxed);
     }
 
@@ -56,7 +56,7 @@ impl<'w, T> Held<'w, T> {
         self.worker.magazine.header.store(header, Relaxed);
     }
 
-    /// What the object at this place weighs.
+    /// The weight of the object at this place.
     #[inline]
     fn weight(&self, place: usize) -> u16 {
         // Relaxed: the holder's alone.
@@ -75,15 +75,15 @@ impl<'w, T> Held<'w, T> {
             let newest = magazine::length(header).checked_sub(1)?;
             // Relaxed: the holder's alone.
             let object = self.worker.magazine.objects[newest].load(Relaxed);
-            // SAFETY: below the length, so the magazine owns it; not any more after the next line.
+            // SAFETY: the place is below the length, so the magazine owns the object. The next statement ends that.
             let object = unsafe { Object::from_raw(object) };
             self.set_header(header - magazine::share(self.weight(newest)));
             Some(object)
         })
     }
 
-    /// Puts an object on top and adds `more` to the header, by one store; the new header. Gives the object back if there is
-    /// no room.
+    /// Pushes an object and adds `more` to the header, by one store. Returns the new header, or the object if there is no
+    /// room.
     #[inline]
     pub(crate) fn push(&self, object: Object<T>, weight: u64, more: u64) -> Result<u64, Object<T>> {
         let before = self.header();
@@ -97,7 +97,7 @@ impl<'w, T> Held<'w, T> {
         Ok(header)
     }
 
-    /// The header with an object more, and what that weighs. `None`: there is no room.
+    /// The header with one object more, and its weight. `None`: there is no room.
     #[inline]
     fn with(&self, header: u64, weight: u64) -> Option<(u64, u16)> {
         let weight = u16::try_from(weight).ok()?;
@@ -107,7 +107,7 @@ impl<'w, T> Held<'w, T> {
         Some((header.checked_add(magazine::share(weight))?, weight))
     }
 
-    /// Stores an object above those that `header` counts.
+    /// Stores an object above those that `header` counts. The new header is still to be stored.
     #[inline]
     fn store(&self, header: u64, object: Object<T>, weight: u16) {
         let (magazine, place) = (&self.worker.magazine, magazine::length(header));
@@ -116,7 +116,7 @@ impl<'w, T> Held<'w, T> {
         magazine.weights[place].store(weight, Relaxed);
     }
 
-    /// Puts up to `most` objects of a chain on top, as far as there is room: how many, their bytes, and what is left.
+    /// Pushes up to `most` objects of a chain, as far as there is room. Returns how many, their bytes, and the rest.
     pub(crate) fn push_chain(&self, chain: Chain<T>, most: u32) -> (u64, u64, Option<Chain<T>>) {
         self.worker.witness.exclusive(|| {
             let (mut header, mut objects, mut bytes) = (self.header(), 0, 0);
@@ -142,7 +142,7 @@ impl<'w, T> Held<'w, T> {
         })
     }
 
-    /// Takes the `count` oldest objects of the magazine, or all if they are fewer, as a chain.
+    /// Takes the `count` oldest objects of the magazine as a chain, or all if there are fewer.
     pub(crate) fn take_oldest(&self, count: usize) -> Option<Chain<T>> {
         self.worker.witness.exclusive(|| {
             let mut header = self.header();
@@ -150,7 +150,7 @@ impl<'w, T> Held<'w, T> {
             let count = count.min(length);
             let Magazine { objects, weights, .. } = &self.worker.magazine;
             let chain = Chain::of_all((0..count).map(|place| {
-                // SAFETY: below the length, so the magazine owns it; what stays is moved over it below.
+                // SAFETY: the place is below the length, so the magazine owns the object. The loop below overwrites it.
                 // Relaxed: the holder's alone.
                 let object = unsafe { Object::from_raw(objects[place].load(Relaxed)) };
                 let weight = self.weight(place);
@@ -167,7 +167,7 @@ impl<'w, T> Held<'w, T> {
         })
     }
 
-    /// Counts a put, whatever becomes of the object; the count.
+    /// Counts a put, whether the object stays in the magazine or not. Returns the count.
     pub(crate) fn count_put(&self) -> u64 {
         self.note_count();
         let header = self.header() + COUNTED;
@@ -175,7 +175,7 @@ impl<'w, T> Held<'w, T> {
         magazine::count(header)
     }
 
-    /// Notes what the header has counted elsewhere, before it is full.
+    /// Moves the header's count to `old_count` before it overflows.
     pub(crate) fn note_count(&self) {
         let header = self.header();
         let counted = magazine::count(header);

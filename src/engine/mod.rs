@@ -1,30 +1,54 @@
-//! The core: where a get finds an object, and where a put leaves it.
+//! The core of a pool: where a get finds an object, and where a put leaves one.
+//!
+//! Idle objects are in two kinds of places. Each processor has both.
+//!
+//! * A **magazine** is a stack of at most 14 light objects. Only threads that run on its processor use it, by
+//!   restartable sequences ([`rseq`](crate::sys::rseq)): without a lock and without a locked instruction.
+//! * A **slot** holds one chain of objects. Any thread of any processor claims it by a compare-exchange.
 //!
 //! ```text
-//!   get                                        put
-//!    1 this processor's magazine                1 this processor's magazine (when it is full,
-//!    2 its slots              newest first        its older half goes down as one chain)
-//!    3 other processors'      oldest first      2 its slots
-//!    4 victims: own, others'                    3 refused: over budget
-//!    5 once more 3 and 4, if anything is seen there
-//!    6 nothing: the pool creates
+//!        processor 0                      processor 1
+//!
+//!      get │   ▲ put                    get │   ▲ put
+//!          ▼   │                            ▼   │
+//!       [ magazine ]                     [ magazine ]        sequences of this processor
+//!    refill ▲   │ spill               refill ▲   │ spill
+//!           │   ▼                            │   ▼
+//!     [ primary slots ] ◄──── steal ───► [ primary slots ]   a claim, from anywhere
+//!     [ victim slots  ] ◄──── steal ───► [ victim slots  ]
 //! ```
 //!
-//! Where there are no sequences, a get looks into its siblings' magazines before the pool creates.
+//! **A get** tries these places in order, and stops at the first object.
 //!
-//! Step 1 is a restartable sequence where the system has them ([`rseq`](crate::sys::rseq)). What else is done to a
-//! magazine, a thread does that closes the gate of its processor's worker and is its only user for the moment
-//! ([`worker`]). Who finds it closed does not wait, and uses the [`slots`], which have no owner.
+//! 1. It pops the newest object of its processor's magazine. Most gets end here.
+//! 2. It claims the newest chain of its processor's slots and takes one object. Half a magazine of the rest refills
+//!    the magazine.
+//! 3. It steals from the oldest chain of another processor's slots.
+//! 4. It takes a victim, its own processor's first.
+//! 5. It repeats steps 3 and 4 if another thread has a slot claimed: that thread may leave something.
+//! 6. It finds nothing, and the pool creates an object.
 //!
-//! **What is heavy or expensive goes past the magazine**, into a slot, where a get on any processor finds it: a
-//! magazine hides what it holds from all processors but its own, and of what is heavy, or takes long to make,
-//! no processor may keep one to itself.
+//! **A put** pushes onto its processor's magazine. If the magazine is full, the older half goes to the processor's slots
+//! as one chain. A put is refused if a bound on idle objects leaves no room.
 //!
-//! Each idea has its file: `take` and `give` are the two columns above, `cycle` is what a collector does, `held`
-//! what may be done with a closed worker, `workers` how one gets there.
+//! **Heavy and expensive objects bypass the magazine.** Heavy is from 64 KiB on, expensive from 0.1 ms a creation on
+//! ([`cost`]). A magazine hides what it holds from other processors, and no processor may keep such an object to itself.
 //!
-//! The engine knows no policy. It moves objects; what must be created, cleaned, judged or dropped is the
-//! caller's affair, so no user code runs inside the protocol.
+//! **Ageing.** Slots have two sides. A cycle ([`cycle`](self::cycle)) takes what is on the victim side. Then the sides
+//! change roles, by one increment ([`generation`]). The cycle also takes what is in magazines that nothing has come to
+//! since the last cycle. So an object that nobody uses is gone after two cycles.
+//!
+//! **A worker** ([`worker`]) is one processor's magazine with its counters. A thread that must do more to a magazine than
+//! push or pop closes its gate first, and is then its only user ([`held`]). A thread that finds a gate closed does not
+//! wait: it uses the slots.
+//!
+//! **Without restartable sequences**, a processor has several workers, and each push or pop closes and opens a gate. Before
+//! the pool creates, a get also tries the magazines of other workers.
+//!
+//! **No user code runs here.** The engine has no policy. It moves objects; the pool creates, cleans, judges and drops them.
+//!
+//! To read on: `take` is a get after step 1, `give` a put, `cycle` what a collector does. `workers` finds a thread's
+//! worker, `slots` holds chains of `object`s, `budget` keeps the bounds, and `counters` adds up what happened.
 
 pub(crate) mod batch;
 pub(crate) mod budget;
@@ -58,15 +82,15 @@ use workers::Workers;
 #[derive(Clone, Copy)]
 pub(crate) struct Plan {
     pub(crate) path: FastPath,
-    /// Processors that this process may use: so many share what the bounds allow.
+    /// How many processors this process may use. They share the bounds.
     pub(crate) processors: usize,
-    /// Processors that the machine may have: so far apart are workers of one, where there are no sequences.
+    /// How many processors the machine may have. Without sequences, workers of one processor are this far apart.
     pub(crate) workers: usize,
     /// The most objects a magazine may hold.
     pub(crate) capacity: usize,
 }
 
-/// The moving part of a pool.
+/// The engine of a pool.
 pub(crate) struct Engine<T> {
     pub(crate) workers: Workers<T>,
     pub(crate) generation: Generation,
@@ -75,7 +99,7 @@ pub(crate) struct Engine<T> {
     pub(crate) budget: Budget,
     pub(crate) counters: PoolCounters,
     pub(crate) cost: Cost,
-    /// What each magazine may hold.
+    /// How much each magazine may hold.
     share: Share,
     closed: AtomicBool,
 }
@@ -84,7 +108,7 @@ impl<T> Engine<T> {
     /// An engine that keeps to this budget, alone or together with others.
     pub(crate) fn new(plan: Plan, budget: Budget) -> Self {
         let share = budget.share(plan.processors, plan.capacity);
-        // With bounds, a magazine gets its share when something first comes into it.
+        // With bounds, a magazine reserves its share when the first object comes.
         let capacity = if budget.is_unbounded() { share.objects as u32 } else { 0 };
         let workers = Workers::new(plan.path, plan.workers, capacity, share.bytes);
         Engine {
@@ -105,7 +129,7 @@ impl<T> Engine<T> {
         worker.is_some_and(Worker::is_open)
     }
 
-    /// The worker on which threads of that processor count; made if need be.
+    /// The worker on which threads of this processor count. Makes it if it does not exist yet.
     #[inline]
     pub(crate) fn counter(&self, index: usize) -> &Worker<T> {
         self.workers.get(index).unwrap_or_else(|| self.make(index))
@@ -115,7 +139,7 @@ impl<T> Engine<T> {
     fn make(&self, index: usize) -> &Worker<T> {
         if let Some(mut me) = self.workers.make(index) {
             if self.cost.is_expensive() {
-                // It is open otherwise.
+                // Otherwise it would open with room for objects.
                 self.release_share(&mut me, 0, 0);
             }
             return me.worker();
@@ -123,7 +147,7 @@ impl<T> Engine<T> {
         self.workers.get(index).expect("a worker that was made stays")
     }
 
-    /// Counts what has become of objects.
+    /// Counts the outcome of some objects.
     pub(crate) fn count(&self, outcome: Outcome, objects: u64) {
         let worker = self.counter(self.workers.here());
         worker.outcomes.get_or_make(Outcomes::default).add(outcome, objects);
@@ -134,8 +158,8 @@ impl<T> Engine<T> {
         !self.budget.is_unbounded() && self.workers.iter().any(Worker::is_open)
     }
 
-    /// Says that no user will ever come again: magazines are called in without a barrier, which the system might
-    /// refuse.
+    /// Tells the engine that no user will come again. From now on magazines are reclaimed without a barrier, which the
+    /// system might refuse.
     ///
     /// # Safety
     ///
@@ -146,7 +170,7 @@ impl<T> Engine<T> {
     }
 }
 
-/// What its owner has not [taken](Engine::take_rest) goes with it.
+/// Drops what its owner has not [taken](Engine::take_rest).
 impl<T> Drop for Engine<T> {
     fn drop(&mut self) {
         self.take_rest(&mut Batch::new());

@@ -1,25 +1,24 @@
-//! One processor's magazine, and who may move what is in it.
+//! A worker: one processor's magazine, and who may use it.
 //!
-//! While the gate of the magazine is open, restartable sequences of its processor move objects in and out.
-//! Everything else is done by whoever has closed the gate, and shows a [`Held`] for it: the header and the
-//! objects of the magazine and the local counters are that one's alone. Nobody waits for an open gate; who finds it closed
-//! goes further down.
+//! A gate guards the magazine. While the gate is open, restartable sequences of its processor push and pop. For
+//! everything else a thread closes the gate and gets a [`Held`]. The holder alone uses the magazine's header, its objects
+//! and the worker's local counters, until it opens the gate. No thread waits for a gate to open.
 //!
-//! **Fields.** `magazine`: see [`magazine`](crate::sys::magazine). `claim`: collectors, from 0 to 1 by
-//! compare-exchange, and back by the one that did it. `seen`: the collector that has the claim.
-//! Local counters: written by the holder, read by all. Counts: anyone. `granted`: written by the holder, read when nobody
-//! uses the pool any more.
+//! **Fields.** `magazine`: see [`magazine`](crate::sys::magazine). `claim`: a collector sets it by a compare-exchange and
+//! clears it. `seen`: written by the collector that has the claim. `LocalCounter`s: written by the holder, read by any
+//! thread. `Counter`s: any thread. `granted`: written by the holder, read when the pool has no users left.
 //!
-//! **Closing.** A thread of the magazine's processor closes the gate by a sequence ([`enter`]); where there
-//! are no sequences, any thread does by a compare-exchange ([`try_enter`]): who goes down the ladder and finds
-//! nothing takes from other magazines too. A collector claims the worker,
-//! stops the gate by a compare-exchange ([`stop`]), and after a heavy barrier that restarts all sequences looks
-//! at it again ([`Stop::held`]). A sequence that had read the gate before it was stopped may have closed it
-//! over the stop; then that thread has the magazine, and the collector turns away. Without the claim, the
-//! stop that it finds might be another collector's.
+//! **Closing.** There are three ways.
 //!
-//! **Orderings.** [`Held`] opens with a Release store. Who closes next by a compare-exchange acquires it. A
-//! sequence reads the gate first, and what it reads after that is what the holder left.
+//! * With sequences, a thread of the magazine's processor closes the gate by a sequence ([`enter`]).
+//! * Without sequences, any thread closes it by a compare-exchange ([`try_enter`]).
+//! * A collector claims the worker and stops the gate by a compare-exchange ([`stop`]). Then a heavy barrier restarts all
+//!   sequences, and the collector reads the gate again ([`Stop::held`]). A sequence that read the open gate before the
+//!   stop may have closed it over the stop. In that case its thread is the holder, and the collector gives up. The claim
+//!   keeps a second collector away: without it, the stop that this one reads could be the other one's.
+//!
+//! **Orderings.** [`Held`] opens the gate by a Release store. The compare-exchange that closes it next acquires. A
+//! sequence reads the gate first, so what it reads afterwards is what the holder left.
 //!
 //! [`enter`]: super::workers::Workers::enter
 //! [`try_enter`]: Worker::try_enter
@@ -38,44 +37,45 @@ use std::marker::PhantomData;
 use std::mem;
 use std::sync::Mutex;
 
-/// One processor's storage in one pool.
+/// One processor's magazine in one pool, with its counters.
 #[repr(C, align(128))]
 pub(crate) struct Worker<T> {
     pub(crate) magazine: Magazine,
     pub(super) claim: AtomicU16,
-    /// What the gate lets in when it opens, as its holder has said last.
+    /// The capacity that the last holder granted.
     pub(super) granted: AtomicU16,
     index: u32,
-    /// What the magazine's weight starts at.
+    /// The weight that an empty magazine starts with, so that one push too heavy overflows the header.
     bias: u64,
-    /// The cycle (upper half) in which a collector last looked, and the arrivals by then (lower half).
+    /// The cycle of a collector's last look (upper half) and the arrivals by then (lower half).
     pub(crate) seen: AtomicU64,
-    /// What the header has counted and does not count any more.
+    /// Puts that the header counted before its count was reset.
     pub(super) old_count: LocalCounter,
-    /// Chains that came up into the magazine.
+    /// Refills of the magazine from slots.
     pub(super) refills: LocalCounter,
-    /// Objects that went from the magazine down, less those that came up again.
+    /// Objects that went from the magazine to slots, minus those that came back by refills.
     pub(super) spilled: LocalCounter,
-    /// What gets of this processor found among the victims, and otherwise than at hand: in slots of any processor, or, without
-    /// sequences, in magazines.
+    /// Gets of this processor that found a victim.
     pub(super) victim_hits: Counter,
+    /// Gets of this processor that found a primary of any processor, past the magazine and the own slots.
     pub(super) stolen: Counter,
-    /// Gets that found nothing: with a creation after it, and without. One whose constructor panics is in neither.
+    /// Gets that found nothing and created an object. A constructor that panics is not counted.
     pub(crate) created: Counter,
+    /// Gets that found nothing and created nothing.
     pub(crate) missed: Counter,
-    /// At the clock, as both grow.
+    /// Ticks as `created` and `missed` grow.
     ticker: Ticker,
-    /// What seldom becomes of an object.
+    /// Rare outcomes; made when one is first counted.
     pub(crate) outcomes: OnceBox<Outcomes>,
     pub(super) witness: Witness,
-    /// `Send` and `Sync` as a mutex is: objects come and go through a shared reference.
+    /// `Send` and `Sync` as a mutex is: objects move through a shared reference.
     owns: PhantomData<Mutex<T>>,
 }
 
 const _: () = assert!(size_of::<Worker<u8>>() == 256 || size_of::<usize>() != 8 || !REAL);
 
 impl<T> Worker<T> {
-    /// An empty one, which is the caller's to open.
+    /// An empty worker with a closed gate. The caller opens it.
     pub(crate) fn new(index: usize, bytes: u64) -> Self {
         let bias = magazine::MOST_BYTES - bytes.min(magazine::MOST_BYTES);
         Worker {
@@ -99,12 +99,12 @@ impl<T> Worker<T> {
         }
     }
 
-    /// Where the worker stands in the table.
+    /// The index of the worker in the table.
     pub(crate) fn index(&self) -> usize {
         self.index as usize
     }
 
-    /// Objects and bytes in the magazine.
+    /// How many objects and bytes are in the magazine.
     pub(crate) fn census(&self) -> (u64, u64) {
         // Relaxed: a figure.
         let header = self.magazine.header.load(Relaxed);
@@ -112,8 +112,8 @@ impl<T> Worker<T> {
         (magazine::length(header) as u64, bytes)
     }
 
-    /// How often something came into the magazine: by puts, and chains that came up. What is in the magazine while
-    /// this stands still is no younger than when it came to stand.
+    /// How often something came into the magazine, by a put or a refill. While this does not change, no object in the
+    /// magazine is younger than the last change.
     pub(crate) fn arrivals(&self) -> u64 {
         // Relaxed: a figure.
         let header = self.magazine.header.load(Relaxed);
@@ -121,50 +121,50 @@ impl<T> Worker<T> {
         counted.wrapping_add(self.refills.get())
     }
 
-    /// Whether it is for this get, which finds nothing, to look at the clock.
+    /// Whether this get, which found nothing, must look at the clock.
     #[inline]
     pub(crate) fn is_time(&self) -> bool {
         self.ticker.is_due(self.created.get() + self.missed.get())
     }
 
-    /// How many objects the open gate lets in; `None` while it is closed.
+    /// The capacity of the magazine; `None` while its gate is closed.
     pub(crate) fn capacity(&self) -> Option<u32> {
         // Relaxed: a look.
         let gate = self.magazine.gate.load(Relaxed);
         (gate & OPEN != 0).then_some(gate as u32)
     }
 
-    /// Whether the gate is open, and lets anything in.
+    /// Whether the gate is open and the magazine may hold anything.
     pub(crate) fn is_open(&self) -> bool {
         self.capacity() > Some(0)
     }
 
-    /// Objects that users have put.
+    /// How many objects users have put into the magazine.
     pub(crate) fn puts(&self) -> u64 {
         self.arrivals().saturating_sub(self.refills.get())
     }
 
-    /// What is held by a thread that has closed the gate.
+    /// Proof that this thread holds the worker.
     ///
     /// # Safety
     ///
-    /// The calling thread has closed the gate, which was `gate`, or the worker is known to nobody else yet,
-    /// and this is the one call for it.
+    /// This thread has closed the gate, whose value was `gate`, or no other thread knows the worker yet. Each closing
+    /// is followed by one call.
     #[inline]
     pub(crate) unsafe fn held(&self, gate: u64) -> Held<'_, T> {
         point("worker: held");
         Held::new(self, gate as u32, false)
     }
 
-    /// Closes an open gate, where there are no sequences.
+    /// Closes an open gate. Only where there are no sequences.
     #[inline]
     pub(crate) fn try_enter(&self) -> Option<Held<'_, T>> {
         let gate = self.close_gate(HELD)?;
-        // SAFETY: closed by the exchange just now.
+        // SAFETY: `close_gate` has closed it just now.
         Some(unsafe { self.held(gate) })
     }
 
-    /// Exchanges an open gate for a closed one; what it was.
+    /// Replaces an open gate by `closed`, and returns what it was.
     #[inline]
     fn close_gate(&self, closed: u64) -> Option<u64> {
         // Relaxed: the exchange decides.
@@ -177,7 +177,7 @@ impl<T> Worker<T> {
         won.ok()
     }
 
-    /// A collector claims the worker and stops its magazine.
+    /// Claims the worker for a collector and stops its gate.
     pub(crate) fn stop(&self) -> Option<Stop<'_, T>> {
         // Acquire: pairs with the Release in `unclaim`; of several collectors, one wins.
         let won = self.claim.compare_exchange(0, 1, Acquire, Relaxed);
@@ -197,7 +197,7 @@ impl<T> Worker<T> {
     }
 }
 
-/// A worker that a collector has claimed and stopped. Lets go of both when dropped, without a barrier.
+/// A worker that a collector has claimed and stopped. Dropping it undoes both.
 #[must_use]
 pub(crate) struct Stop<'w, T> {
     worker: &'w Worker<T>,
@@ -205,13 +205,13 @@ pub(crate) struct Stop<'w, T> {
 }
 
 impl<'w, T> Stop<'w, T> {
-    /// What was stopped, unless a thread has closed the gate over the stop.
+    /// Proof that the collector holds the worker. `None`: a thread closed the gate over the stop.
     ///
     /// # Safety
     ///
-    /// Since the stop there was a barrier that restarted all sequences under way; or there are none.
+    /// Since the stop, a barrier has restarted all sequences under way; or there are no sequences.
     pub(crate) unsafe fn held(self) -> Option<Held<'w, T>> {
-        // Acquire: after the barrier. What the gate is now, it stays until its holder opens it.
+        // Acquire: reads what the holder left. After the barrier, only a holder changes the gate.
         if self.worker.magazine.gate.load(Acquire) != STOPPED {
             return None;
         }
@@ -224,8 +224,8 @@ impl<'w, T> Stop<'w, T> {
 
 impl<T> Drop for Stop<'_, T> {
     fn drop(&mut self) {
-        // Release: nothing was touched, but what the exchange in `close_gate` acquired is passed on. Relaxed: a
-        // thread that closed the gate over the stop opens it.
+        // Release: passes on what the exchange in `close_gate` acquired. Relaxed: if a thread closed the gate over
+        // the stop, that thread opens it.
         let gate = &self.worker.magazine.gate;
         _ = gate.compare_exchange(STOPPED, self.gate, Release, Relaxed);
         self.worker.unclaim();
