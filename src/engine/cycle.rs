@@ -1,21 +1,23 @@
 //! One ageing step, and the other ways in which a collector takes idle objects.
 //!
-//! A cycle (1) takes what is left in the victims, (2) turns the generation, so that primaries become
-//! victims where they stand, and (3) calls in the magazines that nothing has come to since the last cycle. What
-//! it takes must die; the caller drops it, after the cycle. Where something has come, (3) makes victims of what is
-//! below the newest object: work on top of a magazine must not keep the rest from ageing.
+//! A cycle has three parts.
 //!
-//! So an object that nobody uses is gone after two cycles: the first makes it a victim (or notes
-//! where its magazine stands), the second takes it. It survives the first: a collector takes only where
-//! nothing has come since what it read when it stopped the magazine. One that is late may not know this below
-//! the magazines: it looks at the cycle, and what it steals then may have come after that cycle's end (another
-//! collector's). So with several collectors at once, an object that has gone below may die early; never one
-//! that is lent.
+//! 1. It takes all victims.
+//! 2. It turns the generation: primaries become victims where they are.
+//! 3. It reclaims each magazine that nothing has come to since the last cycle. In a magazine that is in use, it demotes
+//!    all objects but the newest to victims. Otherwise an object at the bottom of a busy magazine would never age.
 //!
-//! **Several collectors** may run at once, and none waits. One of them turns the generation; all
-//! empty the same victims before, and look at the magazines after, so that each has seen a
-//! whole cycle through when it returns. A collector that stands still half-way holds up nobody: the
-//! next cycle passes it. What stays with it: the magazines it has claimed, and the chain of a slot it has claimed.
+//! The caller drops the objects that a cycle takes, after the cycle.
+//!
+//! **An unused object is gone after two cycles.** The first makes it a victim, or notes the arrivals of its magazine. The
+//! second takes it. It survives the first, because a collector reclaims a magazine only if nothing has come since the
+//! note. There is one exception. A collector that is late reads the cycle's number, and by the time it claims a slot,
+//! another collector may have ended that cycle. So with several collectors at once, an object in a slot may die one cycle
+//! early. A lent object never does.
+//!
+//! **Several collectors** may run at once, and none waits. All of them empty the same victims, one turns the generation,
+//! and all look at the magazines. Each has seen a whole cycle when it returns. A collector that is preempted holds up
+//! nobody: the next cycle overtakes it. It keeps only the magazines and the slot that it has claimed.
 
 use super::Engine;
 use super::batch::Batch;
@@ -33,7 +35,7 @@ use crate::sys::scale::REAL;
 const BLOCK: usize = if REAL { 64 } else { 2 };
 
 impl<T> Engine<T> {
-    /// Runs one cycle and adds what must die to `dead`.
+    /// Runs one cycle and adds the objects that it takes to `dead`.
     pub(crate) fn cycle(&self, dead: &mut Batch<T>) {
         let cycle = self.generation.cycle();
         let victims = Generation::victim_of(cycle);
@@ -44,10 +46,11 @@ impl<T> Engine<T> {
         self.age_magazines(cycle + 1, dead);
     }
 
-    /// A part of the cycle that ends `cycle`, for a user's thread: takes about `objects` victims, and
-    /// turns the generation when there are no more. Nothing if that cycle is over. Any number of
-    /// threads may take steps; what one leaves undone another does. One that finds victims in the hands of others,
-    /// who may leave some, does not turn it unless it `must`: then these go on as if they were new.
+    /// Does a part of the cycle that ends `cycle`, on a user's thread: takes about `objects` victims, and turns the
+    /// generation when there are no more. Does nothing if that cycle is over. Several threads may do steps of one cycle.
+    ///
+    /// Another thread may have a victim slot claimed, and may leave objects in it. Then the generation turns only if it
+    /// `must`, and those objects become primaries again.
     pub(crate) fn step(&self, cycle: u64, objects: usize, must: bool, dead: &mut Batch<T>) {
         let mut quota = Quota { objects, bytes: u64::MAX };
         let victims = Generation::victim_of(cycle);
@@ -58,8 +61,8 @@ impl<T> Engine<T> {
         }
     }
 
-    /// Takes idle objects of about so many bytes, those first that were not used for longest: victims,
-    /// then what is in slots (of a chain, the newest first), then what is in magazines.
+    /// Takes idle objects of about this many bytes, the longest unused first: victims, then primaries (of a chain, the
+    /// newest first), then objects in magazines.
     pub(crate) fn take_bytes(&self, bytes: u64, taken: &mut Batch<T>) {
         let primary = self.generation.primary();
         let objects = usize::MAX;
@@ -83,24 +86,24 @@ impl<T> Engine<T> {
         }
     }
 
-    /// Moves what is in magazines down, and opens none again: objects have turned out to be expensive. A magazine that
-    /// is held just now, or being made, is emptied at its processor's next get that it cannot serve, or look at the clock.
+    /// Flushes all magazines, because objects have turned out to be expensive. A magazine that is held or being made is
+    /// flushed later: by its processor's next get that misses, or at its next tick.
     pub(crate) fn flush_magazines(&self) {
         let open = |worker: &Worker<T>| worker.is_open().then_some(());
         self.with_stopped(open, |held, ()| self.flush(held, self.generation.primary()));
     }
 
-    /// Takes every idle object, whatever its age. In the direction in which objects move: what a put
-    /// pushes down meanwhile is found further down.
+    /// Takes every idle object, whatever its age. Magazines come first, so that an object that a put pushes down meanwhile
+    /// is found in a slot.
     pub(crate) fn take_all(&self, taken: &mut Batch<T>) {
         self.drain_magazines(taken);
         self.drain_slots(Side::Even, None, &mut Quota::unlimited(), taken);
         self.drain_slots(Side::Odd, None, &mut Quota::unlimited(), taken);
     }
 
-    /// Takes what a process that was forked cannot take otherwise: what is in a magazine that another thread had
-    /// claimed, and the share of one that another held. What that one held is leaked, for nobody knows in what
-    /// state it was left.
+    /// Takes what is left in a child of a fork: the objects of a magazine that a collector of the parent had claimed, and
+    /// the share of a magazine that a thread of the parent held. The objects of a held magazine are leaked, because its
+    /// state is unknown.
     pub(crate) fn take_rest(&mut self, taken: &mut Batch<T>) {
         for worker in self.workers.iter() {
             if let Some(mut held) = worker.try_enter() {
@@ -114,9 +117,9 @@ impl<T> Engine<T> {
         }
     }
 
-    /// Empties one side of all slots. Stops early when the quota is used up, or when `during` is given and that
-    /// cycle is over, because the side is not a victim any more. Whether nothing is left, also not in the hands of
-    /// others who may leave something.
+    /// Takes the objects in one side of all slots. Stops early if the quota is used up, or if the cycle `during` is over:
+    /// then the side is not the victims' any more. Returns whether the side is empty and no thread has a slot of it
+    /// claimed.
     fn drain_slots(
         &self,
         side: Side,
@@ -124,7 +127,7 @@ impl<T> Engine<T> {
         quota: &mut Quota,
         taken: &mut Batch<T>,
     ) -> bool {
-        // Each slot once: others may put faster than this takes.
+        // Each slot once: other threads may put faster than this takes.
         let mut chains = self.slots.chains(side);
         while quota.is_left() && during.is_none_or(|cycle| self.generation.cycle() == cycle) {
             let Some(mut claim) = chains.next() else {
@@ -142,8 +145,8 @@ impl<T> Engine<T> {
         false
     }
 
-    /// Stops magazines, a block of workers at a time: one barrier for each. Those that are `wanted`, with what for; then it
-    /// is up to `act`.
+    /// Stops the magazines for which `wanted` gives a reason, and calls `act` on each, with the reason. One barrier serves
+    /// a block of magazines.
     fn with_stopped<W>(
         &self,
         wanted: impl Fn(&Worker<T>) -> Option<W>,
@@ -167,7 +170,7 @@ impl<T> Engine<T> {
                 continue;
             }
             for (stop, want) in stops.into_iter().flatten() {
-                // SAFETY: stopped above, before the barrier.
+                // SAFETY: the gate was stopped above, before the barrier.
                 if let Some(mut held) = unsafe { stop.held() } {
                     act(&mut held, want);
                 }
@@ -175,28 +178,28 @@ impl<T> Engine<T> {
         }
     }
 
-    /// Sees to it that no sequence is under way that began before this. `false`: refused.
+    /// Restarts all sequences that are under way. `false`: the system refused.
     fn barrier(&self) -> bool {
         !self.needs_barrier() || rseq::restart()
     }
 
     fn needs_barrier(&self) -> bool {
-        // Acquire: pairs with the Release in `close`; the last user's last sequence is over.
+        // Acquire: pairs with the Release in `close`. The last user's last sequence is over.
         self.workers.path() == FastPath::Sequence && !self.closed.load(Acquire)
     }
 
-    /// Takes what is in all magazines.
+    /// Takes the objects in all magazines.
     fn drain_magazines(&self, taken: &mut Batch<T>) {
         let full = |worker: &Worker<T>| self.holds(worker).then_some(());
         self.with_stopped(full, |held, ()| self.reclaim(held, taken));
     }
 
-    /// Takes what is in the magazines that nothing has come to since a collector looked, at least one cycle before `now`.
-    /// Of the others, makes victims of what lies below the newest object.
+    /// Reclaims the magazines that nothing has come to since a collector's last look, at least one cycle before `now`.
+    /// Demotes the tail of the others.
     fn age_magazines(&self, now: u64, taken: &mut Batch<T>) {
         let wanted = |worker: &Worker<T>| self.age(now, worker);
         self.with_stopped(wanted, |held, age| match age {
-            // Nothing may have come meanwhile, either.
+            // Nothing may have come between the look and the stop.
             Age::Idle { since } if since == held.worker().arrivals() as u32 => {
                 self.reclaim(held, taken);
             }
@@ -205,7 +208,7 @@ impl<T> Engine<T> {
         });
     }
 
-    /// Takes what a magazine holds.
+    /// Takes the objects of a magazine.
     fn reclaim(&self, held: &mut Held<'_, T>, taken: &mut Batch<T>) {
         if let Some(chain) = self.drain_magazine(held) {
             self.counters.reclaimed.add(chain.len());
@@ -213,8 +216,8 @@ impl<T> Engine<T> {
         }
     }
 
-    /// Makes victims of what lies below the newest object of a magazine. With bounds, of the newest too: what
-    /// goes is charged by itself then, and the magazine's share is free for others.
+    /// Makes victims of all objects of a magazine but the newest. With bounds, of the newest too: then the magazine's share
+    /// is free for other processors.
     fn demote_tail(&self, now: u64, held: &mut Held<'_, T>) {
         let victims = Generation::victim_of(now);
         if !self.budget.is_unbounded() {
@@ -235,8 +238,8 @@ impl<T> Engine<T> {
         !self.budget.is_unbounded() && worker.capacity() != Some(0)
     }
 
-    /// How a magazine has come through the cycle before `now`, and notes where it stands. `None`: it has nothing to
-    /// give, or another collector of this cycle, or of a later one, was here.
+    /// Whether a magazine was used in the cycle before `now`; notes its arrivals for the next cycle. `None`: the magazine
+    /// has nothing to give, or a collector of this cycle or of a later one was here first.
     fn age(&self, now: u64, worker: &Worker<T>) -> Option<Age> {
         let seen = Seen::load(worker);
         let stands = Seen { cycle: now as u32, arrivals: worker.arrivals() as u32 };
@@ -278,17 +281,17 @@ impl Quota {
     }
 }
 
-/// How a magazine has come through a cycle.
+/// Whether a magazine was used during a cycle.
 #[derive(Clone, Copy)]
 enum Age {
-    /// Nothing has come since there were so many arrivals.
+    /// Nothing has come since the magazine had this many arrivals.
     Idle {
         since: u32,
     },
     Used,
 }
 
-/// When a collector last looked at a worker, and how many arrivals there were by then.
+/// A collector's note about a worker: the cycle, and the arrivals by then.
 #[derive(Clone, Copy)]
 struct Seen {
     cycle: u32,
@@ -297,14 +300,13 @@ struct Seen {
 
 impl Seen {
     fn load<T>(worker: &Worker<T>) -> Self {
-        // Relaxed: a note among collectors; what it leads to is checked again after the barrier.
+        // Relaxed: a note among collectors. The arrivals are checked again after the barrier.
         let word = worker.seen.load(Relaxed);
         Seen { cycle: (word >> 32) as u32, arrivals: word as u32 }
     }
 
     fn store<T>(self, worker: &Worker<T>) {
-        // Relaxed: as in `load`. A later note that this one replaces was as good: what has come since this
-        // one is young.
+        // Relaxed: as in `load`. Replacing a later note is harmless: what came after this one is young.
         worker.seen.store(u64::from(self.cycle) << 32 | u64::from(self.arrivals), Relaxed);
     }
 }

@@ -1,4 +1,4 @@
-//! A put past the fast path: to the first room there is.
+//! A put that the fast path could not serve: into the magazine, a slot, or nowhere if a bound is reached.
 
 use super::Engine;
 use super::batch::Batch;
@@ -10,18 +10,17 @@ use crate::sys::chaos::point;
 use crate::sys::magazine::{self, COUNTED, NOTED};
 use crate::sys::scale::TICK;
 
-/// What became of a put, but for what it refused. Two words, so that it is passed in registers.
+/// What a put has done, apart from the objects that it refused. It has two words, so that it is passed in registers.
 #[derive(Clone, Copy)]
 pub(crate) struct PutResult {
-    /// Objects that went below the magazine.
+    /// How many objects went to slots.
     pub(crate) down: usize,
     /// Whether it is time to look at the clock.
     pub(crate) ticks: bool,
 }
 
 impl<T> Engine<T> {
-    /// Keeps an object that the fast path could not. What finds no room goes to `refused`; the caller counts what
-    /// it drops.
+    /// Keeps an object. An object without room goes to `refused`; the caller drops and counts it.
     #[inline]
     pub(crate) fn give(&self, object: Object<T>, weight: u64, refused: &mut Batch<T>) -> PutResult {
         if !self.is_private(weight) && self.budget.charge(1, weight) {
@@ -44,15 +43,15 @@ impl<T> Engine<T> {
         weight <= self.share.bytes && self.share.objects > 0 && !self.cost.is_expensive()
     }
 
-    /// Keeps an object that was charged in a slot of that processor.
+    /// Puts an object, which was charged, into a slot of this processor.
     #[inline]
     pub(crate) fn give_here(&self, index: usize, object: Object<T>) -> PutResult {
         let ticks = self.slots.put(self.generation.primary(), index, Chain::of(object));
         PutResult { down: 1, ticks }
     }
 
-    /// Puts into the magazine of this thread's shard, where there are no sequences, and counts it: a
-    /// compare-exchange and a few stores. The count; gives the object back if that cannot be done.
+    /// Pushes onto the magazine of this thread's shard and counts the put, by a compare-exchange and a few stores. Only
+    /// where there are no sequences. Returns the count, or the object if the magazine cannot take it.
     #[inline]
     pub(crate) fn give_at_hand(&self, object: Object<T>, weight: u64) -> Result<u64, Object<T>> {
         match self.workers.enter_shard() {
@@ -61,7 +60,7 @@ impl<T> Engine<T> {
         }
     }
 
-    /// The same as the holder of a worker.
+    /// The same for the holder of a worker.
     pub(crate) fn give_as(
         &self,
         me: &mut Held<'_, T>,
@@ -76,7 +75,7 @@ impl<T> Engine<T> {
                 Ok(_) => return given,
                 Err(back) => object = back,
             }
-            // What it held longest makes room, half of it if that will do.
+            // The older half makes room.
             let half = me.len().div_ceil(2);
             let Some(chain) = me.take_oldest(half) else {
                 break;
@@ -87,8 +86,8 @@ impl<T> Engine<T> {
         given
     }
 
-    /// Whether the magazine may hold an object of this weight: its share is reserved, now if not before. A
-    /// magazine that may hold nothing any more is emptied.
+    /// Whether the magazine may hold an object of this weight. Reserves the magazine's share if it has none. Flushes a
+    /// magazine that may hold nothing any more.
     pub(super) fn admits(&self, me: &mut Held<'_, T>, weight: u64) -> bool {
         if self.cost.is_expensive() {
             self.flush(me, self.generation.primary());
@@ -103,7 +102,7 @@ impl<T> Engine<T> {
         me.capacity() > 0
     }
 
-    /// Moves what is in the magazine down, lets nothing in any more, and gives its share back to the budget.
+    /// Moves the magazine's objects to slots, closes it to new ones, and returns its share to the budget.
     pub(super) fn flush(&self, me: &mut Held<'_, T>, side: Side) {
         let (mut objects, mut bytes) = (0, 0);
         if let Some(chain) = me.take_oldest(usize::MAX) {
@@ -113,30 +112,30 @@ impl<T> Engine<T> {
         self.release_share(me, objects, bytes);
     }
 
-    /// Takes everything out of a magazine, lets nothing in any more, and gives its share back to the budget.
+    /// Takes the magazine's objects, closes it to new ones, and returns its share to the budget.
     pub(super) fn drain_magazine(&self, me: &mut Held<'_, T>) -> Option<Chain<T>> {
         let chain = me.take_oldest(usize::MAX);
         self.release_share(me, 0, 0);
         chain
     }
 
-    /// Lets nothing into an empty magazine any more. If its share goes back to the budget, so many objects and bytes
-    /// stay charged.
+    /// Closes an empty magazine to new objects and returns its share to the budget. The objects that it held, with these
+    /// bytes, stay charged.
     pub(super) fn release_share(&self, me: &mut Held<'_, T>, objects: u64, bytes: u64) {
         if me.capacity() > 0 && (!self.budget.is_unbounded() || self.cost.is_expensive()) {
-            // In this order: who is forked in between loses room, and does not give it back twice.
+            // In this order: a child that is forked in between loses the share, and does not return it twice.
             me.set_capacity(0);
             self.budget.release(self.share, objects, bytes);
         }
     }
 
-    /// Puts a chain from a magazine, whose objects are charged or have a share, into the slots of its processor.
+    /// Adds a chain from a magazine to the slots of its processor. Its objects are charged already.
     pub(super) fn push_down(&self, side: Side, me: &Held<'_, T>, chain: Chain<T>) {
         me.worker().spilled.add(chain.len());
         self.slots.add(side, me.worker().index(), chain);
     }
 
-    /// What did not stay in the magazine goes one down, if the budget allows; how many objects.
+    /// Moves a chain from the magazine to slots, as far as the budget allows. Returns the number of objects.
     fn spill(&self, me: &mut Held<'_, T>, chain: Chain<T>, refused: &mut Batch<T>) -> usize {
         point("engine: going down");
         let objects = chain.len();
@@ -148,19 +147,19 @@ impl<T> Engine<T> {
         objects as usize
     }
 
-    /// Charges for a chain that goes down. Before it is refused, the magazine gives back its share: what it
-    /// holds is charged by itself then.
+    /// Charges for a chain that goes to slots. If there is no room, the magazine first returns its share: from then on its
+    /// objects are charged one by one.
     fn charge_down(&self, me: &mut Held<'_, T>, chain: &Chain<T>) -> bool {
         let (objects, bytes) = (chain.len(), chain.weight());
         if self.budget.charge(objects, bytes) {
             return true;
         }
-        // The magazine's older part has its room, being in hand just now.
+        // The share covers the chain too: it was in this magazine.
         self.flush(me, self.generation.primary());
         if self.budget.charge(objects, bytes) {
             return true;
         }
-        // Where any thread may close any gate, other magazines have room to give back, too.
+        // Without sequences any thread may close any gate, so other magazines can return their shares too.
         let mut others = self.workers.siblings(me.worker().index(), Worker::is_open);
         others.any(|mut other| {
             self.flush(&mut other, self.generation.primary());
@@ -168,7 +167,7 @@ impl<T> Engine<T> {
         })
     }
 
-    /// Of a chain for which there is no room as a whole, keeps what there is room for.
+    /// Keeps as many objects of a chain as there is room for.
     fn spill_one_by_one(&self, me: &Held<'_, T>, chain: Chain<T>, refused: &mut Batch<T>) {
         let mut rest = Some(chain);
         while let Some(chain) = rest.take() {
@@ -184,8 +183,7 @@ impl<T> Engine<T> {
         }
     }
 
-    /// Sees to it that a magazine's count, which has come so far, does not overflow, and that it holds nothing
-    /// expensive.
+    /// Keeps the magazine's count, which is `count` now, from overflowing. Flushes the magazine if objects are expensive.
     pub(crate) fn maintain(&self, count: u64) {
         let expensive = self.cost.is_expensive();
         if count >= NOTED || expensive {
@@ -198,7 +196,7 @@ impl<T> Engine<T> {
         }
     }
 
-    /// Keeps an object of a thread that has no worker just now.
+    /// Keeps an object for a thread that could not close a worker.
     pub(crate) fn give_unheld(&self, object: Object<T>, refused: &mut Batch<T>) -> PutResult {
         if self.budget.charge(1, object.weight()) {
             return self.give_here(self.workers.here(), object);

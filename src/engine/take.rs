@@ -1,4 +1,4 @@
-//! A get past the fast path: down the ladder until something is found.
+//! A get that the fast path could not serve: steps 2 to 5 of a [get](super).
 
 use super::Engine;
 use super::generation::Side;
@@ -8,7 +8,7 @@ use super::worker::Worker;
 use crate::sys::chaos::point;
 
 impl<T> Engine<T> {
-    /// Takes an object for a get that the fast path could not serve, and counts what it finds.
+    /// Takes an object from a slot, or from a sibling's magazine, and counts where it came from.
     #[inline]
     pub(crate) fn take(&self) -> Option<Object<T>> {
         let index = self.workers.here();
@@ -16,8 +16,8 @@ impl<T> Engine<T> {
         found.or_else(|| self.take_elsewhere(index))
     }
 
-    /// Takes from the slots of that processor. Half a magazine of what else is in line there goes up, if `enter` closes a
-    /// worker.
+    /// Takes an object from the slots of this processor. Half a magazine of the rest of its chain refills the worker that
+    /// `enter` closes.
     #[inline]
     pub(crate) fn take_here<'e>(
         &'e self,
@@ -29,7 +29,7 @@ impl<T> Engine<T> {
         let (object, rest) = claim.chain.take()?.split();
         self.budget.refund(1, object.weight());
         claim.chain = match rest {
-            // What may not be in a magazine stays where it is.
+            // Objects that may not be in a magazine stay in the slot.
             Some(rest) if self.is_private(object.weight()) => match enter() {
                 Some(mut me) => self.refill(&mut me, rest),
                 None => Some(rest),
@@ -46,26 +46,27 @@ impl<T> Engine<T> {
         found.or_else(|| self.look_again(index))
     }
 
-    /// Takes what was on its way at the first look, from a place that was still to be looked at to one that had been.
+    /// Steals once more. An object may have moved during the first search, from a slot not yet read to one already read.
     #[inline]
     fn look_again(&self, index: usize) -> Option<Object<T>> {
         let sides = [Side::Even, Side::Odd];
-        // What somebody has in hand may be back by then.
+        // A claimed slot counts as full: its thread may put objects back.
         if sides.into_iter().all(|side| self.slots.is_bare(side)) {
             return None;
         }
         self.steal(index, || None)
     }
 
-    /// Takes from the magazine of this thread's shard, where there are no sequences: a compare-exchange and a
-    /// store.
+    /// Pops from the magazine of this thread's shard, by a compare-exchange and a store. Only where there are no
+    /// sequences.
     #[inline]
     pub(crate) fn take_at_hand(&self) -> Option<Object<T>> {
         self.workers.enter_shard()?.pop()
     }
 
-    /// Takes the oldest chain's first object, from the slots of that processor on; from the victims if there is no other. Half
-    /// a magazine of what else is in line there goes up, if `enter` closes a worker, and the rest comes along.
+    /// Takes the first object of the oldest chain, of any processor from this one on. Takes a victim if there is no primary.
+    /// Half a magazine of a primary chain's rest refills the worker that `enter` closes. What is left then moves to that
+    /// worker's slots.
     pub(crate) fn steal<'e>(
         &'e self,
         index: usize,
@@ -78,7 +79,7 @@ impl<T> Engine<T> {
         let is_victim = side != primary;
         self.budget.refund(1, object.weight());
         claim.chain = match rest {
-            // Victims stay victims: what nobody wants is to age.
+            // Victims stay victims, so that they age out if nobody takes them.
             Some(rest) if !is_victim && self.is_private(object.weight()) => match enter() {
                 Some(mut me) => {
                     let rest = self.refill(&mut me, rest);
@@ -96,8 +97,7 @@ impl<T> Engine<T> {
         Some(object)
     }
 
-    /// Takes an object out of any worker's magazine, where there are no sequences: then any thread may close any gate that is
-    /// open.
+    /// Pops from the magazine of any worker. Only where there are no sequences: then any thread may close any open gate.
     pub(crate) fn take_from_siblings(&self, index: usize) -> Option<Object<T>> {
         let full = |other: &Worker<T>| other.census().0 > 0;
         let object = self.workers.siblings(index, full).find_map(|other| {
@@ -109,7 +109,7 @@ impl<T> Engine<T> {
         Some(object)
     }
 
-    /// Moves half a magazine of a chain up; what is left of it.
+    /// Moves half a magazine of a chain to the magazine. Returns the rest of the chain.
     fn refill(&self, me: &mut Held<'_, T>, chain: Chain<T>) -> Option<Chain<T>> {
         point("engine: refilling");
         if !self.admits(me, 0) {
