@@ -1,23 +1,22 @@
-//! Counts, read by summing workers; they cost the fast path nothing.
+//! Counters. Statistics are sums over workers and slots; the fast path pays nothing for them.
 //!
-//! A hit in a magazine counts nothing. A put is counted by the store that moves the object, in the magazine's header, and
-//! everything that leaves the fast path is counted where it does. With, summed over the workers,
+//! A hit in a magazine counts nothing. The store that pushes an object also counts the put, in the magazine's header. All
+//! other events are counted where they happen. Hits in magazines follow from the sums over the workers:
 //!
-//! * `puts` = objects given to workers; slots count those that go past,
-//! * `spilled` = objects that went from the magazines below, less those that came up again,
-//! * `held` = objects in magazines now, `reclaimed` = those that collectors took from there,
+//! * `puts`: objects put into magazines,
+//! * `spilled`: objects that went from magazines to slots, minus those that came back by refills,
+//! * `held`: objects in magazines now,
+//! * `reclaimed`: objects that collectors took from magazines.
 //!
-//! each put adds one object to a magazine (one that finds no room spills at once), each that spills, is
-//! called in, or is a hit takes one out. Hence `private_hits = puts - spilled - held - reclaimed`. Slots count their
-//! puts and the hits of their own processor; what a thread finds elsewhere, creates or gets in vain is counted on the worker
-//! of its processor.
+//! Each put adds one object to a magazine. Each hit, each spilled and each reclaimed object removes one. Hence
+//! `private_hits = puts - spilled - held - reclaimed`. Slots count their own puts, and the hits of their own processor.
+//! Steals, creations and misses are counted on the worker of the thread's processor.
 //!
-//! The sums are exact when no other thread uses the pool, and close otherwise: they are read one
-//! after the other.
+//! The sums are exact when no other thread uses the pool. Otherwise they are close: they are read one after the other.
 //!
-//! A [`LocalCounter`] is written with plain stores by who holds the worker or the slot; a [`Counter`] by any thread, with a
-//! read-modify-write, off the fast path. [`Outcomes`] is a block of counts for what happens seldom in most pools
-//! (an object is dropped, adopted, released): a worker gets one when it first needs one.
+//! A [`LocalCounter`] is written with plain stores, by the holder of the worker or of the slot. A [`Counter`] is written
+//! by any thread with a read-modify-write, off the fast path. [`Outcomes`] is a block of counters for rare events. A
+//! worker gets one when it first needs it.
 
 use super::Engine;
 use super::worker::Worker;
@@ -26,7 +25,7 @@ use crate::sys::atomic::AtomicU64;
 use crate::sys::atomic::Ordering::Relaxed;
 use crate::sys::scale::SLOW_TICK;
 
-/// A count that one thread at a time writes, with plain stores, and any thread reads.
+/// A counter that one thread at a time writes with plain stores, and any thread reads.
 #[derive(Default)]
 pub(crate) struct LocalCounter(AtomicU64);
 
@@ -37,23 +36,22 @@ impl LocalCounter {
         self.0.load(Relaxed)
     }
 
-    /// Says what it is from now on; for the holder only.
+    /// Sets the value. Only for the holder.
     #[inline]
     pub(crate) fn set(&self, n: u64) {
         // Relaxed: as in `add`.
         self.0.store(n, Relaxed);
     }
 
-    /// Adds to the count; wraps, so that a difference of local counters stays right. For the
-    /// holder only: what two threads add at once is lost in part.
+    /// Adds, and wraps, so that differences stay right. Only for the holder.
     #[inline]
     pub(crate) fn add(&self, n: u64) {
-        // Relaxed: only the holder writes, and nobody concludes anything from the order.
+        // Relaxed: only the holder writes, and no thread relies on the order.
         self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
     }
 }
 
-/// A count that any thread may change. Off the hot path only.
+/// A counter that any thread may change. Only off the fast path.
 #[derive(Default)]
 pub(crate) struct Counter(AtomicU64);
 
@@ -63,7 +61,7 @@ impl Counter {
         // Relaxed: a figure.
         self.0.load(Relaxed)
     }
-    /// Adds; the sum.
+    /// Adds, and returns the sum.
     #[inline]
     pub(crate) fn add(&self, n: u64) -> u64 {
         // Relaxed: a figure.
@@ -71,24 +69,23 @@ impl Counter {
     }
 }
 
-/// Tells one of many who count something that it is time to look at the clock.
+/// Tells one of many threads that count something when to look at the clock.
 #[derive(Default)]
 pub(crate) struct Ticker(AtomicU64);
 
 impl Ticker {
-    /// Whether it is for the caller to look, now that there are so many: [`SLOW_TICK`] or more since the last look, and
-    /// nobody else was told.
+    /// Whether the caller must look, now that the count is this high: it has grown by [`SLOW_TICK`] since the last look,
+    /// and no other thread was told.
     #[inline]
     pub(crate) fn is_due(&self, count: u64) -> bool {
-        // Relaxed, both: the exchange decides who looks, and nothing is published.
+        // Relaxed, both: the exchange decides who looks, and publishes nothing.
         let looked = self.0.load(Relaxed);
         let others_have_looked = (count.wrapping_sub(looked) as i64) < SLOW_TICK as i64;
         !others_have_looked && self.0.compare_exchange(looked, count, Relaxed, Relaxed).is_ok()
     }
 }
 
-/// How an object came to a pool or left it, otherwise than by creation, a hit, a put that kept it, or
-/// a collector.
+/// How an object came to a pool or left it, other than by a creation, a hit, a put that kept it, or a collector.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// Came from outside, by `put` or `wrap`.
@@ -112,7 +109,7 @@ pub(crate) enum Outcome {
 /// How many outcomes there are.
 const OUTCOMES: usize = Outcome::Overflowed as usize + 1;
 
-/// How often each outcome has befallen objects: a cache line.
+/// How many objects had each outcome. One cache line.
 #[derive(Default)]
 #[repr(align(64))]
 pub(crate) struct Outcomes([Counter; OUTCOMES]);
@@ -127,25 +124,25 @@ impl Outcomes {
     }
 }
 
-/// What is counted for the whole pool, not for a worker.
+/// Counters of the whole pool.
 #[derive(Default)]
 pub(crate) struct PoolCounters {
     /// Objects that collectors took from magazines.
     pub(crate) reclaimed: Counter,
-    /// Created ahead, by `reserve`.
+    /// Objects that `reserve` created.
     pub(crate) reserved: Counter,
     /// Objects that `clear` and memory pressure dropped.
     pub(crate) cleared: Counter,
     /// Objects that `drain` took out.
     pub(crate) drained: Counter,
-    /// Of the overflowed, those that a worker had counted as spilled.
+    /// Overflowed objects that a worker had counted as spilled.
     pub(crate) refused_by_workers: Counter,
     /// Objects that cycles took and dropped.
     pub(crate) aged_out: Counter,
 }
 
 impl<T> Engine<T> {
-    /// How often a outcome has befallen objects of this engine.
+    /// How many objects of this engine had this outcome.
     fn outcome(&self, outcome: Outcome) -> u64 {
         let theirs = self.workers.iter().filter_map(|worker| worker.outcomes.get());
         theirs.map(|outcomes| outcomes.get(outcome)).sum()
@@ -164,7 +161,7 @@ impl<T> Engine<T> {
         }
     }
 
-    /// Sums everything up.
+    /// Adds all counters up.
     pub(crate) fn stats(&self) -> Stats {
         let counters = &self.counters;
         let sum = |figure: fn(&Worker<T>) -> u64| {
@@ -175,7 +172,7 @@ impl<T> Engine<T> {
         let puts = sum(Worker::puts);
         let victim_hits = sum(|worker| worker.victim_hits.get());
         let slots = self.slots.census();
-        // Signed, and never below zero: read while others work, the parts may not fit together.
+        // Not below zero: the parts may not fit together while other threads change them.
         let difference = |plus: u64, minus: u64| (plus.wrapping_sub(minus) as i64).max(0) as u64;
         let spilled = sum(|worker| worker.spilled.get());
         let left = spilled.wrapping_add(held + counters.reclaimed.get());

@@ -1,10 +1,11 @@
-//! What is below the magazines: slots, each with one chain of objects, a few for each processor, open to every thread.
+//! The slots: places for idle objects that every processor may take from.
 //!
-//! A processor has slots of both sides, which age where they stand. A get takes the newest of its own processor, or the
-//! oldest of another's; what it leaves of a chain stays in the slot, or comes along to the thief's.
+//! Each processor has a line of slots, a few for each side. Each slot holds one chain of objects. A get takes the newest
+//! chain of its own processor, or steals the oldest of another's. What it leaves of the chain stays in the slot, or moves
+//! to the thief's processor. Chains age where they are.
 //!
-//! The shape is that of .NET's `DefaultObjectPool`, of which each processor has one here; a slot holds a chain, not
-//! an object, so that half a magazine goes down and comes up by one exchange.
+//! .NET's `DefaultObjectPool` has the same shape. Here each processor has one, and a slot holds a chain, so that half a
+//! magazine moves by one exchange.
 
 mod slot;
 #[cfg(all(test, not(any(loom, shuttle))))]
@@ -21,31 +22,31 @@ use crate::sys::once_box::OnceBox;
 use crate::sys::scale::REAL;
 use slot::Slot;
 
-/// Slots of one side.
+/// How many slots a line has for each side.
 const SLOTS: usize = if REAL { 4 } else { 2 };
 
-/// A chain that comes out of a magazine is added to another one up to so many objects: a thief takes them all at once.
+/// The longest chain that a chain from a magazine is joined to. A thief may take all of it at once.
 const MERGED: u64 = 56;
 
 /// The slots of a pool's processors.
 pub(crate) struct Slots<T> {
-    /// Made when something first goes past a magazine, each when its processor first needs it.
+    /// Made at the first use; each line is made when its processor first needs it.
     lines: OnceBox<Box<[OnceBox<Line<T>>]>>,
     processors: usize,
-    /// Lines that were made have indices below this.
+    /// All lines that exist have smaller indices.
     made: AtomicUsize,
 }
 
-/// One processor's: [`SLOTS`] of each side, and more if so many threads have them in hand at once.
+/// One processor's slots: [`SLOTS`] for each side, and another line if too many threads have slots claimed at once.
 #[repr(align(64))]
 struct Line<T> {
     sides: [[Slot<T>; SLOTS]; 2],
-    /// At the clock, as puts grow.
+    /// Ticks as puts grow.
     ticker: Ticker,
     more: OnceBox<Line<T>>,
 }
 
-/// What is in slots, and what came and went.
+/// What is in slots, and how much came and went.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Census {
     pub(crate) objects: u64,
@@ -63,7 +64,7 @@ impl<T> Line<T> {
         }
     }
 
-    /// This one, and those of the same processor after it.
+    /// This line and the processor's lines after it.
     #[inline]
     fn and_more(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |line| line.more.get())
@@ -78,13 +79,13 @@ impl<T> Line<T> {
         self.slots().map(|slot| slot.puts.get()).sum()
     }
 
-    /// Whether it is for this put, here or in a later line, to look at the clock.
+    /// Whether this put must look at the clock.
     #[inline]
     fn is_time(&self) -> bool {
         self.ticker.is_due(self.and_more().map(Line::puts).sum())
     }
 
-    /// An empty slot, above the full ones if there is one.
+    /// Claims an empty slot, above the full ones if possible.
     #[inline]
     fn empty_slot(&self, side: Side) -> Option<Claim<'_, T>> {
         let slots = &self.sides[side as usize];
@@ -93,15 +94,15 @@ impl<T> Line<T> {
         order.find_map(|at| slots[at].claim_empty())
     }
 
-    /// The newest chain, if it can grow by so many objects to no more than [`MERGED`].
+    /// Claims the newest chain, if it can grow by `objects` without exceeding [`MERGED`].
     fn short_chain(&self, side: Side, objects: u64) -> Option<Claim<'_, T>> {
         let slots = &self.sides[side as usize];
         let newest = slots.iter().rfind(|slot| slot.is_full())?;
         (newest.measure().length() + objects <= MERGED).then(|| newest.claim_full())?
     }
 
-    /// Adds a chain, of so many puts, to a later line, or else to a chain. If others have slots in hand, makes a line for it
-    /// instead: a chain that a thread has in hand when it stops to run is out of reach, and should be short.
+    /// Adds a chain of `puts` puts to a later line, or joins it to another chain. Makes a new line if threads have slots
+    /// claimed: a preempted thread keeps its chain from all others, so that chain should be short.
     #[cold]
     fn add_anywhere(&self, side: Side, chain: Chain<T>, puts: u64) {
         let (mut last, mut in_hand, mut left) = (self, false, Err(chain));
@@ -121,7 +122,7 @@ impl<T> Line<T> {
         }
     }
 
-    /// Puts a chain, of so many puts, into an empty slot. Gives it back if there is none.
+    /// Puts a chain of `puts` puts into an empty slot. Returns the chain if there is none.
     #[inline]
     fn fill(&self, side: Side, chain: Chain<T>, puts: u64) -> Result<(), Chain<T>> {
         match self.empty_slot(side) {
@@ -134,8 +135,8 @@ impl<T> Line<T> {
         }
     }
 
-    /// Adds a chain, of so many puts, to the shortest chain, or to whatever slot can be claimed. Gives it back if none can,
-    /// or it is too much for them.
+    /// Joins a chain of `puts` puts to the shortest chain, or to any slot that can be claimed. Returns the chain if no slot
+    /// can be claimed, or if it would become too long.
     fn join(&self, side: Side, chain: Chain<T>, puts: u64) -> Result<(), Chain<T>> {
         let mut chain = chain;
         let slots = &self.sides[side as usize];
@@ -156,7 +157,7 @@ impl<T> Line<T> {
 }
 
 impl<T> Slots<T> {
-    /// None yet, for so many processors.
+    /// No slots yet, for this many processors.
     pub(crate) fn new(processors: usize) -> Self {
         Slots { lines: OnceBox::new(), processors, made: AtomicUsize::new(0) }
     }
@@ -166,7 +167,7 @@ impl<T> Slots<T> {
         self.lines.get()?.get(index)?.get()
     }
 
-    /// The line of that processor, made if need be; of the first one, if there is no such processor.
+    /// The line of this processor; makes it if needed. The first line if there is no such processor.
     #[inline]
     fn line_or_make(&self, index: usize) -> &Line<T> {
         let none = || (0..self.processors.max(1)).map(|_| OnceBox::new()).collect();
@@ -174,17 +175,17 @@ impl<T> Slots<T> {
         let index = if index < lines.len() { index } else { 0 };
         lines[index].get().unwrap_or_else(|| {
             if REAL {
-                // Relaxed: before the line is published, so who has seen the line sees this.
+                // Relaxed: stored before the line is published, so a thread that sees the line sees this.
                 self.made.fetch_max(index + 1, Relaxed);
             }
             lines[index].get_or_make(Line::new)
         })
     }
 
-    /// Those of all processors that may have one.
+    /// The processors' places for lines, up to the last one that may be filled.
     #[inline]
     fn lines(&self) -> &[OnceBox<Line<T>>] {
-        // Relaxed: as in `line_or_make`. Models have few processors, and look at all.
+        // Relaxed: as in `line_or_make`. Models have few processors, and search all.
         let made = if REAL { self.made.load(Relaxed) } else { self.processors };
         match made {
             0 => &[],
@@ -196,8 +197,8 @@ impl<T> Slots<T> {
         self.lines().iter().filter_map(OnceBox::get).flat_map(Line::and_more)
     }
 
-    /// What is found first, from that processor's on.
-    // Loops, for a chain of iterators is slow here.
+    /// The first result of `look` over all lines, from this processor's on.
+    // Loops, because a chain of iterators is slow here.
     #[inline]
     fn find<'s, R>(
         &'s self,
@@ -219,7 +220,7 @@ impl<T> Slots<T> {
         None
     }
 
-    /// Puts a user's object into a slot of that processor; whether it is time to look at the clock.
+    /// Puts a user's object into a slot of this processor. Returns whether it is time to look at the clock.
     #[inline]
     pub(crate) fn put(&self, side: Side, index: usize, chain: Chain<T>) -> bool {
         let line = self.line_or_make(index);
@@ -229,7 +230,7 @@ impl<T> Slots<T> {
         line.is_time()
     }
 
-    /// Adds a chain of objects that were in a magazine, or were to go there, to the slots of that processor.
+    /// Adds a chain from a magazine to the slots of this processor.
     pub(crate) fn add(&self, side: Side, index: usize, chain: Chain<T>) {
         let line = self.line_or_make(index);
         let slot = line.short_chain(side, chain.len());
@@ -242,8 +243,8 @@ impl<T> Slots<T> {
         }
     }
 
-    /// Adds what a thief has left of a chain to the slots of its own processor. Gives it back if none is empty, or if it
-    /// is longer than [`MERGED`]: then others live on it, too.
+    /// Moves a thief's rest of a chain to an empty slot of this processor. Returns the chain if there is none, or if it is
+    /// longer than [`MERGED`]: then other processors live on it too.
     pub(crate) fn move_to(
         &self,
         side: Side,
@@ -256,26 +257,26 @@ impl<T> Slots<T> {
         }
     }
 
-    /// The newest chain of that processor.
+    /// Claims the newest chain of this processor.
     #[inline]
     pub(crate) fn newest(&self, side: Side, index: usize) -> Option<Claim<'_, T>> {
         let mut lines = self.line(index)?.and_more();
         lines.find_map(|line| line.sides[side as usize].iter().rev().find_map(Slot::claim_full))
     }
 
-    /// The oldest chain of a processor, from that one on.
+    /// Claims the oldest chain of the first processor that has one, from this one on.
     #[inline]
     pub(crate) fn oldest(&self, side: Side, first: usize) -> Option<Claim<'_, T>> {
         self.find(first, |line| line.sides[side as usize].iter().find_map(Slot::claim_full))
     }
 
-    /// The chains of one side, each claimed when it is asked for.
+    /// Claims the chains of one side, one at a time.
     pub(crate) fn chains(&self, side: Side) -> impl Iterator<Item = Claim<'_, T>> {
         let slots = self.iter().flat_map(move |line| &line.sides[side as usize]);
         slots.filter_map(Slot::claim_full)
     }
 
-    /// Whether a side has nothing, and nobody has a slot of it in hand, where something may be left.
+    /// Whether all slots of a side are empty and none is claimed.
     #[inline]
     pub(crate) fn is_bare(&self, side: Side) -> bool {
         let bare = |slot: &Slot<T>| slot.look().is_some_and(|chain| chain.is_null());
@@ -283,7 +284,7 @@ impl<T> Slots<T> {
         self.find(0, |line| other(line).then_some(())).is_none()
     }
 
-    /// All of them together.
+    /// The sums over all slots.
     pub(crate) fn census(&self) -> Census {
         let mut sum = Census::default();
         for slot in self.iter().flat_map(Line::slots) {

@@ -1,10 +1,10 @@
-//! A place for one chain.
+//! A slot: a place for one chain.
 //!
-//! A thread claims a slot by a compare-exchange, takes from its chain or adds to it, and publishes what there is then
-//! by a store. Nobody waits: who finds a slot claimed goes on to the next.
+//! A thread claims a slot by a compare-exchange, changes its chain, and publishes the new chain by a store. Nobody waits: a
+//! thread that finds a slot claimed tries the next one.
 //!
-//! **Invariant.** While a slot is [`CLAIMED`], all of it belongs to the thread that claimed it. Nothing is read through
-//! a chain's pointer before the claim, so the chain may have gone and come back meanwhile.
+//! **Invariant.** While a slot is [`CLAIMED`], all of it belongs to the thread that claimed it. No thread follows the
+//! chain's pointer before its claim. So it is harmless if the chain is gone and another one is at the same address (ABA).
 
 use super::super::counters::LocalCounter;
 use super::super::object::{Chain, Measure, Node};
@@ -16,7 +16,7 @@ use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 use std::sync::Mutex;
 
-/// Stands in a slot while a thread has it.
+/// The value of `chain` while a thread has the slot claimed.
 const CLAIMED: usize = 1;
 
 /// A place for one chain.
@@ -24,18 +24,18 @@ const CLAIMED: usize = 1;
 pub(super) struct Slot<T> {
     /// Null: empty.
     chain: AtomicPtr<Node<T>>,
-    /// Of the chain.
+    /// Length and weight of the chain.
     measure: LocalCounter,
-    /// By users, of single objects.
+    /// Puts of single objects by users.
     pub(super) puts: LocalCounter,
-    /// By gets of the slot's processor.
+    /// Hits of gets of the slot's processor.
     pub(super) hits: LocalCounter,
     witness: Witness,
-    /// `Send` and `Sync` as a mutex is: chains come and go through a shared reference.
+    /// `Send` and `Sync` as a mutex is: chains move through a shared reference.
     owns: PhantomData<Mutex<T>>,
 }
 
-/// A slot that this thread has claimed. What is in `chain` when it is dropped is there for others.
+/// A slot that this thread has claimed. Dropping it publishes `chain`.
 pub(crate) struct Claim<'s, T> {
     pub(super) slot: &'s Slot<T>,
     pub(crate) chain: Option<Chain<T>>,
@@ -53,11 +53,11 @@ impl<T> Slot<T> {
         }
     }
 
-    /// What there is, if it is not claimed: a pointer that may be exchanged, but not followed.
+    /// The chain's pointer, unless the slot is claimed. The pointer may be exchanged, but not followed.
     #[inline]
     pub(super) fn look(&self) -> Option<*mut Node<T>> {
-        // Acquire: pairs with the Release in `claim` and in `Claim::drop`. Who sees that a thread has taken something here
-        // sees what that thread had put elsewhere before.
+        // Acquire: pairs with the Release in `claim` and in `Claim::drop`. A thread that sees a chain gone also sees what
+        // its taker had put elsewhere before.
         let chain = self.chain.load(Acquire);
         (chain.addr() != CLAIMED).then_some(chain)
     }
@@ -67,20 +67,20 @@ impl<T> Slot<T> {
         self.look().is_some_and(|chain| !chain.is_null())
     }
 
-    /// Of the chain that is there, or was.
+    /// The measure of the chain that is or was here.
     pub(super) fn measure(&self) -> Measure {
         Measure::from_bits(self.measure.get())
     }
 
-    /// Claims the slot, if what is there is wanted.
+    /// Claims the slot if its chain is `wanted`.
     #[inline]
     pub(super) fn claim(&self, wanted: impl FnOnce(*mut Node<T>) -> bool) -> Option<Claim<'_, T>> {
         let chain = self.look().filter(|&chain| wanted(chain))?;
         let claimed = ptr::without_provenance_mut(CLAIMED);
-        // AcqRel: Acquire pairs with the Release in `Claim::drop`, Release is for `look`. Acquire: who loses sees as much as
-        // who looks.
+        // AcqRel: Acquire pairs with the Release in `Claim::drop`; Release pairs with `look`. Acquire, on failure: as in
+        // `look`.
         let won = self.chain.compare_exchange(chain, claimed, AcqRel, Acquire);
-        // What the exchange took out, not what was seen before: that object may be gone, and this one be where it was.
+        // The pointer that the exchange took out, not the one read before: another object may be at that address now.
         let chain = won.ok()?;
         point("slots: claimed");
         let chain = self.witness.exclusive(|| {
@@ -102,7 +102,7 @@ impl<T> Slot<T> {
 }
 
 impl<T> Claim<'_, T> {
-    /// Adds a chain in front. Gives it back if that were too much.
+    /// Adds a chain in front. Returns it if the sum would be too long.
     #[inline]
     pub(super) fn add(&mut self, chain: Chain<T>) -> Result<(), Chain<T>> {
         let joined = match self.chain.take() {
@@ -117,7 +117,7 @@ impl<T> Claim<'_, T> {
         refused
     }
 
-    /// Counts a get of the slot's processor that found its object here.
+    /// Counts a hit of the slot's processor.
     #[inline]
     pub(crate) fn count_hit(&self) {
         self.slot.hits.add(1);
@@ -134,7 +134,7 @@ impl<T> Drop for Claim<'_, T> {
                 chain.into_raw().as_ptr()
             })
         });
-        // Release: publishes the chain and the figures.
+        // Release: publishes the chain and the slot's counters.
         slot.chain.store(chain, Release);
     }
 }
