@@ -49,7 +49,7 @@ MUTANTS = [
     ("half a charge stays", "src/engine/budget.rs", "    if !both {\n        one.0.refund(one.1);\n    }\n", ""),
     ("half a reservation stays", "src/engine/budget.rs", "        objects.refund(share.objects);\n        bytes.refund(share.bytes);\n        false", "        false"),
     ("a share's content is not charged", "src/engine/budget.rs", "self.refund(share.objects.saturating_sub(objects), ", "self.refund(share.objects, "),
-    ("reserved for ever", "src/engine/budget.rs", "        books.reserved_objects.refund(share.objects);\n", ""),
+    ("reserved for ever", "src/engine/budget.rs", "        accounts.reserved_objects.refund(share.objects);\n", ""),
     ("reserves beyond half", "src/engine/budget.rs", "    if bound == u64::MAX { bound } else { bound / 2 }", "    bound"),
     ("called in are hits", "src/engine/counters.rs", "spilled.wrapping_add(held + counters.reclaimed.get())", "spilled.wrapping_add(held)"),
     ("heavy ones stay in magazines", "src/engine/give.rs", "if weight > self.share.bytes || self.share.objects == 0 {", "if self.share.objects == 0 {"),

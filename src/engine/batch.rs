@@ -1,18 +1,18 @@
-//! Any number of objects that left the pool together: to be dropped, or handed out one by one.
+//! Any number of objects that left the pool together, to be dropped or handed out one by one.
 //!
-//! Collecting them allocates nothing: they hang on their own links.
+//! A batch allocates nothing: it links its objects by their own links.
 
 use super::object::{Chain, Object};
 use std::fmt;
 
-/// A stack of objects of any height.
+/// A stack of any number of objects.
 pub(crate) struct Batch<T> {
-    /// Each object knows its own weight, and no head that of those below.
+    /// Each object's weight is its own, not that of the chain.
     top: Option<Chain<T>>,
     count: usize,
 }
 
-// SAFETY: a shared batch gives out nothing but its count.
+// SAFETY: a shared batch gives access to nothing but its count.
 unsafe impl<T> Sync for Batch<T> {}
 
 impl<T> Batch<T> {

@@ -1,13 +1,14 @@
-//! What may stay idle: a bound on the number of objects and one on their bytes.
+//! The bounds on idle objects: one on their number, one on their bytes.
 //!
-//! Both bounds hold at every moment. An object below the magazines is charged when it goes there and
-//! refunded when it leaves. A magazine is charged as a whole: its [`Share`] is reserved when an object
-//! first comes into it, and kept while objects come and go, so that the fast path touches nothing shared.
-//! Shares are arithmetic: half of each bound, divided by the processors. What is reserved never exceeds
-//! that half; the other half is there for whoever gives back more than it takes. A cycle takes the share
-//! of an idle magazine back, and so does its processor before anything of its own is refused.
+//! Both bounds hold at every moment. An object in a slot is charged when it goes there, and refunded when it leaves. A
+//! magazine is charged as a whole: it reserves a [`Share`] when its first object comes, and keeps it while objects come and
+//! go. So the fast path touches nothing shared.
 //!
-//! A pool without bounds skips all of this. Several pools may share one budget (`keyed.rs`).
+//! A share is half of each bound, divided by the number of processors. Shares together never exceed that half. The other
+//! half is for slots. A cycle releases the share of an idle magazine. A processor releases its own share before an object
+//! of its own is refused.
+//!
+//! A pool without bounds does none of this. Several pools may share one budget (`keyed.rs`).
 
 use super::object::HEAVIEST;
 use crate::sys::atomic::AtomicU64;
@@ -15,21 +16,21 @@ use crate::sys::atomic::Ordering::Relaxed;
 use crate::sys::magazine::{CAPACITY, MOST_BYTES};
 use std::sync::Arc;
 
-/// What one magazine may hold.
+/// How much one magazine may hold.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Share {
-    /// 0: none may stay in a magazine.
+    /// 0: no object may be in a magazine.
     pub(crate) objects: u64,
-    /// Together.
+    /// The sum of their weights.
     pub(crate) bytes: u64,
 }
 
-/// The bounds of one pool, or of several together: clones keep one sum. `None`: no bound.
+/// The bounds of one pool, or of several together: clones share the sums. `None`: no bound.
 #[derive(Clone)]
-pub(crate) struct Budget(Option<Arc<Books>>);
+pub(crate) struct Budget(Option<Arc<Accounts>>);
 
-/// What is charged against which bounds.
-struct Books {
+/// The sums, each with its bound.
+struct Accounts {
     objects: Account,
     bytes: Account,
     reserved_objects: Account,
@@ -37,13 +38,13 @@ struct Books {
 }
 
 impl Budget {
-    /// Bounds on idle objects and on their bytes; `u64::MAX` is none, nor are bytes that a line cannot weigh.
+    /// Bounds on idle objects and on their bytes. `u64::MAX` is no bound, and so are more bytes than an object can weigh.
     pub(crate) fn new(objects: u64, bytes: u64) -> Self {
         let bytes = if bytes > HEAVIEST as u64 { u64::MAX } else { bytes };
         if objects == u64::MAX && bytes == u64::MAX {
             return Budget(None);
         }
-        Budget(Some(Arc::new(Books {
+        Budget(Some(Arc::new(Accounts {
             objects: Account::new(objects),
             bytes: Account::new(bytes),
             reserved_objects: Account::new(half(objects)),
@@ -54,7 +55,7 @@ impl Budget {
     /// Objects and bytes charged now, reserved shares included.
     #[allow(dead_code, reason = "asked by models and tests")]
     pub(crate) fn charged(&self) -> (u64, u64) {
-        let charged = |books: &Arc<Books>| (books.objects.charged(), books.bytes.charged());
+        let charged = |accounts: &Arc<Accounts>| (accounts.objects.charged(), accounts.bytes.charged());
         self.0.as_ref().map_or((0, 0), charged)
     }
 
@@ -64,39 +65,39 @@ impl Budget {
         self.0.is_none()
     }
 
-    /// The share of one of so many magazines, each of at most `capacity` objects.
+    /// The share of one magazine of at most `capacity` objects, with one magazine for each processor.
     pub(crate) fn share(&self, processors: usize, capacity: usize) -> Share {
         let of = |account: &Account, most: u64| match account.bound {
             u64::MAX => most,
             bound => (half(bound) / processors.max(1) as u64).min(most),
         };
         let capacity = capacity.min(CAPACITY) as u64;
-        let Some(books) = &self.0 else {
+        let Some(accounts) = &self.0 else {
             return Share { objects: capacity, bytes: MOST_BYTES };
         };
-        Share { objects: of(&books.objects, capacity), bytes: of(&books.bytes, MOST_BYTES) }
+        Share { objects: of(&accounts.objects, capacity), bytes: of(&accounts.bytes, MOST_BYTES) }
     }
 
-    /// Charges for objects that go below the magazines. `false`: no room, nothing charged.
+    /// Charges for objects that go to slots. `false`: no room, nothing charged.
     #[inline]
     pub(crate) fn charge(&self, objects: u64, bytes: u64) -> bool {
-        let Some(books) = &self.0 else { return true };
-        charge_both((&books.objects, objects), (&books.bytes, bytes))
+        let Some(accounts) = &self.0 else { return true };
+        charge_both((&accounts.objects, objects), (&accounts.bytes, bytes))
     }
 
     /// Undoes a [`charge`](Self::charge).
     #[inline]
     pub(crate) fn refund(&self, objects: u64, bytes: u64) {
-        if let Some(books) = &self.0 {
-            books.objects.refund(objects);
-            books.bytes.refund(bytes);
+        if let Some(accounts) = &self.0 {
+            accounts.objects.refund(objects);
+            accounts.bytes.refund(bytes);
         }
     }
 
-    /// Charges for a magazine. `false`: no room, nothing charged.
+    /// Reserves the share of a magazine. `false`: no room, nothing reserved.
     pub(crate) fn reserve(&self, share: Share) -> bool {
-        let Some(books) = &self.0 else { return true };
-        let (objects, bytes) = (&books.reserved_objects, &books.reserved_bytes);
+        let Some(accounts) = &self.0 else { return true };
+        let (objects, bytes) = (&accounts.reserved_objects, &accounts.reserved_bytes);
         if !charge_both((objects, share.objects), (bytes, share.bytes)) {
             return false;
         }
@@ -108,12 +109,12 @@ impl Budget {
         false
     }
 
-    /// Undoes a [`reserve`](Self::reserve), but for what the magazine held: so much stays charged.
+    /// Undoes a [`reserve`](Self::reserve), except that these objects and bytes of the magazine stay charged.
     pub(crate) fn release(&self, share: Share, objects: u64, bytes: u64) {
-        let Some(books) = &self.0 else { return };
+        let Some(accounts) = &self.0 else { return };
         debug_assert!(objects <= share.objects && bytes <= share.bytes);
-        books.reserved_objects.refund(share.objects);
-        books.reserved_bytes.refund(share.bytes);
+        accounts.reserved_objects.refund(share.objects);
+        accounts.reserved_bytes.refund(share.bytes);
         self.refund(share.objects.saturating_sub(objects), share.bytes.saturating_sub(bytes));
     }
 }
@@ -150,7 +151,7 @@ impl Account {
             return true;
         }
         let within = |used: u64| used.checked_add(amount).filter(|sum| *sum <= self.bound);
-        // Relaxed: a sum kept exact by the exchange; it publishes nothing.
+        // Relaxed: the exchange keeps the sum exact, and publishes nothing.
         self.used.fetch_update(Relaxed, Relaxed, within).is_ok()
     }
 

@@ -1,36 +1,36 @@
-//! Is an object so expensive to make that no processor may keep one to itself?
+//! The cost of a creation, and whether it is expensive.
 //!
-//! An object in a magazine is found by its own processor only. Where making one takes far longer than
-//! stealing one, an object goes past the magazine instead, and a get on any processor finds it.
+//! Only the own processor finds an object in a magazine. If making an object takes far longer than stealing one, objects
+//! bypass the magazine, and a get on any processor finds them.
 //!
-//! The cost is measured: creations are timed until a figure exists, then each worker's first two and one in 64, for a
-//! look at the clock costs as much as a cheap constructor. A sample that is too long (the thread was not running) is
-//! forgotten soon: a shorter one counts at once, a longer one by an eighth. The first sample decides only if it is very
-//! long: a second object would cost as much.
+//! The pool times its creations: all of them until two samples exist, then the second of each worker and one in 64. A look
+//! at the clock costs as much as a cheap constructor, so it does not time all. A sample may be too long, because the
+//! thread was preempted. So a shorter sample replaces the cost at once, and a longer one raises it by an eighth of the
+//! difference. The first sample alone decides only if it is very long: waiting for a second one would cost as much.
 
 use crate::sys::atomic::AtomicU64;
 use crate::sys::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-/// From how many nanoseconds on an object is expensive.
+/// The nanoseconds of a creation from which on an object is expensive.
 ///
-/// Past the magazine, a get and a put cost two locked instructions more, about a ten-thousandth of this.
+/// Without the magazine, a get and a put together cost two more locked instructions, about a ten-thousandth of this.
 const EXPENSIVE: u64 = 100_000;
 
-/// From how many nanoseconds on the first sample decides by itself.
+/// The nanoseconds of a creation from which on the first sample decides alone.
 ///
-/// It may be wrong, where the first call of a constructor does what later ones need not. Then a get and a put are
-/// slower by those two instructions until a second object is made.
+/// It is wrong if only the first call of a constructor is slow. Then gets and puts are slower by those two instructions
+/// until a second object is made.
 const EXPENSIVE_AT_ONCE: u64 = 1_000_000;
 
-/// One in so many creations of a worker is timed, and its second.
+/// One creation in this many is timed on each worker, besides the second.
 const SAMPLE: u64 = 64;
 
-/// What creations cost in one pool.
+/// The cost of a creation in one pool.
 pub(crate) struct Cost {
     /// Nanoseconds of a creation; 0 before the second sample.
     creation: AtomicU64,
-    /// The first sample, by itself.
+    /// The first sample, in nanoseconds; 0 before it.
     first: AtomicU64,
 }
 
@@ -39,7 +39,7 @@ impl Cost {
         Cost { creation: AtomicU64::new(0), first: AtomicU64::new(0) }
     }
 
-    /// Whether to time a creation, of which there were so many on this worker before.
+    /// Whether to time a creation, after `before` creations on this worker.
     #[inline]
     pub(crate) fn is_sampled(&self, before: u64) -> bool {
         // Relaxed: a figure.
@@ -49,11 +49,11 @@ impl Cost {
     /// Whether an object is expensive.
     #[inline]
     pub(crate) fn is_expensive(&self) -> bool {
-        // Relaxed: a figure to decide by.
+        // Relaxed: an estimate.
         self.creation.load(Relaxed) >= EXPENSIVE
     }
 
-    /// Notes what a creation took. Whether an object is expensive from now on, and was not before.
+    /// Adds a sample. Returns whether objects are expensive now and were not before.
     pub(crate) fn created(&self, took: Duration) -> bool {
         let new = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX).max(1);
         // Relaxed, all: a lost update is a lost sample.

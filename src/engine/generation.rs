@@ -6,20 +6,18 @@
 //!   victim    odd         even        odd
 //! ```
 //!
-//! Turning the generation moves no object: what was primary is now the victim, where it stands.
-//! Nobody waits for the turn. A thread that still goes by the old number puts a chain into
-//! what has become the victim, where it ages a cycle early, and that is all.
+//! Turning the generation moves no object: primaries become victims where they are. No thread waits for the turn. A thread
+//! that still uses the old number puts its chain on the side of the victims, where it ages one cycle early.
 //!
-//! **Orderings.** Every access is `Relaxed`, except that the turn is a read-modify-write: the number
-//! publishes nothing (chains are found through their slots). What users rely on, that an
-//! object put after a cycle survives the next one (while one collector runs at a time; see
-//! [`cycle`](super::cycle)), follows from coherence alone: a put that
-//! happens-after the turn cannot read an older number.
+//! **Orderings.** Every access is `Relaxed`, because the number publishes nothing: chains are found through their slots.
+//! Users rely on this: an object that is put after a cycle survives the next cycle (if one collector runs at a time; see
+//! [`cycle`](super::cycle)). It follows from coherence alone: a put that happens-after the turn cannot read an older
+//! number.
 
 use crate::sys::atomic::AtomicU64;
 use crate::sys::atomic::Ordering::Relaxed;
 
-/// Which slots.
+/// A side of the slots.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
     Even = 0,
@@ -57,21 +55,21 @@ impl Generation {
         self.cycle.load(Relaxed)
     }
 
-    /// Where objects go now; the other side holds the victims.
+    /// The side that objects go to now. The other side holds the victims.
     #[inline]
     pub(crate) fn primary(&self) -> Side {
         Side::of(self.cycle())
     }
 
-    /// The side that is emptied when `cycle` ends.
+    /// The side of the victims during `cycle`.
     #[inline]
     pub(crate) fn victim_of(cycle: u64) -> Side {
         Side::of(cycle).other()
     }
 
-    /// Ends `cycle`, unless another collector has: of several, one succeeds.
+    /// Ends `cycle`. Of several collectors, one succeeds.
     pub(crate) fn turn(&self, cycle: u64) -> bool {
-        // Relaxed: see the module's orderings; the exchange makes the turn happen once.
+        // Relaxed: see the module's orderings. The exchange turns once.
         self.cycle.compare_exchange(cycle, cycle + 1, Relaxed, Relaxed).is_ok()
     }
 }

@@ -1,4 +1,4 @@
-//! A boxed `T` that exists exactly once, and a line of several.
+//! Objects: boxes that have one owner each, alone or linked to a chain.
 //!
 //! ```text
 //!   Object ──► ┌──────┬─────────┬───┐      Chain ──► ┌──────┬───┐   ┌──────┬───┐
@@ -6,18 +6,17 @@
 //!              └──────┴─────────┴───┘                └──────┴───┘   └──────┴───┘
 //! ```
 //!
-//! A pool boxes each object once, when it is created; from then on one pointer moves, whatever the
-//! size of `T`. The box carries one link word, so that objects can stand in line without any other
-//! allocation, one word that says how much the line weighs from here on, and one, which the picture
-//! leaves out, that helps the processor along:
+//! A pool boxes each object once, when it creates it. From then on only the pointer moves, whatever the size of `T`. The
+//! box also holds the link to the next object of a chain, the measure of the chain from here on, and a prefetch hint (not
+//! in the picture). So a chain needs no other allocation.
 //!
-//! * [`Object`]: one object, in somebody's hands. Its link is null.
-//! * [`Chain`]: one object or more, the unit that a slot holds. Its length (at most [`Chain::LONGEST`])
-//!   and weight are known at the head.
+//! * [`Object`]: one object. Its link is null.
+//! * [`Chain`]: one object or more, the unit that a slot holds. Its head knows its length (at most [`Chain::LONGEST`]) and
+//!   its weight.
 //!
-//! In a magazine an object is a pointer, with its weight beside it.
+//! In a magazine, an object is a pointer with its weight beside it.
 //!
-//! Both own what they point to. Dropping one drops its objects.
+//! Both types own their objects. Dropping one drops the objects.
 
 mod chain;
 

@@ -1,9 +1,9 @@
 //! The workers of one pool: one for each processor, made when first used.
 //!
-//! A fixed table, as long as there may be processors; with sequences, the processor's number is the index,
-//! read inside the sequence. Without, a processor has several workers, for a thread that is preempted keeps the one it
-//! has closed. A thread goes to the worker of its [`shard`], and moves to another of its processor's if that one
-//! is taken.
+//! The table has one place for each processor that may exist, and never grows. With sequences, the index is the
+//! processor's number, read inside the sequence. Without sequences, a processor has several workers, because a preempted
+//! thread keeps the worker that it has closed. A thread uses the worker of its [`shard`]. If that one is closed, it moves
+//! to another worker of the same processor.
 
 use super::held::Held;
 use super::worker::Worker;
@@ -21,11 +21,11 @@ use std::ptr;
 pub(crate) struct Workers<T> {
     path: FastPath,
     table: Box<Table>,
-    /// Without sequences, workers of one processor are so far apart.
+    /// Without sequences, the distance between two workers of one processor.
     stride: usize,
-    /// Workers that were made have indices below this.
+    /// All workers that exist have smaller indices.
     made: AtomicUsize,
-    /// What a new worker's magazine may hold: objects, and bytes together.
+    /// How many objects and bytes a new worker's magazine may hold.
     capacity: u32,
     bytes: u64,
     /// The workers behind the table are ours.
@@ -33,7 +33,7 @@ pub(crate) struct Workers<T> {
 }
 
 impl<T> Workers<T> {
-    /// No worker yet. Without sequences, for so many processors.
+    /// An empty table, for this many processors where there are no sequences.
     pub(crate) fn new(path: FastPath, processors: usize, capacity: u32, bytes: u64) -> Self {
         let stride = processors.max(1);
         let length = match path {
@@ -53,63 +53,63 @@ impl<T> Workers<T> {
         }
     }
 
-    /// How a thread comes to its worker.
+    /// How gets and puts reach a magazine.
     pub(crate) fn path(&self) -> FastPath {
         self.path
     }
 
-    /// What sequences work on; `None` where there are none.
+    /// The table that sequences work on; `None` where there are no sequences.
     pub(crate) fn table(&self) -> Option<&Table> {
         (self.path == FastPath::Sequence).then_some(&self.table)
     }
 
-    /// One for each processor.
+    /// The places for workers.
     fn entries(&self) -> &[magazine::Entry] {
         &self.table[HEAD..]
     }
 
-    /// How many there may be.
+    /// How many workers there may be.
     pub(crate) fn places(&self) -> usize {
         self.entries().len()
     }
 
-    /// The worker of this index, if it was made.
+    /// The worker of this index, if it exists.
     pub(crate) fn get(&self, index: usize) -> Option<&Worker<T>> {
         // Acquire: pairs with the exchange in `make`; the worker is built.
         let magazine = self.entries().get(index)?.load(Acquire);
-        // SAFETY: it came from `make`, or is the stand-in for none, which `worker_of` knows.
+        // SAFETY: it came from `make`, or is `none`, which `worker_of` checks.
         unsafe { worker_of(magazine) }
     }
 
-    /// Every worker that was made.
+    /// All workers that exist.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Worker<T>> {
         (0..self.places()).filter_map(|index| self.get(index))
     }
 
-    /// Makes the worker of this index, whose gate the caller holds. `None`: it is there.
+    /// Makes the worker of this index. The caller holds it. `None`: it exists already, or there is no such index.
     #[cold]
     pub(crate) fn make(&self, index: usize) -> Option<Held<'_, T>> {
         let place = self.entries().get(index)?;
         let made = Box::into_raw(Box::new(Worker::<T>::new(index, self.bytes)));
         point("workers: making");
-        // Release: publishes the worker. Acquire: who loses uses the winner's.
+        // Release: publishes the worker. Acquire: a loser uses the winner's worker.
         let won = place.compare_exchange(magazine::none(), made.cast(), AcqRel, Acquire);
         if won.is_err() {
             // SAFETY: from `Box::into_raw` above, and not published.
             drop(unsafe { Box::from_raw(made) });
             return None;
         }
-        // Relaxed: a bound for those who look at all; who misses the newest misses what it has just made.
+        // Relaxed: a bound for searches. A search that misses the newest worker misses an empty one.
         self.made.fetch_max(index + 1, Relaxed);
         // SAFETY: published, and freed only with the table.
         let worker = unsafe { &*made };
         let gate = u64::from(self.capacity);
-        // SAFETY: its gate is closed from the start, and only who made it may open it.
+        // SAFETY: its gate is closed from the start, and only its maker may open it.
         Some(unsafe { worker.held(gate) })
     }
 
-    /// This thread's worker for the moment. `None`: it is in other hands, or the thread has none.
-    // In line: a result in memory, written word by word and read as a whole, would stall each time.
+    /// Closes this thread's worker. `None`: another thread has closed it, or this thread has no processor number.
+    // Inlined: a result in memory, written in words and read as a whole, would stall on store forwarding.
     #[inline(always)]
     pub(crate) fn enter(&self) -> Option<Held<'_, T>> {
         match self.path {
@@ -121,8 +121,7 @@ impl<T> Workers<T> {
         }
     }
 
-    /// The worker of this thread's shard, where there are no sequences, if it was made. `None` where there are: a
-    /// pool that is just being opened is asked, too.
+    /// Closes the worker of this thread's shard, if it exists. Only where there are no sequences; else `None`.
     #[inline]
     pub(crate) fn enter_shard(&self) -> Option<Held<'_, T>> {
         if self.path == FastPath::Sequence {
@@ -131,7 +130,7 @@ impl<T> Workers<T> {
         self.get(self.here())?.try_enter()
     }
 
-    /// Another worker of the same processor than that one, which is in other hands.
+    /// Closes another worker of the same processor. The one at `start` is closed by another thread.
     #[cold]
     fn enter_another(&self, start: usize) -> Option<Held<'_, T>> {
         let same = (start % self.stride..self.places()).step_by(self.stride);
@@ -152,11 +151,11 @@ impl<T> Workers<T> {
         let (closed, gate) = unsafe { rseq::close(&self.table) }?;
         // SAFETY: as in `get`.
         let worker = unsafe { worker_of(closed) }?;
-        // SAFETY: this thread has closed it just now.
+        // SAFETY: the sequence has closed it just now, on this thread.
         Some(unsafe { worker.held(gate) })
     }
 
-    /// Makes this processor's worker, if that is why it could not be closed.
+    /// Makes this processor's worker, if it could not be closed because it did not exist.
     #[cold]
     fn make_here(&self) -> Option<Held<'_, T>> {
         loop {
@@ -176,7 +175,8 @@ impl<T> Workers<T> {
         }
     }
 
-    /// The worker of this index, where there are no sequences. `None`: it is in other hands.
+    /// Closes the worker of this index; makes it if needed. Only where there are no sequences. `None`: another thread has
+    /// closed it.
     pub(crate) fn enter_at(&self, index: usize) -> Option<Held<'_, T>> {
         match self.get(index) {
             Some(worker) => worker.try_enter(),
@@ -184,7 +184,7 @@ impl<T> Workers<T> {
         }
     }
 
-    /// All workers that are wanted and can be closed from here, one after the other, from that one on.
+    /// Closes each worker that is `wanted`, one after the other, from the one at `start` on. None where there are sequences.
     pub(crate) fn siblings(
         &self,
         start: usize,
@@ -202,29 +202,29 @@ impl<T> Workers<T> {
         others.filter(move |other| wanted(other)).filter_map(Worker::try_enter)
     }
 
-    /// The number of the worker that this thread counts on. A figure: it may be another one right after.
+    /// The index of the worker that this thread counts on. The thread may be on another processor right after.
     #[inline]
     pub(crate) fn here(&self) -> usize {
         let number = match self.path {
             FastPath::Sequence => rseq::here().unwrap_or(0),
             FastPath::Exchange => shard(),
         };
-        // A division costs more than all the rest.
+        // Without a division where possible: it would cost more than all the rest.
         let most = self.places();
         if number < most { number } else { number % most }
     }
 }
 
-/// The worker that a magazine is the first part of.
+/// The worker whose first field is this magazine. `None` for [`magazine::none`].
 ///
 /// # Safety
 ///
-/// It came from a table of workers of this `T`, which outlives `'w`.
+/// The magazine came from a table of workers of this `T`, and the table outlives `'w`.
 unsafe fn worker_of<'w, T>(magazine: *mut Magazine) -> Option<&'w Worker<T>> {
     if magazine == magazine::none() {
         return None;
     }
-    // SAFETY: `make` put a worker there, whose first field is the magazine.
+    // SAFETY: `make` stored a pointer to a worker, whose first field is the magazine.
     Some(unsafe { &*magazine.cast::<Worker<T>>() })
 }
 
