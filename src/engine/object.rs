@@ -26,29 +26,29 @@ use std::marker::PhantomData;
 use std::mem;
 use std::ptr::{self, NonNull};
 
-/// What the allocation behind an [`Object`] looks like.
+/// The allocation behind an [`Object`].
 #[repr(C)]
 pub(crate) struct Node<T> {
     link: *mut Node<T>,
     measure: Measure,
-    /// A node that will be wanted soon, or null. Never followed: it may be gone.
+    /// A node further down the chain to prefetch, or null. Never dereferenced: the node may be gone.
     ahead: *mut Node<T>,
     value: T,
 }
 
-/// Bits of a measure that say the length.
+/// How many bits of a measure are the length.
 const LENGTH_BITS: u32 = 20;
 
-/// The heaviest object there can be, in bytes: 2^44 - 1, or what an address can reach.
+/// The weight of the heaviest object, in bytes: 2^44 - 1, or the largest `usize`.
 pub(crate) const HEAVIEST: usize =
     if usize::BITS == 64 { usize::MAX >> LENGTH_BITS } else { usize::MAX };
 
-/// Weight (44 bits, in bytes) and length (20 bits) of the line that starts at a node.
+/// The weight (44 bits, in bytes) and the length (20 bits) of the chain that starts at a node.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Measure(u64);
 
 impl Measure {
-    /// More than memory has. The sum of a chain counts as that much if it is more.
+    /// More than any machine's memory. The sum of a chain saturates here.
     pub(crate) const MAX_WEIGHT: u64 = HEAVIEST as u64;
     const MAX_LENGTH: u64 = (1 << LENGTH_BITS) - 1;
 
@@ -57,11 +57,11 @@ impl Measure {
         debug_assert!(weight <= Self::MAX_WEIGHT && length <= Self::MAX_LENGTH);
         Measure(weight << LENGTH_BITS | length)
     }
-    /// In bytes.
+    /// The weight in bytes.
     pub(crate) fn weight(self) -> u64 {
         self.0 >> LENGTH_BITS
     }
-    /// In objects.
+    /// The number of objects.
     pub(crate) fn length(self) -> u64 {
         self.0 & Self::MAX_LENGTH
     }
@@ -75,19 +75,19 @@ impl Measure {
     }
 }
 
-/// One object, owned.
+/// One object. The owner of its node.
 pub(crate) struct Object<T> {
     node: NonNull<Node<T>>,
     owns: PhantomData<T>,
 }
 
-// SAFETY: an `Object` is the only way to its node, as a `Box` would be; sending it sends the `T`.
+// SAFETY: an `Object` owns its node as a `Box` would, so sending it sends the `T`.
 unsafe impl<T: Send> Send for Object<T> {}
-// SAFETY: a shared `Object` gives out `&T` and nothing else.
+// SAFETY: a shared `Object` gives access to `&T` and nothing else.
 unsafe impl<T: Sync> Sync for Object<T> {}
 
 impl<T> Object<T> {
-    /// Boxes `value`. The only allocation an object ever causes.
+    /// Boxes `value`. An object causes no other allocation.
     pub(crate) fn new(value: T) -> Self {
         let node = Box::new(Node {
             link: ptr::null_mut(),
@@ -121,7 +121,7 @@ impl<T> Object<T> {
         node.value
     }
 
-    /// What was last noted in the box. For an object that came out of a magazine, only after [`weighing`](Self::weighing).
+    /// The weight that the box holds. For an object from a magazine it is stale until [`weighing`](Self::weighing).
     #[inline]
     pub(crate) fn weight(&self) -> u64 {
         // SAFETY: as in `value`.
@@ -129,7 +129,7 @@ impl<T> Object<T> {
         node.measure.weight()
     }
 
-    /// The object, with what the pool charges for it, in bytes, at most [`HEAVIEST`].
+    /// Sets the weight, in bytes, at most [`HEAVIEST`].
     #[inline]
     pub(crate) fn weighing(mut self, bytes: u64) -> Self {
         // SAFETY: as in `value_mut`.
@@ -138,13 +138,13 @@ impl<T> Object<T> {
         self
     }
 
-    /// Gives up ownership to a magazine; the other half is [`from_raw`](Self::from_raw).
+    /// Gives up ownership to a magazine. [`from_raw`](Self::from_raw) takes it back.
     #[inline(always)]
     pub(crate) fn into_raw(self) -> *mut () {
         mem::ManuallyDrop::new(self).node.as_ptr().cast()
     }
 
-    /// Takes ownership back. What the object weighs must be [said](Self::weighing) before anyone asks.
+    /// Takes ownership back. The weight must be [set](Self::weighing) before it is read.
     ///
     /// # Safety
     ///
@@ -159,7 +159,7 @@ impl<T> Object<T> {
     }
 }
 
-/// A value of at most so many bytes leaves its box before it is dropped.
+/// A value of at most this many bytes is moved out of its box before it is dropped.
 const MOVED: usize = 1024;
 
 impl<T> Drop for Object<T> {
@@ -172,9 +172,9 @@ impl<T> Drop for Object<T> {
     }
 }
 
-/// Frees the box, then drops the value. glibc gives back the end of an arena when something large is freed there; a
-/// small box that is freed after it, right at the end, would keep all that is free below it.
-// A function of its own, for the stack that the value takes.
+/// Frees the box, then drops the value. glibc returns the end of an arena to the system when something large is freed
+/// there. A small box at that end, freed later, would keep all free memory below it.
+// A separate function, so that only this one needs stack for the value.
 fn drop_after_box<T>(node: Box<Node<T>>) {
     let value = {
         let freed = node;

@@ -1,4 +1,4 @@
-//! The words of a magazine: what restartable sequences and everybody else work on.
+//! The memory layout of a magazine. Restartable sequences depend on it.
 //!
 //! ```text
 //!   0        8        16       24             128      130
@@ -12,32 +12,32 @@
 //!            └─────────┴───────────────────────────┴─────────┘
 //! ```
 //!
-//! One store of the header moves an object in or out, weighs it and counts it. The weight starts at a bias,
-//! so that it overflows the word just where the magazine's bound on bytes is: a put finds that out by the
-//! carry of its one addition.
+//! One store of the header pushes or pops an object, adds or subtracts its weight, and counts a push. The weight starts at a
+//! bias. So the word overflows exactly at the magazine's bound on bytes, and a push sees that by the carry of its one
+//! addition.
 //!
-//! | `gate` | header and objects belong to |
+//! | `gate` | who may use the header and the objects |
 //! |---|---|
-//! | open, with a capacity | sequences of the magazine's processor; nobody, without sequences |
+//! | open, with a capacity | sequences of the magazine's processor; without sequences, nobody |
 //! | [`HELD`] | the thread that closed it |
-//! | [`STOPPED`] | the collector that stopped it, once its barrier is over |
+//! | [`STOPPED`] | the collector that stopped it, after its barrier |
 //!
-//! A closed gate has capacity 0, so that a get finds the magazine empty and a put finds it full.
+//! A closed gate has capacity 0, so that a pop finds the magazine empty and a push finds it full.
 
 use super::atomic::{AtomicPtr, AtomicU16, AtomicU64};
 use super::scale::REAL;
 use std::ptr::{self, NonNull};
 
-/// Objects that a magazine has room for: with header and gate, two cache lines; their weights are in a third.
+/// How many objects fit into a magazine. With header and gate they fill two cache lines; the weights are in a third.
 pub(crate) const CAPACITY: usize = if REAL { 14 } else { 2 };
 
-/// A stack of objects that one processor moves by restartable sequences.
+/// A stack of objects that one processor pushes and pops by restartable sequences.
 #[repr(C)]
 pub(crate) struct Magazine {
     pub(crate) header: AtomicU64,
     pub(crate) gate: AtomicU64,
     pub(crate) objects: [AtomicPtr<()>; CAPACITY],
-    /// Of each object. Here, and not in its box: a get would wait for the pointer first.
+    /// The weight of each object. It is not in the object's box, because a pop would have to load the pointer first.
     pub(crate) weights: [AtomicU16; CAPACITY],
 }
 
@@ -57,15 +57,16 @@ pub(crate) const STOPPED: u64 = 1 << 33;
 /// Set while the gate is open; the capacity is below.
 pub(crate) const OPEN: u64 = 1 << 32;
 
-/// What one object adds to the header's length.
+/// One object in the header's length.
 pub(crate) const ONE: u64 = 1;
-/// What one put adds to the header's count.
+/// One push in the header's count.
 pub(crate) const COUNTED: u64 = 1 << 8;
-/// How far the header counts.
+/// The header's count is below this.
 const MOST_COUNTED: u64 = 1 << 40;
-/// From how much on the count is noted elsewhere and begins anew: at one put a nanosecond, nine minutes.
+/// The count at which it is moved to a counter of the worker and restarts at 0. At one push a nanosecond, that is after
+/// nine minutes.
 pub(crate) const NOTED: u64 = MOST_COUNTED / 2;
-/// Where the header's weight begins.
+/// The lowest bit of the header's weight.
 pub(crate) const WEIGHT_SHIFT: u32 = 48;
 /// The most bytes that a magazine holds.
 pub(crate) const MOST_BYTES: u64 = u16::MAX as u64;
@@ -87,14 +88,14 @@ pub(crate) fn weight(header: u64) -> u64 {
     header >> WEIGHT_SHIFT
 }
 
-/// What an object of this weight adds to a header, but for the count.
+/// An object of this weight in a header, without the count.
 #[inline(always)]
 pub(crate) fn share(weight: u16) -> u64 {
     u64::from(weight) << WEIGHT_SHIFT | ONE
 }
 
 impl Magazine {
-    /// An empty, closed one, whose weight starts at `bias`.
+    /// An empty, closed magazine, whose weight starts at `bias`.
     pub(crate) fn new(bias: u64) -> Self {
         Magazine {
             header: AtomicU64::new(bias << WEIGHT_SHIFT),
@@ -105,17 +106,16 @@ impl Magazine {
     }
 }
 
-/// One for each processor: its magazine, or [`none`].
+/// A processor's magazine, or [`none`].
 pub(crate) type Entry = AtomicPtr<Magazine>;
 
-/// What sequences find their magazine by: [`HEAD`] entries that hold numbers of theirs, then one for each
-/// processor.
+/// The table by which sequences find their magazine: [`HEAD`] numbers, then one entry for each processor.
 pub(crate) type Table = [Entry];
 
-/// How many entries of a table stand before those of the processors.
+/// How many entries of a table come before those of the processors.
 pub(crate) const HEAD: usize = 3;
 
-/// Stands in a table for a magazine that was not made yet. Its gate is closed for ever.
+/// The entry of a magazine that does not exist yet. Its gate is closed for ever.
 #[cfg(not(any(loom, shuttle)))]
 pub(crate) fn none() -> *mut Magazine {
     static NONE: Magazine = Magazine {
@@ -127,24 +127,24 @@ pub(crate) fn none() -> *mut Magazine {
     ptr::from_ref(&NONE).cast_mut()
 }
 
-/// Stands in a table for a magazine that was not made yet. Nobody looks at it.
+/// The entry of a magazine that does not exist yet. Models never dereference it.
 #[cfg(any(loom, shuttle))]
 pub(crate) fn none() -> *mut Magazine {
     ptr::null_mut()
 }
 
-/// The table that begins here.
+/// The table that starts at `first`.
 ///
 /// # Safety
 ///
-/// It does, its last number of the head says how many processors it has entries for, and it outlives `'a`.
+/// A table starts there and outlives `'a`. The last number of its head is the number of its processors.
 #[inline(always)]
 pub(crate) unsafe fn table_at<'a>(first: NonNull<Entry>) -> &'a Table {
-    // SAFETY: in the table's head.
+    // SAFETY: still in the table's head.
     let length = unsafe { first.add(HEAD - 1) };
-    // SAFETY: written before the table was published and never again, so an ordinary load will do; the
-    // optimiser drops it where nobody asks for the length.
+    // SAFETY: written before the table was published and never after, so a plain load will do. The compiler drops it
+    // where the length is not used.
     let length = unsafe { length.cast::<usize>().read() };
-    // SAFETY: the caller says so.
+    // SAFETY: the caller's contract.
     unsafe { NonNull::slice_from_raw_parts(first, HEAD + length).as_ref() }
 }

@@ -1,13 +1,12 @@
-//! The only place of the pool's protocol that knows the platform: restartable sequences, barriers; and `std`, loom or
-//! shuttle.
+//! The platform: restartable sequences and barriers, and the choice of `std`, loom or shuttle.
 //!
-//! Every atomic of the pool's protocol comes from this module, so that the code that ships is the
-//! code the models explore. Two rules make that possible:
+//! Every atomic of the pool's protocol comes from this module. So the models explore the code that ships. There are two
+//! rules.
 //!
-//! * no `SeqCst` access anywhere: where a store must come before a later load, the code says
-//!   `fence(SeqCst)` (loom models that fence and treats `SeqCst` accesses as `AcqRel`);
-//! * memory that one party at a time may touch carries a [`Witness`], which is nothing in a real
-//!   build and an access-checked cell under loom.
+//! * No access is `SeqCst`. Where a store must come before a later load, there is a `fence(SeqCst)`: loom models that fence,
+//!   and treats `SeqCst` accesses as `AcqRel`.
+//! * Memory that one thread at a time may use has a [`Witness`]. It is nothing in a real build, and a checked cell under
+//!   loom.
 
 pub(crate) mod blocks;
 pub(crate) mod chaos;
@@ -28,19 +27,19 @@ pub(crate) use shuttle::sync::atomic;
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic;
 
-/// Marks a stretch of code as exclusive. Under loom, two overlapping stretches fail the model.
+/// Marks a section of code as exclusive. Under loom, two overlapping sections fail the model.
 #[derive(Default)]
 pub(crate) struct Witness {
     #[cfg(loom)]
     cell: loom::cell::UnsafeCell<()>,
 }
 
-// SAFETY: loom sees to it that only one thread is inside at a time; that is what the cell is for.
+// SAFETY: loom fails the model if two threads are inside at a time; the cell exists for that check.
 #[cfg(loom)]
 unsafe impl Sync for Witness {}
 
 impl Witness {
-    /// Runs `f` as an exclusive stretch.
+    /// Runs `f` as an exclusive section.
     #[inline(always)]
     pub(crate) fn exclusive<R>(&self, f: impl FnOnce() -> R) -> R {
         #[cfg(loom)]
@@ -50,12 +49,12 @@ impl Witness {
     }
 }
 
-/// How many processors the machine may have, those included that this process may not use now.
+/// How many processors the machine may have, including those that this process may not use now.
 #[cfg(not(loom))]
 pub(crate) fn processors() -> usize {
     #[cfg(all(target_os = "linux", not(any(shuttle, miri))))]
     {
-        // SAFETY: takes a number.
+        // SAFETY: any number is allowed.
         let configured = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_CONF) };
         usize::try_from(configured).unwrap_or(1).clamp(1, 8192)
     }
@@ -63,12 +62,12 @@ pub(crate) fn processors() -> usize {
     usable_processors()
 }
 
-/// How many processors this process may use, asked once.
+/// How many processors this process may use, read once.
 #[cfg(not(loom))]
 pub(crate) fn usable_processors() -> usize {
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
     static PROCESSORS: AtomicUsize = AtomicUsize::new(0);
-    // Relaxed, both: every thread comes to the same answer.
+    // Relaxed, both: every thread stores the same number.
     let known = PROCESSORS.load(Relaxed);
     if known != 0 {
         return known;
@@ -83,7 +82,7 @@ mod shard;
 #[cfg(not(any(loom, shuttle)))]
 pub(crate) use shard::{move_to_shard, shard};
 
-/// A number for the calling thread to hash by.
+/// The calling thread's shard.
 #[cfg(any(loom, shuttle))]
 pub(crate) fn shard() -> usize {
     #[cfg(shuttle)]
@@ -96,24 +95,23 @@ pub(crate) fn shard() -> usize {
 #[cfg(any(loom, shuttle))]
 pub(crate) fn move_to_shard(_: usize) {}
 
-/// Constants that shape the structures; smaller under loom, so that a model of a few steps still
-/// meets every transition.
+/// Constants of the data structures. They are smaller under loom, so that a model of a few steps reaches every transition.
 pub(crate) mod scale {
-    /// Whether atomics are the machine's own, without a checker's bookkeeping in them.
+    /// Whether atomics are the machine's own, not a checker's.
     pub(crate) const REAL: bool = !cfg!(any(loom, shuttle));
 
-    /// Workers for each processor, where there are no sequences. To loom, those that a model names.
+    /// Without sequences, the number of workers of one processor.
     pub(crate) const WORKERS_EACH: usize = match () {
         () if REAL => 8,
         () if cfg!(loom) => 1,
         () => 2,
     };
-    /// Without sequences, there may be at least so many workers.
+    /// Without sequences, the least number of workers.
     pub(crate) const LEAST_WORKERS: usize = if REAL { 64 } else { 1 };
 
-    /// Puts into one magazine between two looks at the clock; a power of two.
+    /// The number of puts into one magazine between two looks at the clock. A power of two.
     pub(crate) const TICK: u64 = if cfg!(loom) { 1 << 31 } else { 512 };
-    /// Puts into one processor's slots, or gets there that find nothing. With puts into its magazine, and as many hits as
-    /// puts, that makes fewer than four times [`TICK`] operations between two looks.
+    /// The same number for puts into one processor's slots, and for its gets that find nothing. All three together, with as
+    /// many hits as puts, make fewer than four times [`TICK`] operations between two looks.
     pub(crate) const SLOW_TICK: u64 = TICK / 2;
 }

@@ -1,4 +1,4 @@
-//! Work of a thread that must not begin again within itself.
+//! A guard against nested work of one thread.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -9,18 +9,18 @@ use shuttle::thread_local;
 use std::thread_local;
 
 thread_local! {
-    // No destructor, so it is there while other thread-locals end.
+    // It has no destructor, so it can be used while other thread-locals are destroyed.
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// This thread is at such work; ends when dropped, by unwinding too.
+/// Proof that this thread has begun such work. Dropping it ends the work, also when a panic unwinds.
 pub(crate) struct Nesting(PhantomData<*mut ()>);
 
 impl Nesting {
-    /// Begins. `None`: the thread is at it already, further up on its stack.
+    /// Begins. `None`: the thread is already at such work, further up on its stack.
     pub(crate) fn enter() -> Option<Self> {
         let inside = INSIDE.try_with(|inside| inside.replace(true));
-        // Not made where there is one: its drop would end the other.
+        // Not made if there is one already: its drop would end the other.
         (inside == Ok(false)).then(|| Nesting(PhantomData))
     }
 }

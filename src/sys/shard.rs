@@ -1,20 +1,20 @@
-//! Which shard a thread uses, where no sequence finds its processor.
+//! A thread's shard, where there are no sequences.
 //!
-//! On Linux the number of its processor, asked for now and then; elsewhere a number of the thread itself. Who finds
-//! its shard in other hands moves to another. A guess in any case: two threads may have the same.
+//! On Linux it is the number of the thread's processor, read now and then. Elsewhere it is a hash of the thread. A thread
+//! whose worker is closed moves to another shard. Two threads may have the same shard.
 
 use std::cell::Cell;
 use std::ptr;
 
-/// For so many calls a processor's number is good enough.
+/// How many calls use the same number before the processor is read again.
 const LASTS: u32 = 256;
 
 std::thread_local! {
-    // No destructor, so it is there while other thread-locals end.
+    // It has no destructor, so it can be used while other thread-locals are destroyed.
     static SHARD: Cell<(u32, u32)> = const { Cell::new((0, 0)) };
 }
 
-/// The calling thread's number.
+/// The calling thread's shard.
 #[inline]
 pub(crate) fn shard() -> usize {
     SHARD.with(|shard| {
@@ -35,7 +35,7 @@ pub(crate) fn move_to_shard(number: usize) {
 #[cold]
 fn look(shard: &Cell<(u32, u32)>) -> usize {
     let number = processor().unwrap_or_else(|| {
-        // The address of what is the thread's own, without the bits that are the same for all.
+        // An address of thread-local memory, without the low bits that are equal for all threads.
         let address = ptr::from_ref(shard).addr() >> 6;
         (address.wrapping_mul(0x9e37_79b1) >> 8) as u32
     });
@@ -45,7 +45,7 @@ fn look(shard: &Cell<(u32, u32)>) -> usize {
 
 #[cfg(all(target_os = "linux", not(miri)))]
 fn processor() -> Option<u32> {
-    // SAFETY: takes nothing; -1 where the system does not know.
+    // SAFETY: it has no arguments, and returns -1 if the system does not know.
     u32::try_from(unsafe { libc::sched_getcpu() }).ok()
 }
 

@@ -1,29 +1,28 @@
-//! Objects in line: the unit that a slot holds.
+//! A chain: linked objects, the unit that a slot holds.
 //!
-//! A chain is made by one thread and often taken apart by another, object by object, each in a cache
-//! line that the first one has written. Following the links would wait for these lines one after the
-//! other, so each node names the one that stands three places further on, to be fetched meanwhile: half of the
-//! seven that a magazine sends down.
+//! One thread often makes a chain and another takes it apart. Each node is then in a cache line that the first thread has
+//! written, and following the links would wait for one line after the other. So each node also points to the node three
+//! places further on, which is prefetched meanwhile. Three is half of the seven objects that a full magazine sends down.
 
 use super::{Measure, Node, Object};
 use std::marker::PhantomData;
 use std::mem;
 use std::ptr::{self, NonNull};
 
-/// Asks for a node's cache line. Harmless for any address.
+/// Prefetches a node's cache line. Any address is allowed.
 #[inline(always)]
 fn prefetch<T>(node: *const Node<T>) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: an instruction of every x86-64 processor, which never faults.
+        // SAFETY: every x86-64 processor has this instruction, and it never faults.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(node.cast()) };
     }
     #[cfg(not(all(target_arch = "x86_64", not(miri))))]
     let _no_stable_intrinsic = node;
 }
 
-/// One object or more, in line; one word wide.
+/// One object or more, linked. One word wide.
 #[repr(transparent)]
 pub(crate) struct Chain<T> {
     head: Object<T>,
@@ -39,11 +38,11 @@ impl<T> Chain<T> {
         Chain { head: object }
     }
 
-    /// The chain of these objects, each with what it weighs; the last one comes first. `None`: there was none.
+    /// A chain of these objects, each with its weight. The last one becomes the head. `None`: there was no object.
     #[inline]
     pub(crate) fn of_all(objects: impl Iterator<Item = (Object<T>, u64)>) -> Option<Self> {
-        // The three nodes before, the last one first. No array: that would be in memory, written word by word and
-        // read as a whole, and stall each time.
+        // The last three nodes, the newest first. Not an array: written in words and read as a whole, it would stall on
+        // store forwarding.
         let (mut first, mut second, mut third) =
             (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
         let (mut weight, mut length) = (0, 0);
@@ -51,13 +50,13 @@ impl<T> Chain<T> {
             weight = (weight + bytes).min(Measure::MAX_WEIGHT);
             length += 1;
             let mut chain = Chain::of(object).measuring(Measure::new(weight, length));
-            // SAFETY: the chain is ours alone, so its head is too.
+            // SAFETY: the chain is owned here, so nothing else refers to its head.
             let node = unsafe { chain.head.node.as_mut() };
             node.link = first;
             node.ahead = third;
             (first, second, third) = (chain.into_raw().as_ptr(), first, second);
         }
-        // SAFETY: null, or from `into_raw`; the line below it is linked.
+        // SAFETY: from `into_raw` above, with the rest of the chain linked to it.
         NonNull::new(first).map(|head| unsafe { Chain::from_raw(head) })
     }
 
@@ -67,52 +66,52 @@ impl<T> Chain<T> {
         unsafe { self.head.node.as_ref() }
     }
 
-    /// How many objects, and their weight together.
+    /// The length and the weight.
     #[inline]
     pub(crate) fn measure(&self) -> Measure {
         self.node().measure
     }
 
-    /// How many objects.
+    /// The number of objects.
     pub(crate) fn len(&self) -> u64 {
         self.measure().length()
     }
 
-    /// The weight of all of them, in bytes.
+    /// The sum of their weights, in bytes.
     #[inline]
     pub(crate) fn weight(&self) -> u64 {
         self.measure().weight()
     }
 
-    /// The chain, with what its head does not know yet.
+    /// Sets the measure of the head.
     #[inline]
     fn measuring(mut self, measure: Measure) -> Self {
-        // SAFETY: the chain is ours alone, so its head is too.
+        // SAFETY: the chain is owned here, so nothing else refers to its head.
         let node = unsafe { self.head.node.as_mut() };
         node.measure = measure;
         self
     }
 
-    /// The first object, and what is left. Leaves the object's weight as it stands in its box,
-    /// where nobody needs it while the object is on loan.
+    /// The first object and the rest. The object's weight stays that of the chain: nobody reads it while the object is
+    /// lent.
     #[inline(always)]
     pub(crate) fn pop_front(self) -> (Object<T>, Option<Chain<T>>) {
         let mut head = Object { node: self.into_raw(), owns: PhantomData };
-        // SAFETY: the head is ours alone, so its node is too.
+        // SAFETY: the head is owned here, so nothing else refers to its node.
         let node = unsafe { head.node.as_mut() };
         let Some(rest) = NonNull::new(node.link) else {
             return (head, None);
         };
         node.link = ptr::null_mut();
         prefetch(node.ahead.cast_const());
-        // SAFETY: a non-null link owns the rest of the line, and was just cleared.
+        // SAFETY: a non-null link owns the rest of the chain, and was just cleared.
         (head, Some(unsafe { Chain::from_raw(rest) }))
     }
 
-    /// The chain `object, below...`, whose head does not know its measure yet.
+    /// The chain `object, below...`. The measure of its head is still to be set.
     #[inline]
     pub(crate) fn unmeasured(mut object: Object<T>, below: Option<Chain<T>>) -> Self {
-        // SAFETY: `object` is ours alone, so its node is too.
+        // SAFETY: `object` is owned here, so nothing else refers to its node.
         let node = unsafe { object.node.as_mut() };
         node.link = below.map_or(ptr::null_mut(), |below| below.into_raw().as_ptr());
         Chain { head: object }
@@ -125,7 +124,7 @@ impl<T> Chain<T> {
         Chain::unmeasured(object, Some(self)).measuring(measure)
     }
 
-    /// The chain `self..., below...`. Gives both back if that were longer than [`LONGEST`](Self::LONGEST).
+    /// The chain `self..., below...`. Returns both if it would be longer than [`LONGEST`](Self::LONGEST).
     pub(crate) fn before(self, below: Chain<T>) -> Result<Self, (Self, Self)> {
         let (weight, length) = (below.weight(), below.len());
         if self.len() + length > Self::LONGEST {
@@ -133,7 +132,7 @@ impl<T> Chain<T> {
         }
         let mut node = self.head.node;
         loop {
-            // SAFETY: all nodes of the line are ours alone.
+            // SAFETY: the chain is owned here, so nothing else refers to its nodes.
             let here = unsafe { node.as_mut() };
             let sum = (here.measure.weight() + weight).min(Measure::MAX_WEIGHT);
             here.measure = Measure::new(sum, here.measure.length() + length);
@@ -145,7 +144,7 @@ impl<T> Chain<T> {
         }
     }
 
-    /// The first object, and what is left.
+    /// The first object, with its own weight, and the rest.
     #[inline]
     pub(crate) fn split(self) -> (Object<T>, Option<Chain<T>>) {
         let (head, rest) = self.pop_front();
@@ -156,7 +155,7 @@ impl<T> Chain<T> {
         (head.weighing(weight), Some(rest))
     }
 
-    /// Gives up ownership; the other half is [`from_raw`](Self::from_raw).
+    /// Gives up ownership. [`from_raw`](Self::from_raw) takes it back.
     #[inline]
     pub(crate) fn into_raw(self) -> NonNull<Node<T>> {
         mem::ManuallyDrop::new(self).head.node
