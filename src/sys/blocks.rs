@@ -1,10 +1,10 @@
-//! Places that many may enter and leave while others look at what is there.
+//! A growing set of entries. Threads add and remove entries while others read them.
 //!
-//! A place is a [`RefSlot`]. Places are in blocks, which are never freed before the whole.
+//! Each entry is in a [`RefSlot`]. Slots are in blocks, which are freed only with the whole set.
 //!
-//! **Invariant.** A place whose bit of `vacant` is set has no content and is nobody's. Who clears the bit has the place to
-//! itself; whoever takes the content out sets it again. A process that is forked in between has lost one place in the
-//! child.
+//! **Invariant.** A slot whose bit in `vacant` is set is empty, and no thread uses it. The thread that clears the bit owns the
+//! slot. The thread that takes the content out sets the bit again. If a process is forked in between, the child loses
+//! one slot.
 
 use super::atomic::AtomicU64;
 use super::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -12,26 +12,26 @@ use super::once_box::OnceBox;
 use super::ref_slot::RefSlot;
 use std::iter;
 
-/// Places in a block.
+/// How many slots a block has.
 const PLACES: usize = if cfg!(loom) { 1 } else { 64 };
 const ALL: u64 = u64::MAX >> (64 - PLACES);
 
-/// Some places, and more.
+/// Some slots, and a link to more.
 pub(crate) struct Block<T> {
     places: [RefSlot<T>; PLACES],
-    /// A bit for each place.
+    /// One bit for each slot.
     vacant: AtomicU64,
     next: OnceBox<Block<T>>,
 }
 
-/// Where something has entered.
+/// The slot of an entry.
 pub(crate) struct Place<'b, T> {
     block: &'b Block<T>,
     index: u32,
 }
 
 impl<T> Block<T> {
-    /// Room for nothing but what it has room for by itself; allocates nothing.
+    /// An empty set. Allocates nothing.
     #[cfg(not(loom))]
     pub(crate) const fn new() -> Self {
         Block {
@@ -55,12 +55,12 @@ impl<T> Block<T> {
         iter::successors(Some(self), |block| block.next.get())
     }
 
-    /// Puts something in. O(what is in / 64).
+    /// Adds an entry. O(number of entries / 64).
     pub(crate) fn enter(&self, content: T) -> Place<'_, T> {
         let mut block = self;
         loop {
             if let Some(index) = block.claim() {
-                // SAFETY: the place is ours alone since its bit was cleared; the bit was set after the last content had been
+                // SAFETY: `claim` cleared the bit, so this thread owns the slot. The bit was set after the last content was
                 // taken out.
                 unsafe { block.places[index as usize].settle(content) };
                 return Place { block, index };
@@ -69,19 +69,19 @@ impl<T> Block<T> {
         }
     }
 
-    /// What `look` makes of all that is in when it comes to it, one after the other. It must not panic.
+    /// Calls `look` on each entry, one after the other, and returns its results. `look` must not panic.
     pub(crate) fn look<'b, R: 'b>(
         &'b self,
         look: impl Fn(&T) -> Option<R> + Copy + 'b,
     ) -> impl Iterator<Item = R> + 'b {
-        // The blocks that there are now: who is looked at may make others enter, without end.
+        // Only the blocks that exist now: the caller may add entries in response, without end.
         let blocks = self.and_more().take(self.and_more().count());
         blocks.flat_map(move |block| {
             (0..PLACES as u32).filter_map(move |index| block.look_at(index, look))
         })
     }
 
-    /// Takes a vacant place.
+    /// Claims a vacant slot.
     fn claim(&self) -> Option<u32> {
         // Relaxed: the exchange decides. Acquire: pairs with the Release in `vacate`.
         let claim = |vacant: u64| (vacant != 0).then(|| vacant & (vacant - 1));
@@ -89,14 +89,14 @@ impl<T> Block<T> {
         Some(before.trailing_zeros())
     }
 
-    /// Gives a place back whose content was taken out.
+    /// Returns a slot whose content was taken out.
     fn vacate(&self, index: u32) {
-        // Release: the content was taken out before.
+        // Release: pairs with the Acquire in `claim`. The content was taken out before.
         self.vacant.fetch_or(1 << index, Release);
     }
 
     fn look_at<R>(&self, index: u32, look: impl Fn(&T) -> Option<R>) -> Option<R> {
-        // Relaxed: of what enters or leaves meanwhile, either answer is true.
+        // Relaxed: an entry that is added or removed meanwhile may be seen or not.
         if self.vacant.load(Relaxed) & 1 << index != 0 {
             return None;
         }
@@ -117,13 +117,13 @@ impl<T> Clone for Place<'_, T> {
 impl<T> Copy for Place<'_, T> {}
 
 impl<T> Place<'_, T> {
-    /// Takes out what has entered, now or when the last one has looked.
+    /// Removes the entry: now, or when its last reader is done.
     ///
     /// # Safety
     ///
-    /// [`enter`](Block::enter) gave this place, and this is the one call for it.
+    /// [`enter`](Block::enter) returned this place, and this is the only call for it.
     pub(crate) unsafe fn leave(self) {
-        // SAFETY: `enter` has settled it, and this is the one call since.
+        // SAFETY: `enter` has settled the slot, and the caller calls this once.
         if unsafe { self.block.places[self.index as usize].leave() }.is_some() {
             self.block.vacate(self.index);
         }

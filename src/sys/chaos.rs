@@ -1,9 +1,9 @@
-//! Named points between the steps of the protocol, at which a test may stop or delay a thread.
+//! Failpoints: named points between the steps of the protocol, where a test may stop or delay a thread.
 //!
-//! Nothing in an ordinary build. With `--cfg stealpool_chaos`, each point calls what [`set`] was given:
-//! a test parks a thread there and sees that all others go on, a soak yields there at random.
+//! They are nothing in an ordinary build. With `--cfg stealpool_chaos`, each point calls the hook given to [`set`]. A test
+//! parks a thread there and checks that all others go on. A soak test yields there at random.
 
-/// Every point, so that a test can visit each of them.
+/// The names of all points.
 #[cfg(stealpool_chaos)]
 pub const POINTS: [&str; 16] = [
     "worker: held",
@@ -27,7 +27,7 @@ pub const POINTS: [&str; 16] = [
 #[cfg(stealpool_chaos)]
 static HOOK: std::sync::OnceLock<fn(&'static str)> = std::sync::OnceLock::new();
 
-/// What every point calls from now on, with its name. `false`: something was set before.
+/// Sets the hook that every point calls with its name. `false`: there is one already.
 #[cfg(stealpool_chaos)]
 pub fn set(hook: fn(&'static str)) -> bool {
     HOOK.set(hook).is_ok()

@@ -1,4 +1,4 @@
-//! Which fast path pools of this process have.
+//! The fast path that the pools of this process use.
 
 use super::rseq;
 use std::fmt;
@@ -25,7 +25,7 @@ impl fmt::Display for FastPath {
 
 /// The fast path of pools that are first used from now on.
 ///
-/// It is found out when the program runs. Each pool keeps the one that it began with.
+/// It is chosen when the program runs. Each pool keeps the one that it was first used with.
 ///
 /// ```
 /// println!("stealpool's fast path: {}", stealpool::fast_path());

@@ -1,17 +1,17 @@
-//! A place whose content may leave while others look at it: whoever goes last takes it out.
+//! A slot with one value, which may be removed while others read it. The last one out takes the value.
 //!
 //! ```text
 //!               settle                 leave                  the last one out
 //!   vacant ───────────────▶ settled ───────────────▶ leaving ───────────────────▶ vacant
 //! ```
 //!
-//! The state and the number of those who look are one word, so a look is one addition to enter and one
-//! subtraction to go. Nobody waits: who enters a place that is not settled touches nothing and goes again.
+//! One word holds the state and the number of readers. So a reader adds once to enter and subtracts once to leave. Nobody
+//! waits: a reader that finds the slot not settled reads nothing and leaves.
 //!
-//! **Invariant.** The content is there while the word says `SETTLED` or `LEAVING`. Only who entered while it
-//! said `SETTLED` looks at it, and is counted for as long; only who turns `LEAVING` without a count into
-//! nothing takes it out, and one exchange decides who that is. Every change of the word is a
-//! read-modify-write, so all of them from `settle` on are one release sequence.
+//! **Invariant.** The content is present while the word is `SETTLED` or `LEAVING`. Only a reader that entered while the word
+//! was `SETTLED` reads the content, and it is counted meanwhile. Only the thread whose exchange turns `LEAVING` without
+//! readers into 0 takes the content out. Every change of the word is a read-modify-write, so all changes from `settle` on
+//! are one release sequence.
 
 use super::Witness;
 use super::atomic::AtomicUsize;
@@ -19,25 +19,25 @@ use super::atomic::Ordering::{Acquire, Relaxed, Release};
 use super::chaos::point;
 use std::cell::UnsafeCell;
 
-/// Somebody may look.
+/// The content may be read.
 const SETTLED: usize = 1;
-/// Nobody new may look.
+/// The content is to be removed; no new reader may read it.
 const LEAVING: usize = 2;
-/// One who looks.
+/// One reader.
 const LOOK: usize = 4;
 
-/// Room for one `T`, looked at by many, left to nobody.
+/// A slot for one `T` with many readers.
 pub(crate) struct RefSlot<T> {
     word: AtomicUsize,
     content: UnsafeCell<Option<T>>,
     witness: Witness,
 }
 
-// SAFETY: looks give `&T` to several threads, and the last one out takes the `T` to another than put it in.
+// SAFETY: readers on several threads get `&T`, and the thread that takes the `T` out need not be the one that put it in.
 unsafe impl<T: Send + Sync> Sync for RefSlot<T> {}
 
 impl<T> RefSlot<T> {
-    /// A vacant one.
+    /// A vacant slot.
     #[cfg(not(loom))]
     pub(crate) const fn new() -> Self {
         RefSlot { word: AtomicUsize::new(0), content: UnsafeCell::new(None), witness: Witness {} }
@@ -57,21 +57,20 @@ impl<T> RefSlot<T> {
     ///
     /// # Safety
     ///
-    /// The slot is vacant, its last content was taken out by what happens-before this, and no other call of
-    /// `settle` overlaps.
+    /// The slot is vacant, taking its last content out happens-before this, and no other call of `settle` overlaps.
     pub(crate) unsafe fn settle(&self, content: T) {
         point("registry: entered");
         self.witness.exclusive(|| {
-            // SAFETY: nobody looks at a vacant slot's content, and the caller is the only one to settle.
+            // SAFETY: nobody reads the content of a vacant slot, and no other call of `settle` overlaps.
             unsafe { *self.content.get() = Some(content) };
         });
-        // Release: who finds it settled finds the content.
+        // Release: pairs with the Acquire in `look`; publishes the content.
         self.word.fetch_add(SETTLED, Release);
     }
 
-    /// Shows the content to `f`, if there is any. Also gives a content itself, if it left meanwhile and this
-    /// was the last look at it; after a long stop on the way out that may be a later one than was shown. `f`
-    /// must not panic: the content would never leave.
+    /// Calls `f` on the content, if there is any. Also returns the content if it was removed meanwhile and this was its last
+    /// reader. If this thread was preempted on its way out, that may be a later content than `f` saw. `f` must not panic:
+    /// the content could never be removed.
     pub(crate) fn look<R>(&self, f: impl FnOnce(&T) -> R) -> (Option<R>, Option<T>) {
         // Acquire: pairs with the Release in `settle`.
         let before = self.word.fetch_add(LOOK, Acquire);
@@ -79,37 +78,37 @@ impl<T> RefSlot<T> {
         let seen = if before & SETTLED == 0 {
             None
         } else {
-            // SAFETY: entered while it was settled and counted since, so the content stays, and nobody writes.
+            // SAFETY: entered while settled, and counted since. So the content stays, and nobody writes it.
             let content = unsafe { &*self.content.get() };
             content.as_ref().map(f)
         };
-        // Release: what was looked at is not taken out before.
+        // Release: pairs with the Acquire in `last_out`; the content is taken out after this read.
         let after = self.word.fetch_sub(LOOK, Release) - LOOK;
         let left = (after == LEAVING).then(|| self.last_out());
         (seen, left.flatten())
     }
 
-    /// Lets nobody new look, and takes the content out, unless somebody still looks who will.
+    /// Allows no new reader, and takes the content out. If there are readers, the last of them takes it out.
     ///
     /// # Safety
     ///
-    /// The slot is settled, and this is the one call of `leave` since.
+    /// The slot is settled, and this is the only call of `leave` since.
     pub(crate) unsafe fn leave(&self) -> Option<T> {
-        // Release: what the caller wrote elsewhere for this tenancy comes before what the next tenant writes there.
+        // Release: pairs with the Acquire in `last_out`. The caller's writes elsewhere come before those of the next owner.
         let before = self.word.fetch_add(LEAVING - SETTLED, Release);
         point("registry: leaving");
         let left = (before == SETTLED).then(|| self.last_out());
         left.flatten()
     }
 
-    /// Takes the content out, for one of those who saw that nobody looks any more.
+    /// Takes the content out, if this thread is the one to do so.
     fn last_out(&self) -> Option<T> {
-        // Acquire: pairs with the Release of all who looked. Relaxed: somebody came in meanwhile, or another
-        // was faster; both say that it is not for us.
+        // Acquire: pairs with the Release of all readers. Relaxed: a new reader came, or another thread was first; either
+        // way it is not for this thread.
         self.word.compare_exchange(LEAVING, 0, Acquire, Relaxed).ok()?;
         self.witness.exclusive(|| {
-            // SAFETY: of all who saw `LEAVING` alone, the exchange chose this one; nobody looks at what is not
-            // settled, and nobody settles before this one has told.
+            // SAFETY: the exchange chose this thread. Nobody reads the content of a slot that is not settled, and nobody
+            // settles it before this thread has returned the content.
             unsafe { (*self.content.get()).take() }
         })
     }

@@ -1,9 +1,9 @@
 //! The sequences in AArch64's instructions.
 //!
-//! They were built, and have not run on such a machine: only `--cfg stealpool_rseq_aarch64` turns them on.
+//! They build, but have not run on such a machine. Only `--cfg stealpool_rseq_aarch64` turns them on.
 //!
-//! The gate is loaded with acquire, so that the header is not read before it. The commit is a release, which the
-//! protocol does not need: who takes over is on the same processor, or comes after a barrier.
+//! The gate is loaded with acquire, so that the header is not read before it. The commit is a release store. The protocol
+//! does not need that: the next user of the magazine is on the same processor, or comes after a barrier.
 
 use std::arch::asm;
 
@@ -14,7 +14,7 @@ use std::arch::asm;
 /// `offset` is that of a field of the area.
 pub(super) unsafe fn field(offset: isize) -> u32 {
     let value: u32;
-    // SAFETY: reads four bytes of this thread's own area. Volatile, for the kernel writes there.
+    // SAFETY: it reads four bytes of this thread's own area. `asm!`, because the kernel writes there.
     unsafe {
         asm!("mrs {t}, tpidr_el0",
             "ldr {value:w}, [{t}, {offset}]",
@@ -24,8 +24,8 @@ pub(super) unsafe fn field(offset: isize) -> u32 {
     value
 }
 
-/// A sequence: after the common part, register `m` is the magazine of this processor, and its gate is in `gate`.
-/// Where it fails, it goes to `77`, which leaves the result zero.
+/// A sequence. After the common part, register `m` is the magazine of this processor, and `gate` is its gate. A failure jumps
+/// to `77`, which sets the result to zero.
 macro_rules! sequence {
     ($table:expr, [$($body:literal),*], $failed:literal, $($operands:tt)*) => {
         asm!(

@@ -1,4 +1,4 @@
-//! No restartable sequences: everything fails, and nobody is told to try.
+//! No restartable sequences: every function fails, and `available` is `false`.
 
 use super::super::magazine::{HEAD, Magazine, Table};
 

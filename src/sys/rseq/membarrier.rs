@@ -1,15 +1,13 @@
-//! The barrier that restarts sequences: it costs users nothing, and a collector a system call.
+//! The barrier that restarts sequences. It costs a collector one system call, and users nothing.
 //!
-//! [`restart`] makes every running thread of the process begin its restartable sequence again, if one is under
-//! way, and is a full fence for it. A thread that does not run just then went through the scheduler, which does
-//! the same.
+//! [`restart`] restarts the restartable sequence of every running thread of the process, and is a full fence for each. A
+//! thread that does not run at that moment has gone through the scheduler, which does the same.
 //!
-//! A process must register for it, which takes the kernel some 10 ms once there are several threads: it waits
-//! until every processor has passed through the scheduler. So that is left to the first call; a process that ends
-//! before never waits.
+//! A process must register for the barrier. If it has several threads, that takes the kernel some 10 ms: it waits until
+//! every processor has passed through the scheduler. So the first call registers, and a process without a call never waits.
 //!
-//! A kernel may refuse (too old, or a seccomp filter). [`is_offered`] says so before the first worker exists,
-//! and pools then use no sequences. A later refusal makes [`restart`] answer `false`: the collector leaves
+//! A kernel may refuse: it is too old, or a seccomp filter is active. [`is_offered`] tells before the first worker exists,
+//! and then pools use no sequences. If the kernel refuses later, [`restart`] returns `false`. Then the collector leaves
 //! magazines alone, and pools made from then on use no sequences.
 
 use std::sync::atomic::AtomicU8;
@@ -18,26 +16,26 @@ use std::sync::atomic::compiler_fence;
 
 const UNKNOWN: u8 = 0;
 const NO: u8 = 1;
-/// The kernel has it.
+/// The kernel has the barrier.
 const OFFERED: u8 = 2;
-/// And this process is registered for it.
+/// This process is registered for it.
 const REGISTERED: u8 = 3;
 
 const COMMAND: libc::c_int = libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ;
 const REGISTER: libc::c_int = libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ;
 
-/// What is known. Goes up, but for a refusal.
+/// What is known. It only increases, except after a refusal.
 static STATE: AtomicU8 = AtomicU8::new(UNKNOWN);
 
 fn membarrier(command: libc::c_int) -> libc::c_long {
-    // SAFETY: `membarrier` takes three integers, touches no memory of ours, and reports
-    // failure by its result; an unknown number answers ENOSYS.
+    // SAFETY: `membarrier` takes three integers and uses no memory of this process. It reports failure by its result; an
+    // unknown number gives ENOSYS.
     unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) }
 }
 
-/// Whether it is there, as far as the kernel says. Cheap.
+/// Whether the kernel says that it has the barrier.
 pub(super) fn is_offered() -> bool {
-    // Relaxed: asking twice is harmless, and every thread gets the same answer.
+    // Relaxed: a second query is harmless, and gives the same answer.
     let state = STATE.load(Relaxed);
     if state != UNKNOWN {
         return state != NO;
@@ -46,7 +44,7 @@ pub(super) fn is_offered() -> bool {
     let commands = membarrier(libc::MEMBARRIER_CMD_QUERY);
     let offered = commands > 0 && commands & both == both;
     let known = if offered { OFFERED } else { NO };
-    // Relaxed: as above. If another thread knows more already, that stays.
+    // Relaxed: as above. A higher state that another thread has stored stays.
     _ = STATE.compare_exchange(UNKNOWN, known, Relaxed, Relaxed);
     offered
 }
@@ -54,12 +52,11 @@ pub(super) fn is_offered() -> bool {
 fn register() {
     let done = membarrier(REGISTER) == 0;
     let known = if done { REGISTERED } else { NO };
-    // Relaxed: registering twice is harmless; without it the kernel refuses, whatever we believe.
-    // A refusal is not taken back.
+    // Relaxed: registering twice is harmless. If the state is wrong, the kernel refuses. A refusal stays.
     _ = STATE.fetch_update(Relaxed, Relaxed, |state| (state != NO).then_some(known));
 }
 
-/// Does what takes long the first time, so that nothing need be stopped meanwhile.
+/// Registers the process if needed. It takes long, so this comes before any magazine is stopped.
 pub(crate) fn prepare() {
     // Relaxed: as in `register`.
     if STATE.load(Relaxed) != REGISTERED {
@@ -67,11 +64,11 @@ pub(crate) fn prepare() {
     }
 }
 
-/// Restarts all sequences under way. `false`: nothing was restarted, and nothing may be concluded.
+/// Restarts all sequences that are under way. `false`: the kernel refused, and restarted nothing.
 #[must_use]
 pub(crate) fn restart() -> bool {
     prepare();
-    // SeqCst: keeps the compiler from moving our own accesses across the system call.
+    // SeqCst: the compiler must not move accesses across the system call.
     compiler_fence(SeqCst);
     let done = membarrier(COMMAND) == 0;
     compiler_fence(SeqCst);

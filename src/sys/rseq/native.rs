@@ -1,4 +1,4 @@
-//! Sequences that the machine runs.
+//! Sequences in machine instructions.
 
 mod area;
 #[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
@@ -12,47 +12,47 @@ pub(crate) use area::{head, here, processors};
 pub(crate) use membarrier::{prepare, restart};
 use std::arch::asm;
 
-/// Whether this process has restartable sequences, and a barrier that restarts them: a magazine that no collector could
-/// ever stop is never filled by a sequence.
+/// Whether this process has restartable sequences, and a barrier that restarts them. Without the barrier no collector could
+/// stop a magazine.
 pub(crate) fn available() -> bool {
     area::is_there() && membarrier::is_offered()
 }
 
 const _: () = assert!(HEAD == 3 && ONE == 1 && WEIGHT_SHIFT == 48 && HELD == 0);
 
-/// Takes the newest object of this processor's magazine; null: there is none, or its gate is closed.
+/// Pops the newest object of this processor's magazine. Null: there is none, or the gate is closed.
 ///
 /// # Safety
 ///
-/// [`available`] has said yes, `table` begins with [`head`], and each of its other entries, as many as there are
-/// [`processors`], is a magazine that outlives the call.
+/// [`available`] has returned `true`. `table` begins with [`head`], and has one more entry for each of the
+/// [`processors`]. Each of those is a magazine that outlives the call.
 #[inline(always)]
 pub(crate) unsafe fn pop(table: &Table) -> *mut () {
     debug_assert!(table.len() >= HEAD + processors());
     let object: *mut ();
-    // SAFETY: a restartable sequence, see the module. It touches this thread's area and a magazine of the
-    // table, nothing else.
+    // SAFETY: a restartable sequence, see the module. It uses this thread's area and a magazine of the table, nothing
+    // else.
     unsafe { pop!(table, object) }
     object
 }
 
-/// Puts an object into this processor's magazine. The new header; 0: no room, or the gate is closed.
+/// Pushes an object onto this processor's magazine. Returns the new header. 0: no room, or the gate is closed.
 ///
 /// # Safety
 ///
-/// As for [`pop`]; `object` is the caller's, and is the magazine's if this succeeds.
+/// As for [`pop`]. The caller owns `object`; after success the magazine owns it.
 #[inline(always)]
 pub(crate) unsafe fn push(table: &Table, weight: u16, object: *mut ()) -> u64 {
     debug_assert!(table.len() >= HEAD + processors());
     let more = magazine::share(weight) + COUNTED;
     let header: u64;
-    // SAFETY: as in `pop`; it writes above the newest object, which nobody looks at before the commit.
+    // SAFETY: as in `pop`. It writes above the newest object, which nobody reads before the commit.
     unsafe { push!(table, weight, object, more, header) }
     header
 }
 
-/// Closes the gate of this processor's magazine: it is the caller's alone until the caller opens it. The
-/// magazine and what the gate was; `None`: it is closed already.
+/// Closes the gate of this processor's magazine. The caller alone may use the magazine until it opens the gate. Returns the
+/// magazine and the old gate. `None`: the gate is closed already.
 ///
 /// # Safety
 ///

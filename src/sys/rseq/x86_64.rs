@@ -9,7 +9,7 @@ use std::arch::asm;
 /// `offset` is that of a field of the area.
 pub(super) unsafe fn field(offset: isize) -> u32 {
     let value: u32;
-    // SAFETY: reads four bytes of this thread's own area. Volatile, for the kernel writes there.
+    // SAFETY: it reads four bytes of this thread's own area. `asm!`, because the kernel writes there.
     unsafe {
         asm!("mov {value:e}, dword ptr fs:[{offset}]",
             value = out(reg) value, offset = in(reg) offset,
@@ -18,8 +18,8 @@ pub(super) unsafe fn field(offset: isize) -> u32 {
     value
 }
 
-/// A sequence: after the common part, register `m` is the magazine of this processor. Where it fails, it
-/// goes to `77`, which leaves the result zero.
+/// A sequence. After the common part, register `m` is the magazine of this processor. A failure jumps to `77`, which sets the
+/// result to zero.
 macro_rules! sequence {
     ($table:expr, [$($body:literal),*], $failed:literal, $($operands:tt)*) => {
         asm!(
