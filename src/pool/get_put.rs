@@ -1,12 +1,10 @@
-//! What happens to one object on its way out of a pool and back in.
+//! A get and a put, around the engine.
 //!
-//! Out: take one from the engine, or create one. In: recycle it, judge it, give it to the engine.
-//! Everything of the user's runs here, while the object is in hand and the engine is in the middle
-//! of nothing: each callback may use the pool again, and may panic. Then the object is dropped by
-//! the unwinding, and counted.
+//! A get takes an object from the engine, or creates one. A put recycles the object, judges it, and gives it to the engine.
+//! All user code runs here. The object is then in a local variable, and the thread holds nothing of the engine. So each
+//! callback may use the pool again, and may panic. Unwinding then drops the object and counts it.
 //!
-//! A hit is one restartable sequence on the magazine of the thread's processor, and touches
-//! nothing else. Whatever leaves that path is in a function of its own.
+//! A hit is one restartable sequence on the magazine of the thread's processor. Everything else is out of line.
 
 use super::panics::{Panics, dispose, or_resume};
 use super::taken::drop_each;
@@ -25,10 +23,9 @@ use std::thread;
 use std::time::Instant;
 
 impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
-    /// Recycles, judges, and keeps or drops an object that comes back.
+    /// Puts an object: recycles it, judges it, and keeps or drops it.
     ///
-    /// Small, so that it becomes a part of whoever drops a guard, and the guard need not exist in
-    /// memory.
+    /// It is small, so that it is inlined where a guard is dropped, and the guard stays in registers.
     #[inline]
     pub(crate) fn give_back(&self, object: Object<T>) {
         if thread::panicking() {
@@ -37,7 +34,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         self.judge(object);
     }
 
-    /// The rest of a [`give_back`](Self::give_back): one call, without a stack frame on a hit.
+    /// The rest of [`give_back`](Self::give_back). It needs no stack frame on a hit.
     #[inline(never)]
     fn judge(&self, object: Object<T>) {
         if self.settings.max_idle == 0 {
@@ -61,7 +58,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         }
     }
 
-    /// Drops an object that was not kept, and counts it.
+    /// Drops and counts an object that is not kept.
     #[cold]
     #[inline(never)]
     pub(crate) fn discard(&self, object: Object<T>, outcome: Outcome) {
@@ -74,13 +71,13 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         self.count(Outcome::Adopted, 1);
     }
 
-    /// Counts what has become of objects in this thread's hands.
+    /// Counts the outcome of some objects.
     pub(crate) fn count(&self, outcome: Outcome, objects: u64) {
         self.state().engine.count(outcome, objects);
     }
 
-    /// Gives an object to the engine, and ages the pool when it is time. `false`: it, or one in its
-    /// place, found no room and was dropped.
+    /// Gives an object to the engine, and ages the pool if it is time. `false`: there was no room, and this object or
+    /// another one was dropped.
     #[inline]
     pub(crate) fn keep(&self, object: Object<T>, weight: u64) -> bool {
         let Ok(light) = u16::try_from(weight) else {
@@ -90,10 +87,10 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
             return self.keep_by_exchange(object, weight);
         };
         let object = object.into_raw();
-        // SAFETY: there are sequences where there is a table, and the state keeps it. The object is ours.
+        // SAFETY: a table exists only where there are sequences, and the state keeps it. The caller owned the object.
         let header = unsafe { rseq::push(table, light, object) };
         if header == 0 {
-            // SAFETY: the sequence did not take it.
+            // SAFETY: the sequence failed, so it did not take the object.
             let object = unsafe { Object::from_raw(object) };
             return self.keep_slowly(object, weight);
         }
@@ -104,7 +101,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         true
     }
 
-    /// The same where there are no sequences.
+    /// [`keep`](Self::keep) where there are no sequences.
     #[inline(never)]
     fn keep_by_exchange(&self, object: Object<T>, weight: u64) -> bool {
         let Some(state) = self.state.get() else {
@@ -119,7 +116,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         true
     }
 
-    /// What one in so many puts does besides.
+    /// What one put in [`TICK`] does in addition.
     #[cold]
     #[inline(never)]
     fn tick_at(&self, count: u64) {
@@ -131,7 +128,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         panics.resume();
     }
 
-    /// The rest of a [`keep`](Self::keep) that the fast path could not do.
+    /// [`keep`](Self::keep) after the fast path failed.
     #[cold]
     #[inline(never)]
     fn keep_slowly(&self, object: Object<T>, weight: u64) -> bool {
@@ -144,7 +141,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         self.keep_and_age(given, refused)
     }
 
-    /// The rest of that: finds room for what was refused, and ages the pool if it is time.
+    /// The rest of that: finds room for refused objects, and ages the pool if it is time.
     #[cold]
     #[inline(never)]
     fn keep_and_age(&self, given: PutResult, refused: Batch<T>) -> bool {
@@ -162,8 +159,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         kept
     }
 
-    /// What found no room: is kept after all if others make some, or dropped and counted. Whether all
-    /// is kept.
+    /// Keeps refused objects if other pools make room, and drops and counts the rest. Returns whether it kept all.
     fn overflow(&self, refused: Batch<T>, panics: &mut Panics) -> bool {
         let left = self.state().make_room(refused, panics);
         let kept = left.len() == 0;
@@ -209,18 +205,18 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         self.take_at_hand().or_else(|| self.take_slowly())
     }
 
-    /// Takes an object that is in the magazine.
+    /// Pops an object from the magazine.
     #[inline]
     fn take_at_hand(&self) -> Option<Object<T>> {
         let Some(table) = self.state.table() else {
             return self.take_by_exchange();
         };
-        // SAFETY: there are sequences where there is a table, and the state keeps it.
+        // SAFETY: a table exists only where there are sequences, and the state keeps it.
         let object = unsafe { rseq::pop(table) };
         if object.is_null() {
             return None;
         }
-        // SAFETY: the sequence has taken it out of a magazine of this pool.
+        // SAFETY: the sequence popped it from a magazine of this pool.
         Some(unsafe { Object::from_raw(object) })
     }
 
@@ -231,8 +227,8 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         Some(self.in_hand(object))
     }
 
-    /// The object that a get has in hand. It is discarded when a destructor panics that runs for the pool, and that panic
-    /// goes on.
+    /// Finishes a get that has an object. If a destructor panics on behalf of the pool, discards the object and lets the
+    /// panic go on.
     #[inline]
     fn in_hand(&self, object: Object<T>) -> Object<T> {
         match self.state().clear_if_retired() {
@@ -247,20 +243,20 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         }
     }
 
-    /// The rest of a get that the fast path could not do. If it finds nothing, ages the pool when it is time.
+    /// [`take`](Self::take) after the fast path failed. If it finds nothing, ages the pool if it is time.
     #[cold]
     #[inline(never)]
     fn take_slowly(&self) -> Option<Object<T>> {
         let state = self.state();
         let engine = &state.engine;
         if engine.cost.is_expensive() && engine.is_open_here() {
-            // The magazine was in hand when objects turned out to be expensive. What it holds is found below.
+            // The magazine was held when objects turned out to be expensive. Its objects go to slots now.
             engine.maintain(0);
         }
         if let Some(object) = engine.take() {
             return Some(self.in_hand(object));
         }
-        // What was in hand until now may have a share.
+        // A magazine that was held until now may have a share.
         or_resume(state.clear_if_retired());
         if engine.counter(engine.workers.here()).is_time() {
             or_resume(state.tick());
@@ -284,7 +280,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         Ok(object)
     }
 
-    /// Counts a get after which nothing was created.
+    /// Counts a get that found nothing and created nothing.
     #[cold]
     fn missed(&self) {
         let engine = &self.state().engine;
@@ -292,11 +288,11 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     }
 }
 
-/// An object under judgement: discarded unless taken out.
+/// An object that is being judged. Dropping this discards the object.
 struct Judged<'a, T: Send + 'static, P: Policy<T>> {
     pool: &'a Pool<T, P>,
     object: Option<Object<T>>,
-    /// Why, if so.
+    /// How a discarded object is counted.
     outcome: Outcome,
 }
 

@@ -1,8 +1,8 @@
-//! How a pool finds its parts: two pointers, null until the first use.
+//! The state of a pool, made at its first use.
 //!
-//! One leads to the state: whoever is first publishes it, and it stays until the pool is dropped. The other
-//! leads straight to the table that restartable sequences work on, so that a hit follows one pointer; it stays
-//! null where there are no sequences.
+//! There are two pointers, null before the first use. One is to the state, which stays until the pool is dropped. The other
+//! is to the table that restartable sequences work on, so that a hit follows one pointer. It stays null where there are no
+//! sequences.
 
 use super::panics::Payload;
 use super::state::{State, Evictor};
@@ -17,7 +17,7 @@ use std::sync::atomic::AtomicPtr;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use std::sync::{Arc, Weak};
 
-/// How a pool finds its parts.
+/// The state of a pool, made at its first use.
 pub(crate) struct LazyState<T> {
     /// The first entry of the workers' table, or null.
     table: AtomicPtr<magazine::Entry>,
@@ -25,10 +25,10 @@ pub(crate) struct LazyState<T> {
     state: AtomicPtr<State<T>>,
 }
 
-// SAFETY: a `LazyState` owns an `Arc<State<T>>`, which moves `T`s between threads and never shares one:
-// no `&T` leaves the engine. Two threads with a `&LazyState` can hand each other `T`s by value.
+// SAFETY: a `LazyState` owns an `Arc<State<T>>`. Two threads with a `&LazyState` can move `T`s between each other, but
+// cannot share one: no `&T` leaves the engine.
 unsafe impl<T: Send> Sync for LazyState<T> {}
-// SAFETY: as above; the objects inside go with it.
+// SAFETY: as above. Sending it sends the objects inside.
 unsafe impl<T: Send> Send for LazyState<T> {}
 
 impl<T> LazyState<T> {
@@ -42,15 +42,14 @@ impl<T> LazyState<T> {
     pub(crate) fn get(&self) -> Option<&State<T>> {
         // Acquire: pairs with the exchange in `open`.
         let state = self.state.load(Acquire);
-        // SAFETY: a non-null pointer came from `Arc::into_raw`, whose count is given back in
-        // `close` only, by `&mut self`.
+        // SAFETY: a non-null pointer came from `Arc::into_raw`. Only `close` takes it back, with `&mut self`.
         unsafe { state.as_ref() }
     }
 
-    /// What restartable sequences work on. `None` before the first use, and where there are no sequences.
+    /// The table that sequences work on. `None`: before the first use, or where there are no sequences.
     #[inline(always)]
     pub(crate) fn table(&self) -> Option<&Table> {
-        // Acquire: pairs with the Release in `open`; the table is built.
+        // Acquire: pairs with the Release in `open`.
         let table = NonNull::new(self.table.load(Acquire))?;
         // SAFETY: the table of this pool's workers, which lives as long as the state.
         Some(unsafe { magazine::table_at(table) })
@@ -58,7 +57,7 @@ impl<T> LazyState<T> {
 }
 
 impl<T: Send + 'static> LazyState<T> {
-    /// The state; makes it on the first use.
+    /// The state. Makes it if needed.
     pub(crate) fn open(
         &self,
         settings: &Builder,
@@ -74,7 +73,7 @@ impl<T: Send + 'static> LazyState<T> {
             made
         });
         let raw = Arc::into_raw(made).cast_mut();
-        // Release: publishes the state. Acquire: a loser uses the winner's.
+        // Release: publishes the state. Acquire: a loser uses the winner's state.
         match self.state.compare_exchange(ptr::null_mut(), raw, AcqRel, Acquire) {
             Ok(_) => {
                 // SAFETY: `raw` is kept by `self.state` from now on.
@@ -100,8 +99,8 @@ impl<T: Send + 'static> LazyState<T> {
 /// Removes a pool from the registry.
 fn leave<T>(state: &State<T>) {
     if let Some(place) = state.place {
-        // SAFETY: `open` entered it, and this is called once: for one that was not published, or when the
-        // one that was is taken out.
+        // SAFETY: `open` registered it. This is called once: right after that if the state was not published, or when
+        // `close` takes the state out.
         unsafe { place.leave() };
     }
 }

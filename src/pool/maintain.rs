@@ -1,4 +1,4 @@
-//! What is done to a pool as a whole: age it, empty it, fill it.
+//! Operations on a whole pool: age it, empty it, fill it.
 
 use crate::collector::registry::ErasedPool;
 use crate::engine::batch::Batch;
@@ -40,7 +40,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         or_resume(self.try_collect())
     }
 
-    /// The same; a destructor's panic as an error.
+    /// The same. A destructor's panic is an error.
     pub(crate) fn try_collect(&self) -> Result<Collected, Payload> {
         let state = self.state.get();
         state.map_or_else(|| Ok(Collected::default()), ErasedPool::collect)
@@ -57,17 +57,17 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         or_resume(self.try_clear())
     }
 
-    /// The same; a destructor's panic as an error.
+    /// The same. A destructor's panic is an error.
     pub(crate) fn try_clear(&self) -> Result<usize, Payload> {
         self.state.get().map_or(Ok(0), ErasedPool::clear)
     }
 
-    /// Drops all idle objects of a pool that shares a budget, and keeps none any more.
+    /// Drops all idle objects of a pool that shares a budget. From now on the pool keeps none.
     pub(crate) fn retire(&self) -> Result<usize, Payload> {
         self.state.get().map_or(Ok(0), State::retire)
     }
 
-    /// Whether anything is idle, or a magazine has a share of a bound.
+    /// Whether the pool takes room in its budget.
     pub(crate) fn takes_room(&self) -> bool {
         let engine = self.state.get().map(|state| &state.engine);
         engine.is_some_and(|engine| engine.has_shares() || engine.stats().idle > 0)

@@ -1,19 +1,19 @@
-//! Panics of what is dropped: each costs one object, and the first comes out when all the work is done.
+//! Panics of user code: they are kept while the work goes on, and the first one is resumed at its end.
 
 use std::any::Any;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread;
 
-/// What a panic carries.
+/// The payload of a panic.
 pub(crate) type Payload = Box<dyn Any + Send>;
 
-/// The first of several panics, if there were any.
+/// The first of several panics, if there was any.
 #[derive(Default)]
 pub(crate) struct Panics(Option<Payload>);
 
 impl Panics {
-    /// Keeps the panic of a piece of work if it is the first, and gives what the work came to otherwise.
+    /// Returns the result of some work. If it ended in a panic, keeps that panic if it is the first.
     pub(crate) fn keep<R: Default>(&mut self, end: Result<R, Payload>) -> R {
         match (end, &self.0) {
             (Ok(result), _) => return result,
@@ -28,7 +28,7 @@ impl Panics {
         self.0.take().map_or(Ok(()), Err)
     }
 
-    /// Lets the first one go on; see [`or_resume`].
+    /// Resumes the first one; see [`or_resume`].
     #[inline]
     pub(crate) fn resume(mut self) {
         if let Some(first) = self.0.take() {
@@ -37,7 +37,7 @@ impl Panics {
     }
 }
 
-/// A panic that comes in between is the one that goes on.
+/// Another panic is unwinding: that one goes on, and this one is disposed of.
 impl Drop for Panics {
     #[inline]
     fn drop(&mut self) {
@@ -47,8 +47,8 @@ impl Drop for Panics {
     }
 }
 
-/// What work came to. Lets its panic go on, unless this thread is panicking already: a second one would abort the
-/// process.
+/// Returns the result of some work, or resumes its panic. A thread that is panicking already disposes of it: a second panic
+/// would abort the process.
 pub(crate) fn or_resume<R: Default>(end: Result<R, Payload>) -> R {
     end.unwrap_or_else(|payload| {
         if !thread::panicking() {
@@ -59,12 +59,12 @@ pub(crate) fn or_resume<R: Default>(end: Result<R, Payload>) -> R {
     })
 }
 
-/// The panic that ends `work`, if any, as its error.
+/// Runs `work` and returns a panic as an error.
 pub(crate) fn caught<R>(work: impl FnOnce() -> Result<R, Payload>) -> Result<R, Payload> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(Err)
 }
 
-/// Drops what a panic carried, which may panic in its turn; what *that* carries is leaked.
+/// Drops a payload. If that panics too, the second payload is leaked.
 pub(crate) fn dispose(payload: Payload) {
     if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         mem::forget(second);

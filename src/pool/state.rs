@@ -1,8 +1,8 @@
-//! The part of a pool that stands still while the pool itself may move: the engine and the clock.
+//! The state of a pool: its engine and its clock.
 //!
-//! It is made on the first use, found through one pointer (`lazy_state.rs`), and shared with the registry. What
-//! a cycle takes is dropped here, after the engine has let go of it: each object for itself, so
-//! that a panicking destructor costs that object and no other.
+//! The state is made at the first use and has a fixed address, while the pool itself may move. The registry shares it. The
+//! objects that a cycle takes are dropped here, after the engine has let go of them. Each is dropped separately, so that a
+//! panicking destructor affects no other object.
 
 use super::panics::{Panics, Payload, caught, dispose};
 use super::taken::{Taken, drop_each};
@@ -23,7 +23,7 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU64, fence};
 use std::time::Instant;
 
-/// How many objects a user's thread frees at one of its looks at the clock, for a cycle on use.
+/// How many objects a user's thread frees when it looks at the clock, in a cycle on use.
 const STEP: usize = 64;
 
 /// Makes room in a budget that several pools share.
@@ -31,20 +31,20 @@ pub(crate) trait Evictor: Send + Sync {
     /// Drops idle objects of the pool that was not used for longest.
     fn make_room(&self) -> Result<(), Payload>;
 
-    /// Told now and then that the pool is in use.
+    /// Called now and then while the pool is in use.
     fn used(&self);
 }
 
-/// Engine and clock of one pool.
+/// The engine and the clock of one pool.
 pub(crate) struct State<T> {
     pub(crate) engine: Engine<T>,
     clock: Clock,
-    /// Which cycle users' threads work at, step by step: twice its number, and one more if it was due once before.
+    /// The cycle that users' threads do in steps: twice its number, plus 1 if it is overdue.
     due: AtomicU64,
-    /// Gets by the last look at the budget of the process.
+    /// The gets by the last check of the process's budget.
     noted_gets: AtomicU64,
     evictor: Option<Arc<dyn Evictor>>,
-    /// Whether the pool is to keep nothing any more.
+    /// Whether the pool must not keep objects any more.
     retired: AtomicBool,
     name: Option<&'static str>,
     /// Where the pool is in the registry.
@@ -52,7 +52,7 @@ pub(crate) struct State<T> {
 }
 
 impl<T> State<T> {
-    /// With a budget that others may keep to, too, and then who makes room in it.
+    /// A state with a budget. If the budget is shared, `evictor` makes room in it.
     pub(crate) fn new(settings: &Builder, budget: Budget, evictor: Option<Arc<dyn Evictor>>) -> Self {
         let plan = Plan {
             path: fast_path(),
@@ -72,8 +72,8 @@ impl<T> State<T> {
         }
     }
 
-    /// Works at a cycle if the clock says so: takes and drops a bounded number of objects. To be called once in
-    /// a while. Nothing while a collector runs.
+    /// Looks at the clock, and does a step of a cycle if one is due. A step drops a bounded number of objects. Does nothing
+    /// while a background collector runs.
     #[cold]
     pub(crate) fn tick(&self) -> Result<(), Payload> {
         if let Some(evictor) = &self.evictor {
@@ -85,18 +85,18 @@ impl<T> State<T> {
         if self.clock.is_due() {
             let cycle = self.engine.generation.cycle();
             let overdue = u64::from(self.is_due(cycle));
-            // Relaxed: a wish; the generation turns once.
+            // Relaxed: a hint; the generation turns once.
             self.due.store(2 * (cycle + 1) + overdue, Relaxed);
         }
         self.advance(STEP)
     }
 
-    /// Takes and drops so many victims for the cycle that is under way, if any; at its end, also what is in
-    /// magazines that nobody uses. Nothing in a destructor that runs for this: it would run the next one, and
-    /// that the next, until the stack is full.
+    /// Drops up to `objects` victims if a cycle is under way. The step that ends the cycle also reclaims unused magazines.
     ///
-    /// A thread that puts objects down in the pool advances by twice as many. So a cycle ends before as many
-    /// have come as it began with, whatever the rhythm, and no call pays for more than its own.
+    /// A put that moves objects to slots advances the cycle by twice as many. So the cycle ends before as many objects have
+    /// come as it began with, and no call pays for much more than its own work.
+    ///
+    /// Does nothing in a destructor that such a step runs. Otherwise destructors could nest until the stack is full.
     #[inline]
     pub(crate) fn advance(&self, objects: usize) -> Result<(), Payload> {
         let cycle = self.engine.generation.cycle();
@@ -106,7 +106,7 @@ impl<T> State<T> {
         Ok(())
     }
 
-    /// Whether a put that found room has nothing else to do: no cycle is due, and the pool is one that no one retires.
+    /// Whether a put that found room is finished: no cycle is due, and the pool cannot be retired.
     #[inline]
     pub(crate) fn is_quiet(&self) -> bool {
         self.evictor.is_none() && !self.is_due(self.engine.generation.cycle())
@@ -114,7 +114,7 @@ impl<T> State<T> {
 
     #[inline]
     fn is_due(&self, cycle: u64) -> bool {
-        // Relaxed: a wish.
+        // Relaxed: a hint.
         self.due.load(Relaxed) / 2 == cycle + 1
     }
 
@@ -126,7 +126,7 @@ impl<T> State<T> {
         };
         caught(|| {
             let mut dead = Taken::new(&self.engine.counters.aged_out);
-            // Relaxed: a wish.
+            // Relaxed: a hint.
             let overdue = self.due.load(Relaxed) % 2 == 1;
             let taken = &mut dead.objects;
             self.engine.step(cycle, objects, overdue, taken);
@@ -141,13 +141,12 @@ impl<T> State<T> {
         })
     }
 
-    /// Gives what found no room another try, when others that share the budget have made some. What still
-    /// finds none comes back.
+    /// Makes room in a shared budget and tries to keep refused objects again. Returns those that still have no room.
     pub(crate) fn make_room(&self, mut refused: Batch<T>, panics: &mut Panics) -> Batch<T> {
         let Some(evictor) = &self.evictor else {
             return refused;
         };
-        // Caught: what was refused is in hand.
+        // Caught, because the refused objects are in a local variable.
         panics.keep(caught(|| evictor.make_room()));
         let mut left = Batch::new();
         while let Some(object) = refused.pop() {
@@ -156,22 +155,23 @@ impl<T> State<T> {
         left
     }
 
-    /// Drops every idle object of a pool that shares a budget, and keeps none any more.
+    /// Drops all idle objects of a pool that shares a budget. From now on the pool keeps none.
     pub(crate) fn retire(&self) -> Result<usize, Payload> {
         // Relaxed: the fence orders it.
         self.retired.store(true, Relaxed);
-        // Pairs with the fence in `clear_if_retired`: a put sees the store, or its object is found here.
+        // SeqCst: pairs with the fence in `clear_if_retired`. Either the put sees the store, or its object is found here.
         fence(SeqCst);
         self.clear()
     }
 
-    /// To be called by whoever has had a worker or a chain in hand: drops what `retire` has missed for that reason.
+    /// Drops what `retire` has missed. A thread calls this after it has held a worker or claimed a slot: `retire` cannot see
+    /// what is in there.
     #[inline]
     pub(crate) fn clear_if_retired(&self) -> Result<(), Payload> {
         if self.evictor.is_none() {
             return Ok(());
         }
-        // Pairs with the fence in `retire`.
+        // SeqCst: pairs with the fence in `retire`.
         fence(SeqCst);
         // Relaxed: the fence orders it.
         if self.retired.load(Relaxed) {
@@ -180,7 +180,7 @@ impl<T> State<T> {
         Ok(())
     }
 
-    /// Takes out every idle object, which counts as this.
+    /// Takes all idle objects, and counts them here.
     pub(crate) fn take_all<'a>(&'a self, counted: &'a Counter) -> Taken<'a, T> {
         let mut taken = Taken::new(counted);
         self.engine.take_all(&mut taken.objects);
@@ -229,23 +229,23 @@ impl<T> ErasedPool for State<T> {
 }
 
 impl<T> State<T> {
-    /// Drops every object, when no user is left.
+    /// Drops all objects. The pool has no user left.
     ///
     /// # Safety
     ///
     /// All gets and puts happen-before this.
     pub(super) unsafe fn close(&self) -> Result<usize, Payload> {
-        // SAFETY: the caller says so.
+        // SAFETY: the caller's contract.
         unsafe { self.engine.close() };
         self.clear()
     }
 }
 
 impl<T> Drop for State<T> {
-    /// Whoever lets go last, the pool or a collector, may find what a claim kept from the pool's own drop. No
-    /// destructor's panic escapes from here.
+    /// The pool or a collector lets go last. It may find objects that a claim kept from the pool's own drop. No panic of a
+    /// destructor leaves this function.
     fn drop(&mut self) {
-        // SAFETY: `&mut self` ends all use.
+        // SAFETY: `&mut self`: all gets and puts are over.
         unsafe { self.close() }.map_or_else(dispose, drop);
         let mut rest = Batch::new();
         self.engine.take_rest(&mut rest);
@@ -253,10 +253,10 @@ impl<T> Drop for State<T> {
     }
 }
 
-/// When the next cycle on use is due.
+/// The clock: when the next cycle on use is due.
 struct Clock {
     start: Instant,
-    /// Nanoseconds between cycles; `u64::MAX` for never.
+    /// Nanoseconds between cycles. `u64::MAX`: never.
     interval: u64,
     /// Nanoseconds after `start`.
     due: AtomicU64,
@@ -272,10 +272,10 @@ impl Clock {
         self.interval == u64::MAX
     }
 
-    /// Whether a cycle is due; of several threads that ask, one is told so.
+    /// Whether a cycle is due. Of several threads that ask, one gets `true`.
     fn is_due(&self) -> bool {
         let now = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        // Relaxed: the exchange decides, and nothing is published.
+        // Relaxed: the exchange decides, and publishes nothing.
         let due = self.due.load(Relaxed);
         let next = now.saturating_add(self.interval);
         now >= due && self.due.compare_exchange(due, next, Relaxed, Relaxed).is_ok()

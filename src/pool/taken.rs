@@ -1,13 +1,13 @@
-//! Objects on their way out of a pool.
+//! Objects that were taken out of a pool and are to be dropped.
 //!
-//! Each is dropped for itself, so that a destructor that panics costs that object and no other.
+//! Each is dropped separately, so that a panicking destructor affects no other object.
 
 use super::panics::{Panics, Payload, caught, dispose};
 use crate::engine::batch::Batch;
 use crate::engine::counters::Counter;
 use std::mem;
 
-/// Objects that were taken out of a pool. Counted and dropped, each for itself, by unwinding too.
+/// Objects that were taken out of a pool. Dropping this counts and drops them, also when a panic unwinds.
 pub(crate) struct Taken<'a, T> {
     pub(super) objects: Batch<T>,
     counted: &'a Counter,
@@ -18,12 +18,12 @@ impl<'a, T> Taken<'a, T> {
         Taken { objects: Batch::new(), counted }
     }
 
-    /// Counts them, and gives them up.
+    /// Counts the objects and returns them.
     pub(crate) fn into_objects(mut self) -> Batch<T> {
         self.count()
     }
 
-    /// Counts and drops them; how many.
+    /// Counts and drops the objects. Returns how many.
     pub(super) fn drop_each(mut self) -> Result<usize, Payload> {
         let objects = self.count();
         let count = objects.len();
@@ -42,7 +42,7 @@ impl<T> Drop for Taken<'_, T> {
     }
 }
 
-/// Drops every object, whatever the destructors do. The first panic comes back.
+/// Drops every object, even if destructors panic. Returns the first panic.
 pub(crate) fn drop_each<T>(mut objects: Batch<T>) -> Result<(), Payload> {
     let mut panics = Panics::default();
     while let Some(object) = objects.pop() {
