@@ -1,8 +1,8 @@
 //! One background thread that ages every pool of the process.
 //!
-//! The thread sleeps for an interval, runs a cycle on each pool, and sleeps again; when memory is short
-//! it drops everything idle at once. It holds a pool only while it works at it, so pools may be made and dropped
-//! at any time; it runs destructors, so they may panic, and it goes on.
+//! The thread sleeps for an interval, runs a cycle on each pool, and sleeps again. When memory is short, it drops all idle
+//! objects at once. It holds a reference to a pool only while it works on it, so pools may be made and dropped at any time.
+//! It runs destructors; if one panics, the thread goes on.
 
 pub(crate) mod background;
 pub(crate) mod export;
@@ -36,10 +36,11 @@ use std::time::Duration;
 
 /// Ages all pools of the process from a thread of its own, until it is dropped.
 ///
-/// A program opts in with one line in `main`; a library never needs to. While a collector runs, no
-/// user's thread does any ageing work, [`Builder::collect_every`](crate::Builder::collect_every) and
-/// [`collect_manually`](crate::Builder::collect_manually) notwithstanding: each pool has a cycle each
-/// interval, so what is not used for two intervals is dropped, also if the program is idle.
+/// A program opts in with one line in `main`. A library never needs to. While a collector runs, it ages every pool once an
+/// interval, and no user's thread does any ageing work. The settings
+/// [`Builder::collect_every`](crate::Builder::collect_every) and
+/// [`collect_manually`](crate::Builder::collect_manually) then have no effect. So an object that is unused for two
+/// intervals is dropped, even if the program is idle.
 ///
 /// ```
 /// use std::time::Duration;
@@ -62,11 +63,11 @@ use std::time::Duration;
 pub struct Collector {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
-    /// Where the thread is.
+    /// The process that has the thread.
     process: u32,
 }
 
-/// What the thread and its handle share.
+/// The state that the thread and its handle share.
 struct Shared {
     signals: Arc<Signals>,
     trims: bool,
@@ -85,8 +86,7 @@ impl Collector {
         }
     }
 
-    /// Runs a cycle on every pool now, in the calling thread. The background thread's next one comes
-    /// when it would have come.
+    /// Runs a cycle on every pool now, in the calling thread. The schedule of the background thread does not change.
     ///
     /// A destructor's panic goes to the hook.
     ///
@@ -105,27 +105,27 @@ impl Collector {
         thread::cycle(&self.shared).collected()
     }
 
-    /// What is watched for memory pressure, or why nothing is.
+    /// The source of memory pressure that is watched, or why there is none.
     pub fn pressure_source(&self) -> PressureStatus {
         PressureStatus::clone(&self.shared.status.load())
     }
 }
 
-/// Stops the thread and waits until it has ended. It finishes the cycle that it is in. Does nothing in a forked
-/// child, which has no such thread.
+/// Stops the thread and waits for its end. The thread finishes its current cycle first. Does nothing in a forked child, which
+/// has no such thread.
 impl Drop for Collector {
     fn drop(&mut self) {
         let Some(thread) = self.thread.take() else {
             return;
         };
         if self.process != process::id() {
-            // Neither joined nor detached: both would ask for the thread.
+            // Neither joined nor detached: both would access the thread.
             return mem::forget(thread);
         }
         self.shared.signals.stop();
         // A pooled object may own the collector and be dropped by it.
         if thread.thread().id() != threads::current().id() {
-            // An error is a panic of the thread, which has caught all of the users'.
+            // An error would be a panic of the thread itself. It has caught all panics of user code.
             drop(thread.join());
         }
     }
@@ -139,11 +139,11 @@ impl fmt::Debug for Collector {
     }
 }
 
-/// Where the signal of memory pressure comes from.
+/// The source of memory pressure.
 enum Choice {
     Off,
     System,
-    PutResult(Box<dyn PressureSource>),
+    Custom(Box<dyn PressureSource>),
 }
 
 /// Settings of a [`Collector`]; made by [`Collector::builder`].
@@ -162,21 +162,23 @@ impl fmt::Debug for CollectorBuilder {
 }
 
 impl CollectorBuilder {
-    /// The time between cycles: 10 seconds unless said. Each sleep is up to a tenth shorter or longer,
-    /// so that the processes of a machine do not keep step.
+    /// The time between cycles: 10 seconds by default. Each sleep is up to a tenth shorter or longer, so that the processes
+    /// of a machine do not run their cycles at the same time.
     pub fn every(mut self, interval: Duration) -> Self {
         self.every = interval;
         self
     }
 
-    /// Whether to watch the system's memory pressure (yes unless said), and drop everything idle when
-    /// there is some.
+    /// Whether to watch the system's memory pressure, and drop all idle objects when memory is short. Yes by default.
     ///
-    /// On Linux, that is the file, FIFO or socket that systemd names in `$MEMORY_PRESSURE_WATCH`
-    /// (`/dev/null` there means: off); else the `memory.pressure` of the process's own control group
-    /// (version 2); else `/proc/pressure/memory`; the signal is that threads waited for memory for a
-    /// tenth of two seconds. What cannot be opened or is refused is passed over. If nothing is left, and
-    /// on other systems, there is no source: [`Collector::pressure_source`] says so and why.
+    /// On Linux the source is the first of these that can be opened:
+    ///
+    /// 1. the file, FIFO or socket that systemd names in `$MEMORY_PRESSURE_WATCH` (`/dev/null` there means off);
+    /// 2. `memory.pressure` of the process's own control group (version 2);
+    /// 3. `/proc/pressure/memory`.
+    ///
+    /// The signal is that threads waited for memory during a tenth of two seconds. On other systems there is no source.
+    /// [`Collector::pressure_source`] returns the source, or why there is none.
     pub fn on_memory_pressure(mut self, watch: bool) -> Self {
         self.pressure = if watch { Choice::System } else { Choice::Off };
         self
@@ -184,24 +186,23 @@ impl CollectorBuilder {
 
     /// Watches this source of memory pressure instead of the system's.
     pub fn pressure(mut self, source: impl PressureSource + 'static) -> Self {
-        self.pressure = Choice::PutResult(Box::new(source));
+        self.pressure = Choice::Custom(Box::new(source));
         self
     }
 
-    /// Whether to ask the C library's allocator to give free pages back to the system (yes unless said),
-    /// when a cycle has dropped a thousand objects or a megabyte.
+    /// Whether to ask the C library's allocator to return free pages to the system when a cycle has dropped a thousand
+    /// objects or a megabyte. Yes by default.
     ///
-    /// On Linux with glibc, which by itself keeps most of what is freed on another thread than it was
-    /// allocated on. While it looks for free pages, which takes some milliseconds a hundred megabytes,
-    /// threads that allocate from the same arena wait. Does nothing on other systems; with another global
-    /// allocator there is nothing to find.
+    /// It works on Linux with glibc. By itself, glibc keeps most memory that one thread allocates and another frees. The
+    /// search for free pages takes some milliseconds for each hundred megabytes. Threads that allocate from the same arena
+    /// wait meanwhile. It does nothing on other systems, and finds nothing under another global allocator.
     pub fn trim(mut self, trim: bool) -> Self {
         self.trims = trim;
         self
     }
 
-    /// What to do when the destructor of a dropped object panics. The collector goes on in any case; the
-    /// process's panic hook has printed a message by then.
+    /// Calls `hook` when the destructor of a dropped object panics. The collector goes on in any case. The process's panic
+    /// hook has already printed a message.
     ///
     /// Of several panics in one pool and cycle, the first is reported.
     pub fn on_panic(mut self, hook: impl Fn(&DestructorPanic<'_>) + Send + Sync + 'static) -> Self {
@@ -209,7 +210,7 @@ impl CollectorBuilder {
         self
     }
 
-    /// What to do after each cycle of the background thread, in that thread; for a log or a display.
+    /// Calls `hook` after each cycle of the background thread, in that thread. For a log or a display.
     ///
     /// ```
     /// use stealpool::Collector;
@@ -231,7 +232,7 @@ impl CollectorBuilder {
     ///
     /// * [`InvalidInput`](io::ErrorKind::InvalidInput): the interval is zero.
     /// * [`AlreadyExists`](io::ErrorKind::AlreadyExists): a collector runs in this process.
-    /// * What keeps the system from starting a thread.
+    /// * The error of the system if it cannot start a thread.
     ///
     /// ```
     /// use std::{io::ErrorKind, time::Duration};
@@ -247,13 +248,13 @@ impl CollectorBuilder {
     /// ```
     pub fn spawn(self) -> io::Result<Collector> {
         if self.every.is_zero() {
-            // Before there is an error to lose: a source may panic here.
+            // Dropped before the error exists: the destructor of a source may panic.
             drop(self);
             let what = "the collector's interval is zero";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
         }
         let signals = Arc::new(Signals::new()?);
-        let Some(reign) = background::begin(Arc::clone(&signals)) else {
+        let Some(claim) = background::begin(Arc::clone(&signals)) else {
             // As above.
             drop(self);
             let what = "a stealpool collector runs in this process already";
@@ -265,7 +266,7 @@ impl CollectorBuilder {
                 Ok(source) => watching(source),
                 Err(reason) => (None, PressureStatus::Off(reason)),
             },
-            Choice::PutResult(source) => watching(source),
+            Choice::Custom(source) => watching(source),
         };
         let shared = Arc::new(Shared {
             signals,
@@ -273,7 +274,7 @@ impl CollectorBuilder {
             status: ArcSwap::from_pointee(status),
             hooks: self.hooks,
         });
-        let runner = thread::Runner::new(Arc::clone(&shared), self.every, source, reign);
+        let runner = thread::Runner::new(Arc::clone(&shared), self.every, source, claim);
         let thread =
             threads::Builder::new().name(String::from("stealpool")).spawn(move || runner.run())?;
         shared.signals.belong_to(thread.thread().clone());
@@ -286,5 +287,5 @@ fn watching(source: Box<dyn PressureSource>) -> (Option<Box<dyn PressureSource>>
     (Some(source), status)
 }
 
-/// When the budget of the process must be looked at again, if there is one.
+/// How often to check the budget of the process, if there is one.
 const BUDGET_LOOKS: Duration = Duration::from_secs(1);

@@ -1,7 +1,7 @@
 //! Whether a collector runs in the background of this process, and how to wake it.
 //!
-//! One at a time. While one runs, no user's thread does any ageing work. A forked child has no
-//! background thread, whatever its parent had, so the process is part of the answer.
+//! At most one collector runs. While it runs, no user's thread does any ageing work. A forked child has no background
+//! thread, so the process is part of the answer.
 
 use crate::collector::signals::Signals;
 use arc_swap::ArcSwapOption;
@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
 static PROCESS: AtomicU32 = AtomicU32::new(0);
 static SLEEPER: ArcSwapOption<Sleeper> = ArcSwapOption::const_empty();
 
-/// The collector of one process. A forked child has its parent's here, and leaves it alone.
+/// The collector of one process. A forked child finds its parent's here, and ignores it.
 struct Sleeper {
     process: u32,
     signals: Arc<Signals>,
@@ -22,36 +22,35 @@ struct Sleeper {
 
 /// Whether a collector runs.
 pub(crate) fn runs() -> bool {
-    // Relaxed: who sees an old answer ages a pool once too often, or not just now.
+    // Relaxed: with an old answer, a thread ages a pool once too often, or a little later.
     match PROCESS.load(Relaxed) {
         0 => false,
         process => process == process::id(),
     }
 }
 
-/// A collector's claim on the process. Given back when dropped, by unwinding too: users' threads do the ageing
-/// again.
-pub(crate) struct Reign(());
+/// A collector's claim on the process. Dropping it, also when a panic unwinds, lets users' threads do the ageing again.
+pub(crate) struct Claim(());
 
-impl Drop for Reign {
+impl Drop for Claim {
     fn drop(&mut self) {
         SLEEPER.store(None);
-        // Release: a later collector comes after this one.
+        // Release: pairs with the exchange in `begin`; a later collector comes after this one.
         PROCESS.store(0, Release);
     }
 }
 
 /// Claims the process for a collector. `None`: one runs already.
-pub(crate) fn begin(signals: Arc<Signals>) -> Option<Reign> {
+pub(crate) fn begin(signals: Arc<Signals>) -> Option<Claim> {
     // Relaxed: the exchange decides.
     let before = PROCESS.load(Relaxed);
     let here = process::id();
-    // AcqRel: comes after what a former collector did.
+    // AcqRel: pairs with the Release in `drop`; this comes after what a former collector did.
     let free = before != here && PROCESS.compare_exchange(before, here, AcqRel, Relaxed).is_ok();
     free.then(|| {
         let process = here;
         SLEEPER.store(Some(Arc::new(Sleeper { process, signals })));
-        Reign(())
+        Claim(())
     })
 }
 

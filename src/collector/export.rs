@@ -1,12 +1,11 @@
-//! Figures and events for those who watch: the features `metrics` and `tracing`.
+//! Metrics and events: the features `metrics` and `tracing`.
 //!
-//! Called above the line, while the pool is in the middle of nothing: a recorder or a subscriber may use
-//! the same pool.
+//! These functions are called while the thread holds nothing of a pool. So a recorder or a subscriber may use the same pool.
 
-/// Hands the figures of all [named pools](crate::registry) to the recorder of the `metrics` crate.
+/// Records the statistics of all [named pools](crate::registry) with the `metrics` crate.
 ///
-/// A running [`Collector`](crate::Collector) does so after each cycle; without one, call this as often as
-/// figures are wanted. With the label `pool` for the name:
+/// A running [`Collector`](crate::Collector) calls this after each cycle. Without one, call it as often as you want
+/// figures. Each metric has the label `pool` with the name.
 ///
 /// | metric | kind | what |
 /// |---|---|---|
@@ -44,7 +43,7 @@ pub fn record_metrics() {
     }
 }
 
-/// Says that a pool has ended a cycle: an event of level `DEBUG` and target `stealpool`.
+/// Emits an event when a pool has ended a cycle: level `DEBUG`, target `stealpool`.
 #[cfg(feature = "tracing")]
 pub(crate) fn cycle_ended(
     pool: Option<&'static str>,

@@ -1,4 +1,4 @@
-//! What a collector tells its program.
+//! Reports of a collector to its program.
 
 use crate::pool::panics::{Payload, dispose};
 use crate::stats::Collected;
@@ -9,11 +9,11 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-/// What a collector did at one go, over all pools.
+/// What one cycle of a collector did, over all pools.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CycleReport {
-    /// Pools that it has visited.
+    /// Pools that it visited.
     pub pools: usize,
     /// Objects still idle.
     pub idle: usize,
@@ -55,12 +55,12 @@ impl DestructorPanic<'_> {
         self.pool
     }
 
-    /// What the panic carried.
+    /// The payload of the panic.
     pub fn payload(&self) -> &(dyn Any + Send) {
         self.payload
     }
 
-    /// The panic's message, if it carried a text.
+    /// The message of the panic, if its payload is a text.
     pub fn message(&self) -> Option<&str> {
         let text = self.payload.downcast_ref::<&'static str>().copied();
         text.or_else(|| self.payload.downcast_ref::<String>().map(String::as_str))
@@ -87,7 +87,7 @@ impl fmt::Display for DestructorPanic<'_> {
     }
 }
 
-/// What to call, without a lock: a hook may use the collector. One that panics is not called again.
+/// A hook of the program. It is called without a lock, so it may use the collector. A hook that panics is not called again.
 pub(super) struct Hook<F: ?Sized> {
     call: Box<F>,
     broken: AtomicBool,
@@ -99,7 +99,7 @@ impl<F: ?Sized> Hook<F> {
     }
 
     fn run(&self, run: impl FnOnce(&F)) {
-        // Relaxed, both: a call more or less after a panic does not matter.
+        // Relaxed, both: one more call after a panic is harmless.
         if self.broken.load(Relaxed) {
             return;
         }
@@ -113,7 +113,7 @@ impl<F: ?Sized> Hook<F> {
 pub(super) type PanicHook = dyn Fn(&DestructorPanic<'_>) + Send + Sync;
 pub(super) type CycleHook = dyn Fn(&CycleReport) + Send + Sync;
 
-/// What the program wants to be told.
+/// The hooks of the program.
 #[derive(Default)]
 pub(super) struct Hooks {
     pub(super) panic: Option<Hook<PanicHook>>,

@@ -2,7 +2,7 @@
 
 use super::report::CycleReport;
 use super::{BUDGET_LOOKS, Shared, trim};
-use crate::collector::background::Reign;
+use crate::collector::background::Claim;
 use crate::collector::idle_budget;
 use crate::collector::pressure::{PressureSource, PressureStatus, Sleep};
 use crate::collector::registry::{self, AnyPool};
@@ -13,24 +13,23 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Memory that is still short after everything idle is gone is not the pools' affair: no use in
-/// dropping again at once.
+/// The pause after all idle objects were dropped. If memory is still short then, pools cannot help at once.
 const AFTER_RELIEF: Duration = Duration::from_millis(100);
 
-/// What the thread owns.
+/// The state that the thread owns.
 pub(super) struct Runner {
     shared: Arc<Shared>,
     every: Duration,
     source: Option<Box<dyn PressureSource>>,
-    /// Ends with the thread, or without one.
-    _reign: Reign,
+    /// Dropped with the thread, or if it could not be started.
+    _claim: Claim,
 }
 
 /// What ended a sleep.
 enum Woken {
     Stop,
     Pressure,
-    /// The time, or a call.
+    /// The time is over, or `wake` was called.
     Time,
 }
 
@@ -39,9 +38,9 @@ impl Runner {
         shared: Arc<Shared>,
         every: Duration,
         source: Option<Box<dyn PressureSource>>,
-        reign: Reign,
+        claim: Claim,
     ) -> Self {
-        Runner { shared, every, source, _reign: reign }
+        Runner { shared, every, source, _claim: claim }
     }
 
     pub(super) fn run(mut self) {
@@ -66,14 +65,14 @@ impl Runner {
 
     /// When the next cycle is due; `None` if that is beyond the clock.
     fn next_cycle(&self) -> Option<Instant> {
-        // Other keys each time, so another hash.
+        // `RandomState` has other keys each time.
         let random = RandomState::new().hash_one(0);
         let jitter = 0.9 + (random % 1024) as f64 / 1024.0 * 0.2;
         let sleep = Duration::try_from_secs_f64(self.every.as_secs_f64() * jitter).ok()?;
         Instant::now().checked_add(sleep)
     }
 
-    /// Sleeps until the next cycle is due, or the budget must be looked at.
+    /// Sleeps until the next cycle or the next check of the budget is due.
     fn sleep(&mut self, due: Option<Instant>) -> Woken {
         let look = idle_budget::is_set().then(|| Instant::now() + BUDGET_LOOKS);
         let until = due.into_iter().chain(look).min();
@@ -89,10 +88,10 @@ impl Runner {
         }
     }
 
-    /// Whether memory is short before the sleep is over.
+    /// Waits for the end of the sleep. Returns early with `true` if memory is short.
     fn wait(&mut self, sleep: &Sleep) -> bool {
         if let Some(source) = &mut self.source {
-            // Whatever of it panics: itself, its error's text, its destructor.
+            // The source, the text of its error, or its destructor may panic.
             let end = catch_unwind(AssertUnwindSafe(|| {
                 source.wait(sleep).map_err(|error| error.to_string())
             }));
@@ -113,7 +112,7 @@ impl Runner {
                 catch_unwind(AssertUnwindSafe(|| drop(source))).unwrap_or_else(dispose);
             }
         }
-        // Also after a source that returns too early.
+        // The source may have returned too early.
         while !sleep.is_over() {
             sleep.park();
         }
@@ -132,7 +131,7 @@ impl Runner {
     }
 }
 
-/// Runs a cycle on every pool, and keeps to the budget of the process.
+/// Runs a cycle on every pool, and enforces the budget of the process.
 pub(super) fn cycle(shared: &Shared) -> CycleReport {
     work(shared, |report| {
         visit(shared, report, |pool, report| {
@@ -148,7 +147,7 @@ pub(super) fn cycle(shared: &Shared) -> CycleReport {
     })
 }
 
-/// Drops everything idle.
+/// Drops all idle objects.
 fn relieve(shared: &Shared) -> CycleReport {
     work(shared, |report| {
         visit(shared, report, |pool, report| {
@@ -158,7 +157,7 @@ fn relieve(shared: &Shared) -> CycleReport {
     })
 }
 
-/// Keeps to the budget of the process, between two cycles.
+/// Enforces the budget of the process, between two cycles.
 fn enforce(shared: &Shared) {
     work(shared, |report| report.over_budget = keep_to_budget(shared));
 }
@@ -167,7 +166,7 @@ fn keep_to_budget(shared: &Shared) -> usize {
     idle_budget::enforce(|pool, payload| shared.hooks.panicked(pool, payload))
 }
 
-/// Does the work, notes how long it took, and gives the freed memory back if it was much.
+/// Runs some work, measures how long it took, and returns freed memory to the system if it was much.
 fn work(shared: &Shared, run: impl FnOnce(&mut CycleReport)) -> CycleReport {
     let begun = Instant::now();
     let idle_bytes = || -> usize {

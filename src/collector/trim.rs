@@ -1,28 +1,27 @@
-//! Asks the system's allocator to give back what is free.
+//! Asks the system's allocator to return free memory to the system.
 //!
-//! Dropping an object gives its memory to the allocator, which may keep it: glibc gives back what is free
-//! at the end of an arena, and one small object in use there is in the way of hundreds of megabytes.
-//! `malloc_trim` gives back whole free pages wherever they are. It holds the lock of one arena at a time
-//! meanwhile, so it is called by the collector only, and only when much was dropped.
+//! Dropping an object returns its memory to the allocator, which may keep it. glibc returns only what is free at the end of
+//! an arena. One small object in use there keeps hundreds of megabytes. `malloc_trim` returns free pages wherever they
+//! are. It holds the lock of one arena at a time, so only the collector calls it, and only after many drops.
 
-/// Objects dropped at one go that make a trim worth while.
+/// The number of dropped objects from which on a trim is worthwhile.
 const OBJECTS: usize = 1000;
 
-/// Bytes that do.
+/// The dropped bytes from which on a trim is worthwhile.
 const BYTES: usize = 1 << 20;
 
-/// Whether a trim is worth while after so much was dropped.
+/// Whether a trim is worthwhile after so many drops.
 pub(super) fn is_due(objects: usize, bytes: usize) -> bool {
     objects >= OBJECTS || bytes >= BYTES
 }
 
-/// Gives free pages back to the system, if its allocator knows how.
+/// Returns free pages to the system.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub(super) fn trim() {
-    // SAFETY: takes an integer, may be called at any time from any thread, and touches free memory only.
+    // SAFETY: it takes any integer, is thread-safe, and uses free memory only.
     unsafe { libc::malloc_trim(0) };
 }
 
-/// Gives free pages back to the system: no allocator is known here that must be asked.
+/// Does nothing: no allocator is known here that must be asked.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub(super) fn trim() {}
