@@ -1,4 +1,4 @@
-//! Settings, all `const fn`; none of them can be wrong.
+//! The settings of a pool. All functions are `const`, and every value is valid.
 
 use crate::engine::budget::Budget;
 use crate::engine::object::HEAVIEST;
@@ -6,7 +6,7 @@ use crate::policy::Policy;
 use crate::pool::Pool;
 use std::time::Duration;
 
-/// Settings of a [`Pool`], usable in a `static`.
+/// The settings of a [`Pool`]. They can be used in a `static`.
 ///
 /// | setting | default | zero | huge |
 /// |---|---|---|---|
@@ -36,7 +36,7 @@ pub struct Builder {
     pub(crate) max_idle: usize,
     pub(crate) max_object_bytes: usize,
     pub(crate) idle_bytes: usize,
-    /// Milliseconds; `u32::MAX` for never.
+    /// Milliseconds between cycles. `u32::MAX`: never.
     interval: u32,
     /// The most objects a magazine may hold.
     pub(crate) deepest: u16,
@@ -44,7 +44,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// The defaults: no bounds, a cycle every 10 seconds of use, no name.
+    /// The defaults: no bounds, a cycle every 10 seconds while the pool is used, no name.
     pub const fn new() -> Self {
         Builder {
             max_idle: usize::MAX,
@@ -56,10 +56,10 @@ impl Builder {
         }
     }
 
-    /// Keeps at most `count` objects idle. 0 turns pooling off: every get creates, every put drops.
+    /// Keeps at most `count` objects idle. 0 turns pooling off: every get creates and every put drops.
     ///
-    /// The bound holds at every moment. Up to half of it is set aside for the magazines, in equal shares for the
-    /// processors on which the pool is used, and is then not available below them.
+    /// The bound holds at every moment. Up to half of it is reserved for magazines, in equal shares for the processors. A
+    /// processor reserves its share at its first put.
     ///
     /// ```
     /// use stealpool::{Builder, Pool};
@@ -76,8 +76,8 @@ impl Builder {
         self
     }
 
-    /// Drops an object on return if its footprint is over `bytes`, so that a few big ones do not
-    /// stay in a busy pool for ever.
+    /// Drops an object when it comes back if its footprint is larger than `bytes`. So a few large objects do not stay in a
+    /// busy pool for ever.
     ///
     /// ```
     /// use stealpool::{Builder, Pool};
@@ -95,9 +95,9 @@ impl Builder {
         self
     }
 
-    /// Keeps at most `bytes` of idle objects, by their footprints when they came back.
+    /// Keeps idle objects of at most `bytes` together. The footprint of each counts, as it was when the object came back.
     ///
-    /// The bound holds at every moment, with the same reservation as [`max_idle`](Self::max_idle).
+    /// The bound holds at every moment. Up to half of it is reserved as for [`max_idle`](Self::max_idle).
     ///
     /// ```
     /// use stealpool::{Builder, Pool};
@@ -115,11 +115,11 @@ impl Builder {
         self
     }
 
-    /// How long a cycle lasts: an object that is not used for two cycles is dropped.
+    /// The time between cycles. An object that is unused for two cycles is dropped.
     ///
-    /// Nothing runs in the background. On each processor on which objects are given back or created, some thread looks
-    /// at the clock at least once in 2,048 operations (without sequences, on each worker), and one of them runs the cycle when it is due.
-    /// [`Duration::ZERO`] runs one at every such look; part of a millisecond counts as a whole one, and more than 49 days is never.
+    /// Nothing runs in the background. On each processor, a thread that gives back or creates objects looks at the clock at
+    /// least once in 2,048 operations (without sequences: on each worker). When a cycle is due, one of these threads runs
+    /// it. [`Duration::ZERO`] runs one at every look. The time is rounded up to milliseconds. More than 49 days is never.
     #[must_use]
     pub const fn collect_every(mut self, interval: Duration) -> Self {
         let millis = interval.as_nanos().div_ceil(1_000_000);
@@ -127,13 +127,12 @@ impl Builder {
         self
     }
 
-    /// Lets a processor's magazine hold at most `objects`, where other processors cannot take them.
+    /// The most objects in a processor's magazine. Other processors cannot take them.
     ///
-    /// A magazine holds up to 14 objects, which is also the most that can be asked for, while they weigh less than
-    /// 64 KiB together. So the pool creates at most as many objects as were ever in use at once, and for each processor
-    /// what its magazine held. Less makes work with several objects at once more expensive. In a pool with
-    /// [`max_idle`](Self::max_idle) or [`idle_bytes`](Self::idle_bytes), all magazines together get at most half of
-    /// the bound.
+    /// The default is 14, which is also the maximum. All objects of a magazine together weigh less than 64 KiB. So the pool
+    /// creates at most as many objects as were ever in use at once, plus those in magazines. A smaller magazine makes
+    /// work with several objects at once slower. In a pool with [`max_idle`](Self::max_idle) or
+    /// [`idle_bytes`](Self::idle_bytes), all magazines together get at most half of the bound.
     ///
     /// ```
     /// use stealpool::{Builder, Pool};
@@ -162,7 +161,7 @@ impl Builder {
         Budget::new(bound(self.max_idle), bound(self.idle_bytes))
     }
 
-    /// Nanoseconds between cycles; `u64::MAX` for never.
+    /// Nanoseconds between cycles. `u64::MAX`: never.
     pub(crate) const fn interval(&self) -> u64 {
         match self.interval {
             u32::MAX => u64::MAX,
@@ -170,22 +169,22 @@ impl Builder {
         }
     }
 
-    /// Runs no cycle on use: only [`collect`](Pool::collect) and
-    /// [`collect_all`](crate::collect_all) age the pool.
+    /// Runs no cycle on use. Only [`collect`](Pool::collect), [`collect_all`](crate::collect_all) and a
+    /// [`Collector`](crate::Collector) age the pool.
     #[must_use]
     pub const fn collect_manually(mut self) -> Self {
         self.interval = u32::MAX;
         self
     }
 
-    /// Names the pool, for its `Debug` output and for whoever reads its statistics.
+    /// Names the pool, for its `Debug` output and for [`registry`](crate::registry()).
     #[must_use]
     pub const fn name(mut self, name: &'static str) -> Self {
         self.name = Some(name);
         self
     }
 
-    /// The pool. Allocates nothing; so does every pool until it is first used.
+    /// Builds the pool. Allocates nothing; a pool allocates at its first use.
     pub const fn build<T: Send + 'static, P: Policy<T>>(self, policy: P) -> Pool<T, P> {
         Pool::with_settings(self, policy)
     }

@@ -1,7 +1,7 @@
-//! An object on loan: use it, and dropping it gives it back.
+//! Guards: a guard lends an object, and dropping it gives the object back.
 //!
-//! Both guards are two words: who lent the object, and the object. They take the object out of
-//! themselves before any user code runs, so whatever panics, it is given back or dropped once.
+//! Both guards have two words: the pool and the object. A guard takes the object out of itself before any user code runs. So
+//! the object is given back or dropped exactly once, even if user code panics.
 
 use crate::engine::counters::Outcome;
 use crate::engine::object::Object;
@@ -14,10 +14,10 @@ use std::ops::{Deref, DerefMut};
 use std::ptr;
 use std::sync::Arc;
 
-/// An object on loan from a borrowed pool.
+/// An object lent by a borrowed pool.
 ///
-/// Returns to the pool when dropped, on any thread: it is recycled, judged, and kept or dropped. If
-/// the thread is panicking then, the object is dropped instead, for who knows in what state it is.
+/// Dropping the guard, on any thread, gives the object back: it is recycled, judged, and kept or dropped. If the thread is
+/// panicking, the object is dropped, because its state is unknown.
 ///
 /// Its methods are associated functions, so that they never hide a method of `T`.
 ///
@@ -41,12 +41,10 @@ pub struct Guard<'a, T: Send + 'static, P: Policy<T> = fn() -> T> {
     object: ManuallyDrop<Object<T>>,
 }
 
-/// An object on loan from a shared pool: `Send + 'static`, for `.await`, `spawn` and
-/// `Bytes::from_owner`.
+/// An object lent by a shared pool. It is `Send + 'static`, for `.await`, `spawn` and `Bytes::from_owner`.
 ///
-/// Holds the pool's `Arc`, so it costs two reference-count operations more than a [`Guard`], and the
-/// pool lives at least as long. Otherwise the same. A `static` or leaked pool does not need it: its `get` gives a
-/// `Guard<'static>`.
+/// The guard holds the pool's `Arc`. So the pool lives at least as long, and the guard costs two reference-count operations
+/// more than a [`Guard`]. A `static` or leaked pool does not need it: its `get` returns a `Guard<'static>`.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -66,7 +64,7 @@ pub struct OwnedGuard<T: Send + 'static, P: Policy<T> = fn() -> T> {
     object: ManuallyDrop<Object<T>>,
 }
 
-/// What both guards can do, written once.
+/// The methods of both guards.
 macro_rules! guard {
     ($guard:ident, $pool:ty, [$($lifetime:lifetime)?]) => {
         impl<$($lifetime,)? T: Send + 'static, P: Policy<T>> $guard<$($lifetime,)? T, P> {
@@ -85,35 +83,33 @@ macro_rules! guard {
                 (pool, object)
             }
 
-            /// Takes the object out; it leaves the pool for good.
-            ///
-            /// Not counted as discarded. Frees the box that the pool kept the object in.
+            /// Takes the object out. It leaves the pool for good, and does not count as discarded.
             pub fn into_inner(guard: Self) -> T {
                 let (pool, object) = Self::dismantle(guard);
                 pool.count(Outcome::Released, 1);
                 let value = object.into_value();
-                // Not at the end: a result is leaked when a destructor panics after it (rust-lang/rust#47949).
+                // Dropped here: a result is leaked if a destructor panics after it (rust-lang/rust#47949).
                 {
                     let _last = pool;
                 }
                 value
             }
 
-            /// Drops the object instead of returning it: it is broken, or not worth keeping.
+            /// Drops the object instead of giving it back.
             ///
             /// # Panics
             ///
-            /// If the object's destructor does.
+            /// If the object's destructor panics.
             pub fn discard(guard: Self) {
                 let (pool, object) = Self::dismantle(guard);
                 pool.discard(object, Outcome::Discarded);
             }
 
-            /// Returns the object now; the same as dropping the guard.
+            /// Gives the object back now. The same as dropping the guard.
             ///
             /// # Panics
             ///
-            /// If the policy does, or the destructor of an object that is not kept.
+            /// If the policy panics, or the destructor of an object that is not kept.
             pub fn put(guard: Self) {
                 drop(guard);
             }

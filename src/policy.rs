@@ -1,16 +1,15 @@
-//! What the user decides: make an object, clean it, keep it or not.
+//! Policies: how a pool makes, cleans and weighs objects.
 
 use crate::recycle::Recycle;
 use std::fmt;
 
 /// How a pool makes objects, cleans them when they come back, and weighs them.
 ///
-/// Every `Fn() -> T` is a policy when `T: Recycle`: it creates, and `T` says the rest. A type of your
-/// own can be one too; and [`policy`] makes one of closures, for a `T` of another crate.
+/// Every `Fn() -> T` is a policy if `T: Recycle`: the function creates, and [`Recycle`] does the rest. A type of your own
+/// can be a policy too. For a `T` of another crate, [`policy`] makes one from closures.
 ///
-/// The pool calls these methods outside of its protocol: they may use the same pool, and they may
-/// panic. A panic goes to the caller; the object at hand is dropped, the pool and its counts stay
-/// right. No answer can make the pool unsound: a wrong footprint only makes the books wrong.
+/// These methods may use the same pool, and they may panic. A panic goes to the caller. The object is then dropped, and the
+/// pool stays correct. No result can make the pool unsound. A wrong footprint only makes its figures wrong.
 ///
 /// ```
 /// use stealpool::{Policy, Pool};
@@ -39,10 +38,10 @@ pub trait Policy<T> {
     /// Makes an object.
     fn create(&self) -> T;
 
-    /// Brings an object back to the state of a new one. `false`: drop it.
+    /// Brings an object back to the state of a new one. `false`: the pool drops it.
     fn recycle(&self, object: &mut T) -> bool;
 
-    /// The bytes that the object keeps alive while idle. Asked once, when it comes back clean.
+    /// The bytes that the object keeps allocated while it is idle. Called once, after `recycle`.
     fn footprint(&self, object: &T) -> usize {
         size_of_val(object)
     }
@@ -66,12 +65,12 @@ impl<T: Recycle, F: Fn() -> T> Policy<T> for F {
     }
 }
 
-/// A policy made of closures, for a type that does not implement [`Recycle`].
+/// A policy made from closures, for a type that does not implement [`Recycle`].
 ///
-/// `create` makes an object. [`recycle_with`](Closures::recycle_with) says how to clean one, and is
-/// required unless `T: Recycle`; [`footprint_with`](Closures::footprint_with) says what one weighs
-/// (default: `T::footprint()` where `T: Recycle` does both, else `size_of::<T>()`, which leaves out
-/// what `T` owns on the heap).
+/// * `create` makes an object.
+/// * [`recycle_with`](Closures::recycle_with) cleans one. It is required unless `T: Recycle`.
+/// * [`footprint_with`](Closures::footprint_with) weighs one. The default is [`Recycle::footprint`] if `T: Recycle` also
+///   cleans. Otherwise it is `size_of::<T>()`, without what `T` owns on the heap.
 ///
 /// ```
 /// use stealpool::{Pool, policy};
@@ -93,7 +92,7 @@ pub const fn policy<C>(create: C) -> Closures<C> {
     Closures { create, recycle: ByType, footprint: ByType }
 }
 
-/// What [`policy`] makes.
+/// The policy that [`policy`] returns.
 #[derive(Clone, Copy)]
 pub struct Closures<C, R = ByType, F = ByType> {
     create: C,
@@ -101,7 +100,7 @@ pub struct Closures<C, R = ByType, F = ByType> {
     footprint: F,
 }
 
-/// Stands for "as the type says": its [`Recycle`], or for a footprint without one, its size.
+/// No closure: the type's [`Recycle`] is used. A footprint without `Recycle` is the type's size.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ByType;
 
@@ -112,11 +111,10 @@ impl<C, R, F> fmt::Debug for Closures<C, R, F> {
 }
 
 impl<C, F> Closures<C, ByType, F> {
-    /// Sets how an object is cleaned when it comes back; `false` drops it.
+    /// Sets how an object is cleaned when it comes back. The pool drops the object if `recycle` returns `false`.
     ///
-    /// From then on objects weigh `size_of::<T>()` unless
-    /// [`footprint_with`](Self::footprint_with) says otherwise, also those of a `T: Recycle`. A
-    /// pool with a bound in bytes wants both:
+    /// Without [`footprint_with`](Self::footprint_with), objects then weigh `size_of::<T>()`, even if `T: Recycle`. A pool
+    /// with a bound in bytes needs both:
     ///
     /// ```
     /// use stealpool::{Builder, Recycle, policy};
@@ -142,7 +140,7 @@ impl<C, F> Closures<C, ByType, F> {
 }
 
 impl<C, R> Closures<C, R, ByType> {
-    /// Sets what an object weighs, in bytes.
+    /// Sets how an object is weighed, in bytes.
     pub fn footprint_with<T, F>(self, footprint: F) -> Closures<C, R, F>
     where
         C: Fn() -> T,

@@ -1,4 +1,4 @@
-//! The public face: lend, take back, age, and say what there is.
+//! The pool: its constructors, gets, puts and figures.
 
 pub(crate) mod drain;
 mod get_put;
@@ -23,21 +23,19 @@ use std::sync::Arc;
 
 /// A pool of `T`s that any number of threads share.
 ///
-/// `P` makes, cleans and weighs the objects; any `Fn() -> T` will do when `T` implements
-/// [`Recycle`](crate::Recycle). Shareable (`Sync`) when `T: Send`: each object is in one thread's hands at a time, so
-/// `T` need not be `Sync`.
+/// The policy `P` makes, cleans and weighs the objects. Any `Fn() -> T` is a policy if `T` implements
+/// [`Recycle`](crate::Recycle). The pool is `Sync` if `T: Send`. `T` need not be `Sync`, because one thread at a time uses
+/// an object.
 ///
-/// Objects wait in the *magazine* of the processor on which they were given back, and below it in slots that
-/// every processor can steal from. [`fast_path`](crate::fast_path) tells how a magazine is entered here.
+/// Each processor keeps a few idle objects in its *magazine*. The others are in slots, and every processor can take them.
+/// [`fast_path`](crate::fast_path) returns how a magazine is accessed on this system.
 ///
-/// Untouched, a pool is one cache line (64 bytes) and `P`, and owns no memory, so thousands of them
-/// are cheap. Dropping it drops every idle object; those that a collector has in hand at that moment, the collector
-/// drops.
+/// An unused pool is 64 bytes plus `P` and owns no memory, so thousands of pools are cheap. Dropping a pool drops all its
+/// idle objects. If a collector has taken some of them at that moment, the collector drops those.
 ///
 /// # Happens-before
 ///
-/// What a thread did to an object before giving it back happens-before what the next user does with
-/// it, on whatever thread.
+/// What a thread does to an object before it gives it back happens-before what the next user does with it, on any thread.
 ///
 /// ```
 /// use stealpool::Pool;
@@ -60,7 +58,7 @@ pub struct Pool<T, P = fn() -> T> {
     pub(crate) policy: P,
 }
 
-// A compiler that is told to shuffle fields makes it larger.
+// It may be larger if the compiler is told to shuffle fields.
 const _: () = assert!(size_of::<Pool<Vec<u8>, ()>>() <= 64 || cfg!(stealpool_any_layout));
 
 impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
@@ -73,22 +71,22 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         Pool { state: LazyState::new(), settings, policy }
     }
 
-    /// Lends an object: a warm one if any is idle anywhere in the pool, else a new one.
+    /// Lends an object: an idle one if there is any, else a new one.
     ///
-    /// Looks in this processor's magazine, its slots, the other processors' slots, then among the victims.
-    /// O(1), whatever the number of threads, but for a get that finds nothing: O(processors that have slots). A hit in the magazine is a few nanoseconds without a lock or a locked
-    /// instruction where [`fast_path`](crate::fast_path) says so.
+    /// Searches this processor's magazine, its slots, the slots of other processors, then the victims. O(1), whatever the
+    /// number of threads. A get that finds nothing is O(processors that have slots). A hit in the magazine takes a few
+    /// nanoseconds. With [`FastPath::Sequence`](crate::FastPath::Sequence) it has no lock and no locked instruction.
     ///
     /// # Panics
     ///
-    /// If [`Policy::create`] does, or, now and then on a miss, the destructor of an aged object that this
-    /// call drops.
+    /// If [`Policy::create`] panics. A get that finds nothing may also drop aged objects, and panics if their destructor
+    /// does.
     #[inline]
     pub fn get(&self) -> Guard<'_, T, P> {
         Guard::new(self, self.take_or(|| self.policy.create()))
     }
 
-    /// Lends an idle object; never creates one.
+    /// Lends an idle object. Never creates one.
     ///
     /// ```
     /// use stealpool::Pool;
@@ -120,7 +118,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     ///
     /// # Errors
     ///
-    /// The constructor's error; no count changes then.
+    /// The error of the constructor. Then no figure of [`stats`](Self::stats) changes.
     ///
     /// ```
     /// use std::io;
@@ -140,11 +138,11 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         Ok(Guard::new(self, self.take_or_try(create)?))
     }
 
-    /// Gives an object to the pool: recycled and judged like one that comes back from a guard.
+    /// Gives an object to the pool. It is recycled and judged like an object of a guard.
     ///
     /// # Panics
     ///
-    /// If the policy does, or the destructor of an object that is not kept.
+    /// If the policy panics, or the destructor of an object that is not kept.
     ///
     /// ```
     /// use stealpool::Pool;
@@ -159,7 +157,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         self.give_back(object);
     }
 
-    /// Lends an object from outside through a guard, so that it comes to the pool when dropped.
+    /// Wraps an object in a guard. Dropping the guard gives the object to the pool.
     ///
     /// ```
     /// use stealpool::Pool;
@@ -176,9 +174,9 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
 
     /// Like [`get`](Self::get), with a guard that owns a reference to the pool.
     ///
-    /// All such guards of a pool count on one word, the `Arc`'s, which many threads at once make slow. A pool that is never
-    /// dropped needs none: of a `static`, or of a [leaked](Box::leak) one, `get` gives a `Guard<'static>`, which may also
-    /// be held over an `.await` and sent to a task.
+    /// Each such guard changes the reference count of the `Arc`, which is slow if many threads do it at once. A pool that is
+    /// never dropped needs no count: `get` of a `static` or [leaked](Box::leak) pool returns a `Guard<'static>`. It may be
+    /// held over an `.await` and sent to a task, too.
     ///
     /// ```
     /// use stealpool::{Guard, Pool};
@@ -220,15 +218,14 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         OwnedGuard::new(Arc::clone(self), object)
     }
 
-    /// How many objects are idle. Exact when no other thread uses the pool; O(workers).
+    /// How many objects are idle. Exact if no other thread uses the pool. O(workers).
     pub fn idle(&self) -> usize {
         self.stats().idle
     }
 
-    /// How many objects belong to the pool: lent and idle. Exact when no other thread uses the pool;
-    /// O(workers).
+    /// How many objects belong to the pool: lent and idle. Exact if no other thread uses the pool. O(workers).
     ///
-    /// A guard that was forgotten counts for ever: what `live` shows and nobody holds has leaked.
+    /// A forgotten guard counts for ever. So objects that are live, but neither idle nor held, have leaked.
     ///
     /// ```
     /// use stealpool::{Guard, Pool};
@@ -244,7 +241,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         self.stats().live
     }
 
-    /// What the pool has done and what it holds. O(workers).
+    /// The statistics of the pool. O(workers).
     ///
     /// ```
     /// use stealpool::Pool;
@@ -271,7 +268,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         &self.policy
     }
 
-    /// Engine and clock; made on the first use.
+    /// The engine and the clock. Made at the first use.
     #[inline]
     pub(crate) fn state(&self) -> &State<T> {
         let known = self.state.get();
@@ -284,7 +281,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         self.state.open(&self.settings, self.settings.budget(), None)
     }
 
-    /// Opens the pool with a budget that others keep to, too. Before its first use only.
+    /// Opens the pool with a budget that it shares with others. Only before its first use.
     pub(crate) fn share(&self, budget: Budget, evictor: Arc<dyn Evictor>) {
         self.state.open(&self.settings, budget, Some(evictor));
     }

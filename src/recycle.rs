@@ -1,4 +1,4 @@
-//! How an object becomes like new, and what it weighs meanwhile.
+//! Types that can be brought back to the state of a new value.
 
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, LinkedList, VecDeque};
 use std::ffi::OsString;
@@ -6,16 +6,15 @@ use std::hash::BuildHasher;
 use std::io::Cursor;
 use std::path::PathBuf;
 
-/// A type that can be brought back to the state of a new value, keeping what is worth reusing.
+/// A type that can be brought back to the state of a new value, and keeps its memory.
 ///
-/// Implemented for the collections of `std`, `String`, `PathBuf`, `OsString`, `Cursor<Vec<u8>>`,
-/// `Box<T>` and tuples; for `bytes::BytesMut` with the feature `bytes`.
+/// The collections of `std`, `String`, `PathBuf`, `OsString`, `Cursor<Vec<u8>>`, `Box<T>` and tuples implement it. So does
+/// `bytes::BytesMut` with the feature `bytes`.
 ///
 /// # Contract
 ///
-/// After [`recycle`](Self::recycle), the next user cannot tell the value from a new one, except by
-/// what it has room for. The pool trusts this for correctness of *your* program, never for its own
-/// soundness.
+/// After [`recycle`](Self::recycle), the value is like a new one, except for its capacity. The correctness of *your* program
+/// may depend on that. The soundness of the pool does not.
 ///
 /// ```
 /// use stealpool::{Pool, Recycle};
@@ -49,20 +48,20 @@ use std::path::PathBuf;
 /// assert!(next.path.capacity() >= 6, "the same buffer");
 /// ```
 pub trait Recycle {
-    /// Back to just-made.
+    /// Brings the value back to the state of a new one.
     fn recycle(&mut self);
 
-    /// The bytes that the value keeps alive while idle. The default is its size, which is right for
-    /// a type that owns no other memory.
+    /// The bytes that the value keeps allocated while it is idle. The default is its size, which is right for a type that
+    /// owns no other memory.
     ///
-    /// A collection of `std` reports the room it has for elements (a tree or a list: none once
-    /// cleared), not what its elements own: there are none when this is asked.
+    /// A collection of `std` returns the memory of its capacity. A tree or a list has none after it was cleared. Elements do
+    /// not count: there are none when this is called.
     fn footprint(&self) -> usize {
         size_of_val(self)
     }
 }
 
-/// Cleared, with the room for elements as footprint.
+/// Implements `Recycle` by clearing, with the capacity as footprint.
 macro_rules! recycle_by_capacity {
     ($($(#[$meta:meta])* [$($generics:tt)*] $type:ty, $element:ty;)*) => {$(
         impl<$($generics)*> Recycle for $type {
@@ -72,7 +71,7 @@ macro_rules! recycle_by_capacity {
             }
             #[inline]
             fn footprint(&self) -> usize {
-                // A collection of zero-sized elements has room for ever so many, and no memory.
+                // A collection of zero-sized elements has an unlimited capacity, and no memory.
                 self.capacity().saturating_mul(size_of::<$element>())
             }
         }
@@ -90,7 +89,7 @@ recycle_by_capacity! {
     [] PathBuf, u8;
 }
 
-/// Cleared; nothing but the value itself is left then.
+/// Implements `Recycle` by clearing. The value then owns no memory.
 macro_rules! recycle_by_clearing {
     ($([$($generics:tt)*] $type:ty;)*) => {$(
         impl<$($generics)*> Recycle for $type {
@@ -135,12 +134,11 @@ impl<T: Recycle + ?Sized> Recycle for Box<T> {
 
 #[cfg(feature = "bytes")]
 impl Recycle for bytes::BytesMut {
-    /// Clears the buffer, and takes back what [`split`](bytes::BytesMut::split) parts have given up.
+    /// Clears the buffer, and reclaims the memory of parts that were [split](bytes::BytesMut::split) off and dropped.
     #[inline]
     fn recycle(&mut self) {
         self.clear();
-        // Without this, the room that was split off stays out of reach. It stays so if a part is
-        // still in use, which is no failure.
+        // This fails if a part is still in use. Then the buffer keeps less memory.
         let _ = self.try_reclaim(self.capacity() + 1);
     }
 

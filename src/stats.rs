@@ -1,50 +1,49 @@
-//! What a pool says of itself.
+//! The statistics of a pool.
 
 use std::fmt;
 
-/// A snapshot of what a pool has done and what it holds.
+/// A snapshot of a pool's statistics.
 ///
-/// Exact when no other thread uses the pool meanwhile, close otherwise. Reading it takes time in
-/// proportion to the number of workers; keeping it costs a hit nothing.
-/// [`Pool::stats`](crate::Pool::stats) has an example.
+/// It is exact if no other thread uses the pool meanwhile, and close otherwise. Reading it is O(workers). A hit pays nothing
+/// for it. [`Pool::stats`](crate::Pool::stats) has an example.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Stats {
-    /// Objects handed out, found or created: the hits below and the misses.
+    /// Objects lent, whether found or created.
     pub gets: u64,
-    /// Found in the magazine of the thread's processor.
+    /// Objects found in the magazine of the thread's processor.
     pub private_hits: u64,
-    /// Found below the magazine of the thread's processor.
+    /// Objects found in the slots of the thread's processor.
     pub local_hits: u64,
-    /// Found by the search that follows: in the slots of any processor, or, without sequences, in any magazine.
+    /// Objects found by the search that follows: in slots of any processor, or, without sequences, in any magazine.
     pub steals: u64,
-    /// Found among the victims, one cycle away from being dropped.
+    /// Objects found among the victims. The next cycle would have dropped them.
     pub victim_hits: u64,
-    /// Objects created: by a `get` that found none, or ahead by [`reserve`](crate::Pool::reserve).
+    /// Objects created by a `get` that found none, or by [`reserve`](crate::Pool::reserve).
     pub creates: u64,
-    /// Objects that were kept when they were given, those of `reserve` included.
+    /// Objects given back and kept, including those of `reserve`.
     pub puts: u64,
-    /// Objects dropped instead of kept: the policy said so, too big, discarded by hand, given back
-    /// while panicking, or pooling is off. See [`drops`](Self::drops).
+    /// Objects dropped instead of kept: refused by the policy, too big, discarded by hand, given back while panicking, or
+    /// pooling is off. See [`drops`](Self::drops).
     pub discarded: u64,
     /// Objects dropped because `max_idle` or `idle_bytes` was reached.
     pub overflowed: u64,
     /// Objects dropped by cycles.
     pub aged_out: u64,
-    /// Objects dropped by [`clear`](crate::Pool::clear), under memory pressure, or because the budget of
-    /// the process was exceeded.
+    /// Objects dropped by [`clear`](crate::Pool::clear), under memory pressure, or because the process was over its
+    /// budget.
     pub cleared: u64,
-    /// Why objects were dropped.
+    /// Objects dropped, by reason.
     pub drops: Drops,
     /// Objects that belong to the pool now: lent and idle.
     pub live: usize,
     /// Objects idle now.
     pub idle: usize,
-    /// Bytes they keep alive, by the policy's `footprint` when each was given.
+    /// The sum of their footprints, as each was when the object was given back.
     pub idle_bytes: usize,
-    /// Workers: processors on which the pool was used. Where magazines are entered by a compare-exchange
-    /// ([`fast_path`](crate::fast_path)), a processor may have several.
+    /// Workers: one for each processor on which the pool was used. With
+    /// [`FastPath::Exchange`](crate::FastPath::Exchange), a processor may have several.
     pub workers: usize,
     /// Cycles completed.
     pub cycles: u64,
@@ -65,19 +64,19 @@ pub struct Stats {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Drops {
-    /// [`Policy::recycle`](crate::Policy::recycle) said so.
+    /// [`Policy::recycle`](crate::Policy::recycle) returned `false`.
     pub refused: u64,
-    /// The footprint was over [`max_object_bytes`](crate::Builder::max_object_bytes).
+    /// The footprint was larger than [`max_object_bytes`](crate::Builder::max_object_bytes).
     pub too_big: u64,
     /// [`Guard::discard`](crate::Guard::discard).
     pub by_hand: u64,
-    /// Given back while the thread was panicking, or the policy panicked.
+    /// The object came back while the thread was panicking, or the policy panicked.
     pub panicked: u64,
     /// Pooling is off: `max_idle(0)`.
     pub disabled: u64,
-    /// No room by [`max_idle`](crate::Builder::max_idle) or [`idle_bytes`](crate::Builder::idle_bytes).
+    /// There was no room within [`max_idle`](crate::Builder::max_idle) or [`idle_bytes`](crate::Builder::idle_bytes).
     pub over_budget: u64,
-    /// Not used for two cycles.
+    /// The object was unused for two cycles.
     pub aged: u64,
     /// [`Pool::clear`](crate::Pool::clear), memory pressure, or the budget of the process.
     pub cleared: u64,
@@ -98,13 +97,13 @@ impl Drops {
         ]
     }
 
-    /// All of them.
+    /// The sum.
     pub fn total(&self) -> u64 {
         self.by_reason().iter().map(|(_, count)| count).sum()
     }
 }
 
-/// Adds figure by figure, for several pools together.
+/// Adds each figure, for the sum of several pools.
 impl std::ops::AddAssign for Stats {
     fn add_assign(&mut self, other: Self) {
         self.gets += other.gets;
@@ -121,7 +120,7 @@ impl std::ops::AddAssign for Stats {
         self.drops += other.drops;
         self.live += other.live;
         self.idle += other.idle;
-        // The sum of what policies say.
+        // Footprints come from policies, so their sum may overflow.
         self.idle_bytes = self.idle_bytes.saturating_add(other.idle_bytes);
         self.workers += other.workers;
         self.cycles += other.cycles;
@@ -142,7 +141,7 @@ impl std::ops::AddAssign for Drops {
 }
 
 impl Stats {
-    /// The share of gets that found an object, from 0 to 1; 0 when there was none.
+    /// The share of gets that found an object, from 0 to 1. 0 if there was no get.
     pub fn hit_rate(&self) -> f64 {
         if self.gets == 0 {
             return 0.0;
@@ -184,13 +183,13 @@ impl fmt::Display for Stats {
     }
 }
 
-/// What one cycle came to.
+/// The result of a cycle.
 ///
 /// [`Pool::collect`](crate::Pool::collect) has an example.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Collected {
-    /// Objects still idle after the cycle: one cycle older, and due at the next unless used.
+    /// Objects still idle after the cycle. The next cycle drops them unless they are used.
     pub aged: usize,
     /// Objects that the cycle dropped.
     pub dropped: usize,
