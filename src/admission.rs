@@ -1,8 +1,8 @@
-//! Ready-made judgements on what may come back: policies for buffers that grow.
+//! Ready-made policies for buffers that grow.
 //!
-//! Ageing does not help a pool that is always busy: a few requests make a few buffers huge, the next
-//! ones use a corner of them, and no buffer is ever idle for two cycles (golang/go#23199). So each buffer
-//! is judged when it comes back. Four rules, from the plainest on:
+//! Ageing does not help a pool that is always busy. A few requests make a few buffers huge, later requests use a small part
+//! of them, and no buffer is ever unused for two cycles (golang/go#23199). So these policies judge each buffer when it
+//! comes back. There are four rules, the simplest first:
 //!
 //! | rule | a buffer that comes back | for | from |
 //! |---|---|---|---|
@@ -11,7 +11,7 @@
 //! | [`QuarterUsed`] | is dropped if less than a quarter of it was used five times in a row | sizes that vary, without a natural bound | `encoding/json/v2` of Go (golang/go#27735) |
 //! | [`Calibrated`] | is dropped if it is larger than 95 % of the uses need | many buffers of one purpose | `valyala/bytebufferpool` |
 //!
-//! [`Builder::max_object_bytes`](crate::Builder::max_object_bytes) is the first of them for any type.
+//! [`Builder::max_object_bytes`](crate::Builder::max_object_bytes) is the first rule for any type.
 //!
 //! ```
 //! use stealpool::{Pool, admission::DropAbove};
@@ -36,7 +36,7 @@ pub use quarter::{QuarterUsed, Striking};
 use crate::policy::Policy;
 use std::fmt;
 
-/// Drops a buffer that has room for more than a limit.
+/// Drops a buffer whose capacity is above a limit.
 ///
 /// ```
 /// use stealpool::{Pool, admission::DropAbove};
@@ -54,7 +54,7 @@ pub struct DropAbove<C> {
 }
 
 impl<C> DropAbove<C> {
-    /// Keeps buffers of up to `bytes`, made by `create`; at compile time, if need be.
+    /// A policy that keeps buffers of up to `bytes`. `create` makes them.
     ///
     /// ```
     /// use stealpool::admission::DropAbove;
@@ -89,7 +89,7 @@ impl<C> fmt::Debug for DropAbove<C> {
     }
 }
 
-/// Gives back what a buffer has room for beyond a limit, and keeps the buffer.
+/// Shrinks a buffer whose capacity is above a limit, and keeps it.
 ///
 /// ```
 /// use stealpool::{Pool, admission::ShrinkAbove};
@@ -105,7 +105,7 @@ pub struct ShrinkAbove<C> {
 }
 
 impl<C> ShrinkAbove<C> {
-    /// Shrinks buffers to `bytes`; `create` makes them. At compile time, if need be.
+    /// A policy that shrinks buffers to `bytes`. `create` makes them.
     ///
     /// ```
     /// use stealpool::admission::ShrinkAbove;

@@ -1,8 +1,9 @@
 //! A pool for each key, all under one bound.
 //!
-//! Keys are found in a map that is copied when one is added (keys are few and live long), so a `get` takes no
-//! lock. The pools share one budget; when a put finds no room in it, the idle objects of the key that was not
-//! used for longest are dropped, and the put tries again.
+//! The map of keys is immutable. A new key copies it, because keys are few and live long. So a `get` takes no lock.
+//!
+//! The pools share one budget. If a put finds no room, the idle objects of the least recently used key are dropped, and the
+//! put tries again.
 
 mod entry;
 
@@ -25,20 +26,20 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-/// How many keys there may be, unless said.
+/// The default for `max_keys`.
 const KEYS: usize = 1024;
 
 /// A pool for each key: a compression level, a language, a tenant.
 ///
-/// The bounds of the [`Builder`] it is made from hold for all keys together. When an object comes back and
-/// there is no room, the idle objects of the key that was not used for longest are dropped first; keys used
-/// within the same millisecond count as equals. All other settings are each pool's own.
+/// The bounds of the [`Builder`] hold for all keys together. If an object comes back and there is no room, the idle objects
+/// of the least recently used key are dropped first. The time of a use is in milliseconds. All other settings apply to
+/// each pool by itself.
 ///
-/// The guards are those of any pool: [`get`](Self::get) lends an [`OwnedGuard`]. Who uses one key again
-/// and again asks for its [`pool`](Self::pool) once, and saves looking for it.
+/// [`get`](Self::get) lends an [`OwnedGuard`]. If you use one key again and again, keep its [`pool`](Self::pool): that saves
+/// the search.
 ///
-/// Finding a key takes no lock. A new key copies the map of all keys, so this is for up to some thousands
-/// of keys, not for one a request.
+/// Finding a key takes no lock. A new key copies the map of all keys. So this is for up to some thousands of keys, not for a
+/// new key in each request.
 ///
 /// ```
 /// use stealpool::KeyedPool;
@@ -68,7 +69,7 @@ struct Shared<K, T: Send + 'static, P: Policy<T>> {
     budget: Budget,
     most: usize,
     start: Instant,
-    /// When all entries were looked at last, in milliseconds after the start.
+    /// When all entries were checked last, in milliseconds after the start.
     looked: AtomicU64,
 }
 
@@ -80,13 +81,13 @@ where
     T: Send + 'static,
     P: Policy<T> + Send + Sync + 'static,
 {
-    /// A pool for each key, without bounds; `policy` makes a key's policy.
+    /// A pool for each key, without bounds. `policy` makes the policy of a key.
     pub fn new(policy: impl Fn(&K) -> P + Send + Sync + 'static) -> Self {
         Self::with_settings(Builder::new(), policy)
     }
 
-    /// The same with settings, whose bounds ([`max_idle`](Builder::max_idle) and
-    /// [`idle_bytes`](Builder::idle_bytes)) hold for all keys together.
+    /// A pool for each key, with settings. The bounds [`max_idle`](Builder::max_idle) and
+    /// [`idle_bytes`](Builder::idle_bytes) hold for all keys together.
     ///
     /// ```
     /// use stealpool::{Builder, KeyedPool};
@@ -120,13 +121,13 @@ where
         }
     }
 
-    /// Keeps at most so many keys (1,024 unless said, at least 1): beyond them, the key that was not used
-    /// for longest is forgotten, with its idle objects. What it has lent stays good; what comes back to it
-    /// later is dropped at once where there are bounds, else with its pool, when the last of it is back.
+    /// The most keys: 1,024 by default, at least 1. One more key evicts the least recently used key with its idle objects.
+    ///
+    /// Guards of an evicted key stay valid, and their objects are dropped instead of kept.
     ///
     /// # Panics
     ///
-    /// If a clone of this pool is in use: to be called when it is made.
+    /// If this pool has a clone. Call this right after the constructor.
     #[must_use]
     pub fn max_keys(mut self, keys: usize) -> Self {
         let shared = Arc::get_mut(&mut self.shared);
@@ -134,11 +135,11 @@ where
         self
     }
 
-    /// Lends an object of this key: a warm one if any is idle, else a new one.
+    /// Lends an object of this key: an idle one if there is any, else a new one.
     ///
     /// # Panics
     ///
-    /// As [`Pool::get`], and if `policy`, or the key's `Hash`, `Eq` or `Clone` does.
+    /// As [`Pool::get`], and if `policy` or the key's `Hash`, `Eq` or `Clone` panics.
     pub fn get<Q>(&self, key: &Q) -> OwnedGuard<T, P>
     where
         K: Borrow<Q>,
@@ -149,7 +150,7 @@ where
         pool.get_owned()
     }
 
-    /// Lends an idle object of this key; never creates one, nor a key.
+    /// Lends an idle object of this key. Never creates an object or a key.
     pub fn try_get<Q>(&self, key: &Q) -> Option<OwnedGuard<T, P>>
     where
         K: Borrow<Q>,
@@ -158,10 +159,10 @@ where
         self.find(key, true)?.try_get_owned()
     }
 
-    /// The pool of this key; makes it when there is none.
+    /// The pool of this key. Makes it if there is none.
     ///
-    /// It stays good when the key is forgotten, but then keeps no object any more where there are bounds, and the
-    /// pool that the key gets is another one. To ask for the pool is no use of the key; what is done with the pool is.
+    /// The pool stays valid if the key is evicted, but then keeps no objects. If the key comes back, it gets another pool.
+    /// This call does not count as a use of the key. Uses of the pool do.
     ///
     /// # Panics
     ///
@@ -211,15 +212,15 @@ where
                 oldest = more.values().min_by_key(|entry| entry.used()).cloned();
             }
             if let Some(oldest) = &oldest {
-                // Not by its key, which need not be equal even to itself.
+                // Not by its key: a wrong `Eq` may say that the key differs from itself.
                 more.retain(|_, entry| !Arc::ptr_eq(entry, oldest));
             }
-            // A key may be equal now to one that it was not equal to just now.
+            // A wrong `Eq` may now find an equal key that it did not find above.
             let replaced = more.insert(key.clone(), Arc::clone(&entry));
             forgotten = [oldest, replaced];
             (Some(more), Arc::clone(&entry.pool))
         });
-        // Before the map that they were in goes, whose keys may panic when they are dropped.
+        // Before the old map is dropped, because the destructors of its keys may panic.
         let mut panics = Panics::default();
         for entry in forgotten.iter().flatten() {
             panics.keep(entry.pool.retire());
@@ -228,13 +229,12 @@ where
         pool
     }
 
-    /// The keys there are, in no order.
+    /// The keys, in no order.
     pub fn keys(&self) -> Vec<K> {
         self.shared.map.load().keys().cloned().collect()
     }
 
-    /// What the pools of all keys have done and hold together. A key that was forgotten takes its
-    /// figures along. O(keys and workers).
+    /// The sum of the statistics of all keys. An evicted key does not count any more. O(keys and workers).
     pub fn stats(&self) -> Stats {
         let mut sum = Stats::default();
         for entry in self.shared.entries() {
@@ -247,7 +247,7 @@ where
     ///
     /// # Panics
     ///
-    /// As that, once all keys are done.
+    /// As [`Pool::collect`], after all keys are done.
     pub fn collect(&self) -> Collected {
         let mut sum = Collected::default();
         let mut panics = Panics::default();
@@ -258,11 +258,11 @@ where
         sum
     }
 
-    /// Drops all idle objects and forgets all keys; how many objects.
+    /// Drops all idle objects and evicts all keys. Returns the number of objects.
     ///
     /// # Panics
     ///
-    /// As [`Pool::clear`], once all keys are done.
+    /// As [`Pool::clear`], after all keys are done.
     pub fn clear(&self) -> usize {
         let ((), before) = self.shared.replace(|_| (Some(Map::new()), ()));
         let mut panics = Panics::default();
@@ -282,7 +282,7 @@ where
         self.start.elapsed().as_millis() as u64
     }
 
-    /// Finds out which pools were used through a handle since the last look, about once a millisecond.
+    /// Updates the time of use of pools that were used directly. At most once a millisecond.
     fn look(&self) {
         let now = self.now();
         // Relaxed: a figure.
@@ -297,8 +297,8 @@ where
         self.map.load().values().map(Arc::clone).collect()
     }
 
-    /// Replaces the map by what `change` makes of it, if anything; tries again when another thread was first.
-    /// What `change` says of the map that it saw last, and that map.
+    /// Replaces the map by the result of `change`, if there is one. Tries again if another thread was first. Returns the
+    /// last result of `change`, and the map that it was called with.
     fn replace<R>(
         &self,
         mut change: impl FnMut(&Map<K, T, P>) -> (Option<Map<K, T, P>>, R),
@@ -318,9 +318,9 @@ where
     }
 }
 
-/// Makes room for one key's objects at the cost of another's.
+/// Makes room for one key's objects by dropping those of another key.
 struct KeyEvictor<K, T: Send + 'static, P: Policy<T>> {
-    /// Weak: the pools do not keep their owner.
+    /// Weak, so that the pools do not keep their owner alive.
     shared: Weak<Shared<K, T, P>>,
     used: Arc<AtomicU64>,
     start: Instant,
@@ -338,9 +338,9 @@ where
         };
         shared.look();
         let mut entries = shared.entries();
-        // Once for each, as it may change meanwhile.
+        // Cached, because the time may change meanwhile.
         entries.sort_by_cached_key(|entry| entry.used());
-        // Not the one that is in use now.
+        // Not the key that is in use now.
         entries.pop();
         let holder = entries.iter().find(|entry| entry.pool.takes_room());
         holder.map_or(Ok(()), |entry| entry.pool.try_clear().map(drop))

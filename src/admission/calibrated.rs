@@ -1,4 +1,4 @@
-//! Learn from recent sizes how large a buffer should be, and how large one may be.
+//! A policy that learns the size of buffers from recent uses.
 
 use super::Elastic;
 use crate::policy::Policy;
@@ -7,26 +7,30 @@ use std::fmt;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU32, AtomicUsize};
 
-/// Classes of sizes: up to 64 bytes, up to 128, and so on up to 32 MiB and more.
+/// The number of size classes: up to 64 bytes, up to 128, and so on. The last one is 32 MiB and more.
 const CLASSES: usize = 20;
 const SMALLEST: usize = 64;
 
-/// One use in so many is counted, so that threads seldom write the same counts.
+/// One use in this many is counted, so that threads seldom write the same counters.
 const SAMPLE: u32 = 16;
 
-/// So many counted uses of one class make a calibration: 42,000 uses, as in bytebufferpool.
+/// The number of counted uses of one class that starts a calibration: 42,000 uses, as in bytebufferpool.
 const ENOUGH: u32 = 42_000 / SAMPLE;
 
-/// Makes buffers of the size that is used most, and drops those larger than 95 % of the uses need.
+/// Makes buffers of the most used size, and drops buffers that are larger than 95 % of the uses need.
 ///
-/// Sizes are counted in classes, each twice the one before. When one class has been used 42,000 times,
-/// `create` is from then on asked for buffers of the most used size, buffers are dropped that are larger
-/// than the largest size among the most used classes that make up 95 %, and the count starts anew.
-/// Before the first calibration all are kept. So it follows a load that changes, and one huge buffer in
-/// twenty does not stay.
+/// Uses are counted by size class. Each class is twice as large as the one before. When one class has 42,000 uses, the
+/// policy calibrates and starts to count again:
 ///
-/// This is the rule of `valyala/bytebufferpool`, except that one use in sixteen is counted, by lot: the
-/// original counts each, in one place for all threads.
+/// * `create` makes buffers of the most used size.
+/// * Buffers are dropped if they are larger than 95 % of the uses need: the most used classes count, until they make up
+///   95 %, and the largest of them is the limit.
+///
+/// All buffers are kept before the first calibration. So the policy follows a changing load, and rare huge buffers do not
+/// stay.
+///
+/// This is the rule of `valyala/bytebufferpool`, with one difference: it counts one use in sixteen, chosen at random. The
+/// original counts all uses, and all threads share the counters.
 ///
 /// ```
 /// use stealpool::{Pool, admission::Calibrated};
@@ -44,15 +48,15 @@ const ENOUGH: u32 = 42_000 / SAMPLE;
 pub struct Calibrated<C> {
     create: C,
     counts: [AtomicU32; CLASSES],
-    /// What most uses need, in bytes.
+    /// The most used size, in bytes.
     usual: AtomicUsize,
-    /// What may be kept, in bytes; 0 before the first calibration.
+    /// The largest capacity that is kept, in bytes. 0 before the first calibration.
     limit: AtomicUsize,
 }
 
 impl<C> Calibrated<C> {
-    /// Buffers made by `create`, which is told how many bytes most uses need: 0 if that is not known
-    /// yet.
+    /// A policy whose buffers `create` makes. Its argument is the most used size in bytes, or 0 before the first
+    /// calibration.
     pub const fn new(create: C) -> Self {
         Calibrated {
             create,
@@ -62,8 +66,8 @@ impl<C> Calibrated<C> {
         }
     }
 
-    /// The largest room of a buffer that is kept, in bytes (`usize::MAX` if even 32 MiB are often too few);
-    /// `None` before the first calibration.
+    /// The largest capacity that is kept, in bytes. `usize::MAX` if more than 32 MiB are often needed. `None` before the
+    /// first calibration.
     pub fn limit(&self) -> Option<usize> {
         // Relaxed: a figure.
         match self.limit.load(Relaxed) {
@@ -72,14 +76,14 @@ impl<C> Calibrated<C> {
         }
     }
 
-    /// What most uses need, in bytes; `None` before the first calibration.
+    /// The most used size, in bytes. `None` before the first calibration.
     pub fn usual(&self) -> Option<usize> {
         // Relaxed: a figure.
         self.limit().map(|_| self.usual.load(Relaxed))
     }
 
     fn count(&self, used: usize) {
-        // Relaxed: the counts are figures, and who brings one to the mark calibrates.
+        // Relaxed: statistics. The thread whose increment reaches the threshold calibrates.
         let before = self.counts[class(used)].fetch_add(1, Relaxed);
         if before + 1 == ENOUGH {
             self.calibrate();
@@ -92,7 +96,7 @@ impl<C> Calibrated<C> {
             // Relaxed: a use that is counted meanwhile belongs to either calibration.
             (self.counts[class].swap(0, Relaxed), SMALLEST << class)
         });
-        // The most used first; of equals the smaller.
+        // The most used class first; of equal ones the smaller.
         classes.sort_by_key(|&(count, size)| (std::cmp::Reverse(count), size));
         let sum: u64 = classes.iter().map(|&(count, _)| u64::from(count)).sum();
         let (mut seen, mut limit) = (0, 0);
@@ -103,28 +107,28 @@ impl<C> Calibrated<C> {
             seen += u64::from(count);
             limit = limit.max(size);
         }
-        // Relaxed, both: wishes.
+        // Relaxed, both: hints.
         self.usual.store(classes[0].1, Relaxed);
-        // The last class has no upper end.
+        // The last class has no upper bound.
         let largest = SMALLEST << (CLASSES - 1);
         let limit = if limit == largest { usize::MAX } else { limit };
         self.limit.store(limit, Relaxed);
     }
 }
 
-/// The class of a size: the first one it fits in, or the last.
+/// The class of a size: the first one that it fits in, or the last.
 fn class(size: usize) -> usize {
     let doublings = size.max(1).div_ceil(SMALLEST).next_power_of_two().ilog2();
     (doublings as usize).min(CLASSES - 1)
 }
 
-/// Whether it is this use's turn to be counted: one in sixteen, by lot (Marsaglia's xorshift), for turns by
-/// number would fall in step with a caller's pattern.
+/// Whether to count this use: one in sixteen, at random (Marsaglia's xorshift). Counting every sixteenth use could correlate
+/// with a pattern of the caller.
 fn is_drawn() -> bool {
     thread_local! {
         static STATE: Cell<u32> = const { Cell::new(0x9e37_79b9) };
     }
-    // A thread that ends counts nothing.
+    // A thread that ends does not count.
     STATE
         .try_with(|state| {
             let mut x = state.get();

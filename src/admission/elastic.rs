@@ -1,12 +1,12 @@
-//! What the rules must know of a buffer.
+//! Buffers that can grow and shrink.
 
 use crate::recycle::Recycle;
 use std::collections::VecDeque;
 
-/// A buffer that grows: how much of it is used, how much room it has, and how it gives room back.
+/// A buffer that can grow and shrink.
 ///
-/// Implemented for `Vec`, `VecDeque` and `String`, and for `bytes::BytesMut` with the feature `bytes`. For
-/// an object that owns a buffer, pass the calls on:
+/// `Vec`, `VecDeque` and `String` implement it. So does `bytes::BytesMut` with the feature `bytes`. An object that owns a
+/// buffer can forward the calls:
 ///
 /// ```
 /// use stealpool::{Pool, Recycle, admission::{DropAbove, Elastic}};
@@ -29,17 +29,17 @@ use std::collections::VecDeque;
 /// assert_eq!(encoders.stats().drops.refused, 1);
 /// ```
 pub trait Elastic: Recycle {
-    /// Bytes of content.
+    /// The bytes of its content.
     fn used(&self) -> usize;
 
-    /// Bytes of content that would fit without growing.
+    /// The bytes of content that fit without growing.
     fn room(&self) -> usize;
 
-    /// Gives room back, down to about `bytes` or the content, whichever is more.
+    /// Reduces the capacity to about `bytes`, or to the content if that is more.
     fn shrink(&mut self, bytes: usize);
 }
 
-/// Elements for bytes; an element without size takes none.
+/// The number of elements that fit into `bytes`.
 fn elements<T>(bytes: usize) -> usize {
     bytes.checked_div(size_of::<T>()).unwrap_or(usize::MAX)
 }

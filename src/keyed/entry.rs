@@ -1,7 +1,7 @@
-//! One key's pool, and when it was used last.
+//! The pool of one key, and the time of its last use.
 //!
-//! A get by the key notes the time. So does the pool itself, once in a while; and what it was used for in between,
-//! through a handle, shows in its counts at the next look.
+//! A get by the key stores the time. The pool itself does so now and then. Other uses, by a handle to the pool, are found by
+//! comparing its counters.
 
 use crate::policy::Policy;
 use crate::pool::Pool;
@@ -11,14 +11,14 @@ use std::sync::atomic::Ordering::Relaxed;
 
 pub(super) struct Entry<T: Send + 'static, P: Policy<T>> {
     pub(super) pool: Arc<Pool<T, P>>,
-    /// When it was used last, as far as is known: milliseconds after the start.
+    /// The last known use, in milliseconds after the start.
     used: Arc<AtomicU64>,
-    /// Its gets and puts by the last look.
+    /// Its gets and puts at the last check.
     uses: AtomicU64,
 }
 
 impl<T: Send + 'static, P: Policy<T>> Entry<T, P> {
-    /// A pool that notes in `used` now and then that it is in use.
+    /// The pool stores the time in `used` now and then.
     pub(super) fn new(pool: Pool<T, P>, used: Arc<AtomicU64>) -> Self {
         Entry { pool: Arc::new(pool), used, uses: AtomicU64::new(0) }
     }
@@ -29,14 +29,14 @@ impl<T: Send + 'static, P: Policy<T>> Entry<T, P> {
     }
 
     pub(super) fn touch(&self, now: u64) {
-        // Written once a millisecond only, so that threads do not fight for the line.
+        // Written at most once a millisecond, so that threads do not contend for the cache line.
         if self.used() < now {
             // Relaxed: a figure.
             self.used.fetch_max(now, Relaxed);
         }
     }
 
-    /// If the pool was used since the last look, at `last`, it was used after that.
+    /// Sets the time of use to `last`, the time of the last check, if the pool was used since then.
     pub(super) fn look(&self, last: u64) {
         let stats = self.pool.stats();
         let uses = stats.gets + stats.puts;
