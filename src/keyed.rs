@@ -123,7 +123,8 @@ where
 
     /// The most keys: 1,024 by default, at least 1. One more key evicts the least recently used key with its idle objects.
     ///
-    /// Guards of an evicted key stay valid, and their objects are dropped instead of kept.
+    /// Guards of an evicted key stay valid. If there are bounds, an object that comes back to it is dropped at once. Otherwise
+    /// it is dropped with the key's pool, after the last guard.
     ///
     /// # Panics
     ///
@@ -161,8 +162,8 @@ where
 
     /// The pool of this key. Makes it if there is none.
     ///
-    /// The pool stays valid if the key is evicted, but then keeps no objects. If the key comes back, it gets another pool.
-    /// This call does not count as a use of the key. Uses of the pool do.
+    /// The pool stays valid if the key is evicted. If there are bounds, it keeps no objects then. If the key comes back, it
+    /// gets another pool. This call does not count as a use of the key. Uses of the pool do.
     ///
     /// # Panics
     ///

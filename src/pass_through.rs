@@ -1,12 +1,12 @@
-//! Guards read and write as what they hold does: a guard goes where a `Read`, `BufRead`, `Seek`, `Write` or
-//! `fmt::Write` is wanted, by value, too (an encoder that owns its writer).
+//! Guards implement `Read`, `BufRead`, `Seek`, `Write` and `fmt::Write` if their objects do. So an encoder that owns its writer
+//! can own a guard.
 
 use crate::guard::{Guard, OwnedGuard};
 use crate::policy::Policy;
 use std::fmt;
 use std::io::{self, BufRead, IoSlice, IoSliceMut, Read, Seek, SeekFrom, Write};
 
-/// Both guards have these methods of a trait, if what they hold has.
+/// Implements a trait for both guards by forwarding these methods to the object.
 macro_rules! pass_through {
     ($trait:path { $($method:ident($($argument:ident: $type:ty),*) -> $result:ty;)* }) => {
         pass_through!([Guard<'a, T, P>, 'a] $trait { $($method($($argument: $type),*) -> $result;)* });

@@ -1,4 +1,4 @@
-//! Keep a buffer that is small or well used; drop one that has been badly used too often.
+//! A policy that drops a large buffer after several small uses.
 
 use super::Elastic;
 use crate::policy::Policy;
@@ -6,20 +6,19 @@ use crate::recycle::Recycle;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
-/// Buffers of up to so many bytes are always kept.
+/// Buffers of up to this many bytes are always kept.
 const SMALL: usize = 4 << 10;
 
-/// How often in a row a buffer may come back badly used.
+/// How many small uses in a row a buffer may have.
 const STRIKES: u8 = 4;
 
-/// Drops a buffer that comes back less than a quarter used for the fifth time in a row.
+/// Drops a buffer if less than a quarter of it was used, five times in a row.
 ///
-/// Buffers of up to 4 KiB are always kept. So a buffer is at least a twentieth used in the long run: the
-/// worst that keeps one is a quarter of it every fifth time. This is the rule of `encoding/json/v2` of
-/// Go, with its constants (golang/go#27735).
+/// Buffers of up to 4 KiB are always kept. In the long run at least a twentieth of each larger buffer is used: in the worst
+/// case, a quarter of it every fifth time. This is the rule of Go's `encoding/json/v2`, with its constants
+/// (golang/go#27735).
 ///
-/// The strikes belong to the buffer, so the pool's objects are [`Striking`], which is the buffer by
-/// `Deref`.
+/// The strikes are counted in the object, so the pool's objects are [`Striking`], which dereferences to the buffer.
 ///
 /// ```
 /// use stealpool::{Pool, admission::{QuarterUsed, Striking}};
@@ -41,13 +40,13 @@ pub struct QuarterUsed<C> {
 }
 
 impl<C> QuarterUsed<C> {
-    /// Buffers made by `create`.
+    /// A policy whose buffers `create` makes.
     pub const fn new(create: C) -> Self {
         QuarterUsed { create }
     }
 }
 
-/// A buffer and how often in a row it came back badly used. Use it as the buffer.
+/// A buffer with the number of its small uses in a row. It dereferences to the buffer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Striking<T> {
     buffer: T,

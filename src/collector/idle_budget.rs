@@ -1,8 +1,7 @@
 //! One bound on the idle bytes of all pools together.
 //!
-//! Kept by whoever runs cycles: the collector, `collect_all`, and `set_idle_budget` itself. Nothing is
-//! counted in between, so that the pools share no counter; what a burst leaves behind may be over the
-//! budget until the next look.
+//! The collector, `collect_all` and `set_idle_budget` itself enforce it. Nothing is counted in between, so that pools share no
+//! counter. After a burst, idle bytes may be over the budget until the next check.
 
 use crate::collector::background;
 use crate::collector::registry::{self, AnyPool};
@@ -13,20 +12,18 @@ use std::sync::atomic::Ordering::Relaxed;
 
 static BUDGET: AtomicUsize = AtomicUsize::new(usize::MAX);
 
-/// Bounds the idle bytes of all pools of the process together; `usize::MAX` is no bound, as at first.
+/// Bounds the idle bytes of all pools of the process together. The default is `usize::MAX`: no bound.
 ///
-/// Acts at once, and from then on once a second while a [`Collector`](crate::Collector) runs, else with
-/// each [`collect_all`](crate::collect_all). Between two looks, the sum may be over the budget. A pool's
-/// own [`idle_bytes`](crate::Builder::idle_bytes) holds at every moment, and is the better choice where
-/// one pool is meant.
+/// The budget is enforced at once. After that it is enforced once a second while a [`Collector`](crate::Collector) runs, and
+/// by each [`collect_all`](crate::collect_all). In between, the sum may be over the budget. The bound
+/// [`idle_bytes`](crate::Builder::idle_bytes) of one pool holds at every moment.
 ///
-/// If the sum is over the budget, the pools with the least use for each idle byte give first: those with
-/// the fewest gets since the last look, divided by what they keep idle. Within a pool, what was not used
-/// for longest goes first.
+/// If the sum is over the budget, the pools with the fewest gets for each idle byte drop objects first. Gets count since the
+/// last check. Within a pool, the longest unused objects are dropped first.
 ///
 /// # Panics
 ///
-/// If a destructor does, once all is dropped.
+/// If a destructor panics, after all objects are dropped.
 ///
 /// ```
 /// use stealpool::Pool;
@@ -41,9 +38,9 @@ static BUDGET: AtomicUsize = AtomicUsize::new(usize::MAX);
 /// # stealpool::set_idle_budget(usize::MAX);
 /// ```
 pub fn set_idle_budget(bytes: usize) {
-    // Relaxed: a setting; published to the collector by the wake.
+    // Relaxed: a setting. The wake-up publishes it to the collector.
     BUDGET.store(bytes, Relaxed);
-    // One that sleeps until its next cycle is to look once a second from now on.
+    // A collector that sleeps until its next cycle must check once a second from now on.
     background::wake();
     let mut panics = Panics::default();
     enforce(|_, payload| panics.keep(Err(payload)));
@@ -56,7 +53,7 @@ pub(crate) fn is_set() -> bool {
     BUDGET.load(Relaxed) != usize::MAX
 }
 
-/// A pool and what it must have done for its bytes.
+/// A pool with its gets and its idle bytes.
 struct Claim {
     pool: Arc<AnyPool>,
     idle_bytes: usize,
@@ -64,17 +61,17 @@ struct Claim {
 }
 
 impl Claim {
-    /// Whether this one has less use for each byte.
+    /// Orders pools by gets for each idle byte, the fewest first.
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         let share = |uses: u64, bytes: usize| uses as u128 * bytes as u128;
         let (mine, theirs) =
             (share(self.uses, other.idle_bytes), share(other.uses, self.idle_bytes));
-        // Of equals, the larger gives first: fewer objects are touched.
+        // Of equal pools, the larger one first, so that fewer pools are touched.
         mine.cmp(&theirs).then(other.idle_bytes.cmp(&self.idle_bytes))
     }
 }
 
-/// Drops idle objects until the sum is within the budget; how many. Panics of destructors go to `panicked`.
+/// Drops idle objects until the sum is within the budget. Returns how many. Panics of destructors go to `panicked`.
 pub(crate) fn enforce(mut panicked: impl FnMut(Option<&'static str>, Payload)) -> usize {
     // Relaxed: a setting.
     let budget = BUDGET.load(Relaxed);
@@ -97,7 +94,7 @@ pub(crate) fn enforce(mut panicked: impl FnMut(Option<&'static str>, Payload)) -
         let wanted = excess.min(claim.idle_bytes as u128) as usize;
         let shrunk = match (wanted, claim.idle_bytes) {
             (0, _) => continue,
-            // Perhaps more than there is a figure for.
+            // The figure saturates, so the pool may have more.
             (_, usize::MAX) => claim.pool.clear(),
             _ => claim.pool.shrink(wanted as u64),
         };

@@ -1,8 +1,7 @@
-//! What tells the collector that memory is short.
+//! Sources of memory pressure.
 //!
-//! A [`PressureSource`] sleeps for the collector, and wakes it early when memory is short. Linux has
-//! three that need no configuration; see [`find`]. Everywhere, a program may bring its own, or use a
-//! [`PressureSwitch`].
+//! The collector sleeps in a [`PressureSource`], which returns early if memory is short. Linux has three sources that need no
+//! configuration; see [`find`]. On all systems, a program may have its own, or use a [`PressureSwitch`].
 
 use crate::collector::background;
 use crate::collector::signals::Signals;
@@ -19,11 +18,10 @@ mod linux;
 #[cfg(target_os = "linux")]
 mod place;
 
-/// Watches whether memory is short.
+/// A source of memory pressure.
 ///
-/// One source belongs to one collector and is used by its thread alone. An error of
-/// [`wait`](Self::wait) takes the source out of use; the collector goes on without, and
-/// [`Collector::pressure_source`](crate::Collector::pressure_source) says why.
+/// Only the collector's thread uses the source. If [`wait`](Self::wait) returns an error, the collector goes on without the
+/// source, and [`Collector::pressure_source`](crate::Collector::pressure_source) returns the reason.
 ///
 /// ```
 /// use std::{io, time::Duration};
@@ -54,25 +52,25 @@ mod place;
 /// # io::Result::Ok(())
 /// ```
 pub trait PressureSource: Send {
-    /// What is watched, for people.
+    /// The name of the source, for people.
     fn name(&self) -> String;
 
-    /// Waits until memory is short (`true`), or the sleep is over (`false`). One that waits longer holds
-    /// up the collector, also when it is to stop.
+    /// Waits until memory is short (`true`) or the sleep is over (`false`). A source that waits longer delays the collector,
+    /// and its end.
     ///
     /// # Errors
     ///
-    /// What keeps the source from working from now on.
+    /// The source does not work any more.
     fn wait(&mut self, sleep: &Sleep) -> io::Result<bool>;
 }
 
-/// What the collector watches for memory pressure, or why nothing.
+/// The source of memory pressure that a collector watches, or why there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PressureStatus {
-    /// A source of this name is watched.
+    /// The collector watches the source of this name.
     Watching(String),
-    /// Nothing is watched, for this reason.
+    /// The collector watches nothing, for this reason.
     Off(String),
 }
 
@@ -85,10 +83,10 @@ impl fmt::Display for PressureStatus {
     }
 }
 
-/// The sleep of a collector: until a time, or until something wakes it.
+/// The sleep of a collector: until a time, or until a wake-up.
 #[derive(Debug)]
 pub struct Sleep {
-    /// `None`: without end.
+    /// `None`: no end.
     until: Option<Instant>,
     signals: Arc<Signals>,
 }
@@ -98,12 +96,12 @@ impl Sleep {
         Sleep { until, signals }
     }
 
-    /// Whether the time has come, or the collector was called.
+    /// Whether the time has come, or the collector was woken.
     pub fn is_over(&self) -> bool {
         self.signals.is_roused() || self.until.is_some_and(|until| until <= Instant::now())
     }
 
-    /// The time left; `None` for a sleep without end.
+    /// The time left. `None`: the sleep has no end.
     pub fn remaining(&self) -> Option<Duration> {
         if self.is_over() {
             return Some(Duration::ZERO);
@@ -112,7 +110,7 @@ impl Sleep {
         self.until.map(left)
     }
 
-    /// Sleeps until it is over or something happens: look again then, it may be nothing.
+    /// Blocks until the sleep is over, or earlier: check again after it.
     pub fn park(&self) {
         match self.remaining() {
             Some(Duration::ZERO) => {}
@@ -130,10 +128,9 @@ impl Sleep {
     }
 }
 
-/// A pressure source that is raised by hand: by a test, or by whatever tells a program on this system
-/// that memory is short.
+/// A source of memory pressure that the program raises itself.
 ///
-/// Clones are the same switch. Raised while no collector runs, it counts when one starts with it.
+/// Clones are the same switch. If it is raised while no collector runs, the next collector with this switch sees it.
 ///
 /// ```
 /// use stealpool::{Collector, Pool, PressureSwitch};
@@ -160,9 +157,9 @@ impl PressureSwitch {
         Self::default()
     }
 
-    /// Memory is short now: the collector drops everything idle, once.
+    /// Says that memory is short: the collector drops all idle objects once.
     pub fn raise(&self) {
-        // Release: pairs with the swap in `wait`; what was put before is seen by the collector.
+        // Release: pairs with the swap in `wait`. The collector sees earlier puts.
         self.raised.store(true, Release);
         background::wake();
     }
@@ -175,7 +172,7 @@ impl PressureSource for PressureSwitch {
 
     fn wait(&mut self, sleep: &Sleep) -> io::Result<bool> {
         loop {
-            // AcqRel: takes the signal; pairs with the Release in `raise`.
+            // AcqRel: pairs with the Release in `raise`.
             if self.raised.swap(false, AcqRel) {
                 return Ok(true);
             }
@@ -187,14 +184,14 @@ impl PressureSource for PressureSwitch {
     }
 }
 
-/// The system's source, if there is one: on Linux what systemd names in `$MEMORY_PRESSURE_WATCH`, else
-/// the pressure file of the process's own control group, else that of the whole system.
+/// The system's source: what systemd names in `$MEMORY_PRESSURE_WATCH`, else the pressure file of the process's own control
+/// group, else that of the whole system.
 #[cfg(target_os = "linux")]
 pub(crate) fn find() -> Result<Box<dyn PressureSource>, String> {
     linux::find()
 }
 
-/// The system's source: none is known here.
+/// No source is known for this system.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn find() -> Result<Box<dyn PressureSource>, String> {
     Err(String::from("no source is known for this system"))

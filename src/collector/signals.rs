@@ -1,4 +1,4 @@
-//! What others tell a sleeping collector: that it must stop, or look again.
+//! Signals to a sleeping collector: stop, or wake up.
 
 use std::io;
 use std::sync::OnceLock;
@@ -9,13 +9,13 @@ use std::thread::Thread;
 #[cfg(unix)]
 use std::{io::Read, io::Write, os::unix::net::UnixStream};
 
-/// A collector's signals. It sleeps in `park`, or in `poll`, so both are woken.
+/// A collector's signals. The collector sleeps in `park` or in `poll`, so a signal ends both.
 #[derive(Debug)]
 pub(crate) struct Signals {
     roused: AtomicBool,
     stop: AtomicBool,
     thread: OnceLock<Thread>,
-    /// Written to when a signal is given, read by the collector; neither end waits.
+    /// A signal writes to the pipe, and the collector reads from it. Neither end blocks.
     #[cfg(unix)]
     bell: (UnixStream, UnixStream),
 }
@@ -36,9 +36,9 @@ impl Signals {
         })
     }
 
-    /// Names the thread that sleeps. One that is woken before finds the signal when it looks first.
+    /// Sets the thread that sleeps. It reads the signals before its first sleep, so an earlier signal is not lost.
     pub(crate) fn belong_to(&self, thread: Thread) {
-        // Set once, by `spawn`. The thread may sleep already, if a signal came in between.
+        // `spawn` sets it once. The thread may be asleep already, and a signal may have come in between.
         let set = self.thread.set(thread);
         debug_assert!(set.is_ok(), "a collector has one thread");
         self.ring();
@@ -69,10 +69,10 @@ impl Signals {
         self.is_stopped() || self.roused.load(Acquire)
     }
 
-    /// The collector has heard.
+    /// Clears the wake-up signal.
     pub(crate) fn calm(&self) {
-        // Acquire and Release by exchange: a signal between a look and this is not lost, for the
-        // collector looks at everything after it.
+        // Acquire and Release by exchange: a signal right before this is not lost, because the collector checks everything
+        // after it.
         self.roused.swap(false, std::sync::atomic::Ordering::AcqRel);
         self.hush();
     }
@@ -82,11 +82,11 @@ impl Signals {
             thread.unpark();
         }
         #[cfg(unix)]
-        // A full pipe rings anyway.
+        // A full pipe is readable anyway.
         drop((&self.bell.0).write(&[1]));
     }
 
-    /// What becomes readable when a signal is given.
+    /// The end of the pipe that a signal makes readable.
     #[cfg(target_os = "linux")]
     pub(crate) fn bell(&self) -> &UnixStream {
         &self.bell.1
