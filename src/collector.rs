@@ -9,8 +9,8 @@ pub(crate) mod export;
 pub(crate) mod idle_budget;
 #[cfg_attr(target_os = "linux", expect(unsafe_code, reason = "the system call `poll`"))]
 pub(crate) mod pressure;
-mod report;
 pub(crate) mod registry;
+mod report;
 pub(crate) mod signals;
 mod thread;
 #[cfg_attr(

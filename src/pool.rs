@@ -17,7 +17,7 @@ use crate::policy::Policy;
 use crate::stats::Stats;
 use lazy_state::LazyState;
 use panics::or_resume;
-use state::{State, Evictor};
+use state::{Evictor, State};
 use std::fmt;
 use std::sync::Arc;
 

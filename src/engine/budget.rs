@@ -55,7 +55,8 @@ impl Budget {
     /// Objects and bytes charged now, reserved shares included.
     #[allow(dead_code, reason = "asked by models and tests")]
     pub(crate) fn charged(&self) -> (u64, u64) {
-        let charged = |accounts: &Arc<Accounts>| (accounts.objects.charged(), accounts.bytes.charged());
+        let charged =
+            |accounts: &Arc<Accounts>| (accounts.objects.charged(), accounts.bytes.charged());
         self.0.as_ref().map_or((0, 0), charged)
     }
 

@@ -24,7 +24,7 @@
 //! [`try_enter`]: Worker::try_enter
 //! [`stop`]: Worker::stop
 
-use super::counters::{Counter, Outcomes, Ticker, LocalCounter};
+use super::counters::{Counter, LocalCounter, Outcomes, Ticker};
 use super::held::Held;
 use crate::sys::Witness;
 use crate::sys::atomic::Ordering::{Acquire, Relaxed, Release};

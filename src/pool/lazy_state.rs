@@ -5,7 +5,7 @@
 //! sequences.
 
 use super::panics::Payload;
-use super::state::{State, Evictor};
+use super::state::{Evictor, State};
 use crate::builder::Builder;
 use crate::collector::registry;
 use crate::engine::budget::Budget;

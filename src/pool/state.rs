@@ -53,7 +53,11 @@ pub(crate) struct State<T> {
 
 impl<T> State<T> {
     /// A state with a budget. If the budget is shared, `evictor` makes room in it.
-    pub(crate) fn new(settings: &Builder, budget: Budget, evictor: Option<Arc<dyn Evictor>>) -> Self {
+    pub(crate) fn new(
+        settings: &Builder,
+        budget: Budget,
+        evictor: Option<Arc<dyn Evictor>>,
+    ) -> Self {
         let plan = Plan {
             path: fast_path(),
             processors: sys::usable_processors(),

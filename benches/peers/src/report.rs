@@ -135,8 +135,12 @@ fn winners(run: &Run) -> String {
         let ratio = ours.zip(peer).map(|(ours, (_, peer))| ours / peer);
         let name = work.trim_start_matches("theirs, ");
         let (first, peer) = (cells(first), cells(peer));
-        let _infallible =
-            writeln!(text, "| {name} | {first} | {peer} | {} | {} |", or_dash(ours), or_dash(ratio));
+        let _infallible = writeln!(
+            text,
+            "| {name} | {first} | {peer} | {} | {} |",
+            or_dash(ours),
+            or_dash(ratio)
+        );
     }
     text
 }

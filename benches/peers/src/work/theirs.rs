@@ -209,9 +209,8 @@ impl<const N: usize> SendVisitor<Buffer<N>> for Forward<'_> {
         for<'a> S::Lent<'a>: Send,
     {
         let (from, to) = (self.from, self.to);
-        let case = case(&self.work(), S::NAME, move |objects| {
-            forward::<Buffer<N>, S>(from, to, objects)
-        });
+        let case =
+            case(&self.work(), S::NAME, move |objects| forward::<Buffer<N>, S>(from, to, objects));
         self.suite.add(Case { fixed: Some(HELD * TIMES), ..case });
     }
     fn absent(&mut self, contender: &'static str, why: &str) {
