@@ -193,6 +193,7 @@ pub struct Deadpool<T: Thing>(deadpool::unmanaged::Pool<T>);
 
 impl<T: Thing> Shelf<T> for Deadpool<T> {
     const NAME: &'static str = "deadpool, unmanaged";
+    const LENDS: usize = BOUND;
     type Lent<'a> = Cleaned<deadpool::unmanaged::Object<T>, T>;
     fn new() -> Self {
         Deadpool(deadpool::unmanaged::Pool::new(BOUND))

@@ -28,6 +28,9 @@ pub trait Shelf<T: Thing>: Send + Sync + 'static {
     fn new() -> Self;
     fn get(&self) -> Self::Lent<'_>;
 
+    /// How many objects it lends at once.
+    const LENDS: usize = usize::MAX;
+
     /// Whether an object can be taken out for good.
     const DISCARDS: bool = false;
     /// Takes it out and drops it, if that can be done.
@@ -200,7 +203,7 @@ fn count_creation_of<T: Thing>() {
 impl<A: Allocator, T: Thing> Held for Raw<A, T> {
     #[inline]
     fn touch(&mut self) {
-        for at in (0..T::USED).step_by(4096) {
+        for at in (0..T::BYTES).step_by(4096) {
             // SAFETY: inside the allocation.
             unsafe { self.memory.as_ptr().add(at).write_volatile(1) };
         }

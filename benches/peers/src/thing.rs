@@ -86,8 +86,6 @@ pub fn toil(long: Duration) {
 pub trait Thing: Send + Sync + 'static {
     /// The memory that one needs: what the contenders without a pool allocate.
     const BYTES: usize;
-    /// How much of it a use writes to, one byte a page.
-    const USED: usize = Self::BYTES;
     /// Whether that memory must be zero.
     const ZEROED: bool = false;
 
@@ -183,7 +181,6 @@ pub struct Vast(Vec<u8>);
 
 impl Thing for Vast {
     const BYTES: usize = 1 << 30;
-    const USED: usize = 0;
 
     fn make() -> Self {
         count_creation();

@@ -10,7 +10,7 @@ use super::case;
 use super::many::{Together, cores, on_each_core};
 use super::single::Hold;
 use crate::contenders::{SendVisitor, Visitor};
-use crate::contenders::{all, all_of_vectors, all_or_anew, all_owned, all_that_move};
+use crate::contenders::{all_of_vectors, all_or_anew, all_owned, all_that_move};
 use crate::measure::{Case, Suite};
 use crate::shelf::Shelf;
 use crate::thing::{Buffer, Numbers, Thing, Unit, Vast};
@@ -37,9 +37,21 @@ pub fn all_of_them(suite: &mut Suite) {
 }
 
 fn opool(suite: &mut Suite) {
-    all::<Vast>(&mut Hold { suite, work: "theirs, opool: 1 GiB", hold: 1 });
-    let (work, threads) = ("theirs, opool: 1 GiB, all cores", cores());
-    all::<Vast>(&mut Together { suite, work, threads, starve: false });
+    // Without a pool, each is two system calls.
+    fixed(suite, 20_000, |suite| {
+        all_or_anew::<Vast>(&mut Hold { suite, work: "theirs, opool: 1 GiB", hold: 1 });
+        let (work, threads) = ("theirs, opool: 1 GiB, all cores", cores());
+        all_or_anew::<Vast>(&mut Together { suite, work, threads, starve: false });
+    });
+}
+
+/// Samples of this many objects, for works that take long.
+fn fixed(suite: &mut Suite, objects: u64, add: impl FnOnce(&mut Suite)) {
+    let first = suite.cases.len();
+    add(suite);
+    for case in &mut suite.cases[first..] {
+        case.fixed = Some(objects);
+    }
 }
 
 fn object_pool(suite: &mut Suite) {
@@ -61,11 +73,17 @@ fn lockfree_object_pool(suite: &mut Suite) {
 }
 
 fn sharded_slab(suite: &mut Suite) {
-    let work = |count: usize| format!("theirs, sharded-slab: {count} numbers");
-    all_or_anew::<Numbers<512>>(&mut Hold { suite, work: &work(512), hold: 1 });
-    all_or_anew::<Numbers<1024>>(&mut Hold { suite, work: &work(1024), hold: 1 });
-    all_or_anew::<Numbers<4086>>(&mut Hold { suite, work: &work(4086), hold: 1 });
-    all_or_anew::<Numbers<10512>>(&mut Hold { suite, work: &work(10512), hold: 1 });
+    numbers::<512>(suite);
+    numbers::<1024>(suite);
+    numbers::<4086>(suite);
+    numbers::<10512>(suite);
+}
+
+fn numbers<const N: usize>(suite: &mut Suite) {
+    let work = &format!("theirs, sharded-slab: {N} numbers");
+    fixed(suite, 10_000_000 / N as u64, |suite| {
+        all_or_anew::<Numbers<N>>(&mut Hold { suite, work, hold: 1 });
+    });
 }
 
 struct Detach<'s> {
@@ -152,6 +170,10 @@ impl<T: Thing> Visitor<T> for OnFive<'_> {
         let part = self.part;
         let work = format!("theirs, lockfree-object-pool: {} on {THREADS} threads", part.name());
         let busy = THREADS.min(cores());
+        if (S::LENDS as u64) < HELD * TIMES * busy as u64 {
+            let why = &format!("lends no more than {}", S::LENDS);
+            return self.suite.absent(&work, S::NAME, why);
+        }
         let case = case(&work, S::NAME, move |objects| {
             get_and_drop_on_five::<T, S>(part, objects * busy as u64 / THREADS as u64)
         });
