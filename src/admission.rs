@@ -1,14 +1,14 @@
 //! Ready-made policies for buffers that grow.
 //!
-//! Ageing does not help a pool that is always busy. A few requests make a few buffers huge, later requests use a small part
-//! of them, and no buffer is ever unused for two cycles (golang/go#23199). So these policies judge each buffer when it
-//! comes back. There are four rules, the simplest first:
+//! Ageing does not help a pool that is always busy. A few requests make a few buffers huge, later requests use a small
+//! part of them, and no buffer is ever unused for two cycles (golang/go#23199). So these policies judge each buffer
+//! when it comes back. There are four rules, the simplest first:
 //!
 //! | rule | a buffer that comes back | for | from |
 //! |---|---|---|---|
 //! | [`DropAbove`] | is dropped if it is larger than a limit | sizes with a natural bound | `fmt` and `encoding/json` of Go: 64 KiB |
 //! | [`ShrinkAbove`] | is shrunk to a limit if it is larger | buffers in objects that are expensive to make | `Vec::shrink_to` |
-//! | [`QuarterUsed`] | is dropped if less than a quarter of it was used five times in a row | sizes that vary, without a natural bound | `encoding/json/v2` of Go (golang/go#27735) |
+//! | [`QuarterUsed`] | is dropped if, five times in a row, less than a quarter of it was used | sizes that vary, without a natural bound | `encoding/json/v2` of Go (golang/go#27735) |
 //! | [`Calibrated`] | is dropped if it is larger than 95 % of the uses need | many buffers of one purpose | `valyala/bytebufferpool` |
 //!
 //! [`Builder::max_object_bytes`](crate::Builder::max_object_bytes) is the first rule for any type.

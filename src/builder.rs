@@ -58,8 +58,9 @@ impl Builder {
 
     /// Keeps at most `count` objects idle. 0 turns pooling off: every get creates and every put drops.
     ///
-    /// The bound holds at every moment. Up to half of it is reserved for magazines, in equal shares for the processors. A
-    /// processor reserves its share at its first put.
+    /// The bound holds at every moment. Up to half of it is reserved for magazines, in equal shares for the processors.
+    /// A processor reserves its share at its first put. So a put may be refused although fewer than `count` objects are
+    /// idle.
     ///
     /// ```
     /// use stealpool::{Builder, Pool};
@@ -76,8 +77,8 @@ impl Builder {
         self
     }
 
-    /// Drops an object when it comes back if its footprint is larger than `bytes`. So a few large objects do not stay in a
-    /// busy pool for ever.
+    /// Drops an object when it comes back if its footprint is larger than `bytes`. So a few large objects do not stay
+    /// in a busy pool for ever.
     ///
     /// ```
     /// use stealpool::{Builder, Pool};
@@ -117,9 +118,10 @@ impl Builder {
 
     /// The time between cycles. An object that is unused for two cycles is dropped.
     ///
-    /// Nothing runs in the background. On each processor, a thread that gives back or creates objects looks at the clock at
-    /// least once in 2,048 operations (without sequences: on each worker). When a cycle is due, one of these threads runs
-    /// it. [`Duration::ZERO`] runs one at every look. The time is rounded up to milliseconds. More than 49 days is never.
+    /// Nothing runs in the background. On each processor, a thread that gives back or creates objects looks at the
+    /// clock at least once in 2,048 operations (without sequences: on each worker). When a cycle is due, one of these
+    /// threads runs it. [`Duration::ZERO`] runs one at every look. The time is rounded up to milliseconds. More than 49
+    /// days is never.
     #[must_use]
     pub const fn collect_every(mut self, interval: Duration) -> Self {
         let millis = interval.as_nanos().div_ceil(1_000_000);
@@ -129,9 +131,9 @@ impl Builder {
 
     /// The most objects in a processor's magazine. Other processors cannot take them.
     ///
-    /// The default is 14, which is also the maximum. All objects of a magazine together weigh less than 64 KiB. So the pool
-    /// creates at most as many objects as were ever in use at once, plus those in magazines. A smaller magazine makes
-    /// work with several objects at once slower. In a pool with [`max_idle`](Self::max_idle) or
+    /// The default is 14, which is also the maximum. All objects of a magazine together weigh less than 64 KiB. So the
+    /// pool creates hardly more objects than were ever in use at once, plus those in magazines. A smaller magazine
+    /// makes work with several objects at once slower. In a pool with [`max_idle`](Self::max_idle) or
     /// [`idle_bytes`](Self::idle_bytes), all magazines together get at most half of the bound.
     ///
     /// ```

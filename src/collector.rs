@@ -1,8 +1,8 @@
 //! One background thread that ages every pool of the process.
 //!
-//! The thread sleeps for an interval, runs a cycle on each pool, and sleeps again. When memory is short, it drops all idle
-//! objects at once. It holds a reference to a pool only while it works on it, so pools may be made and dropped at any time.
-//! It runs destructors; if one panics, the thread goes on.
+//! The thread sleeps for an interval, runs a cycle on each pool, and sleeps again. When memory is short, it drops all
+//! idle objects at once. It holds a reference to a pool only while it works on it, so pools may be made and dropped at
+//! any time. It runs destructors; if one panics, the thread goes on.
 
 pub(crate) mod background;
 pub(crate) mod export;
@@ -36,11 +36,10 @@ use std::time::Duration;
 
 /// Ages all pools of the process from a thread of its own, until it is dropped.
 ///
-/// A program opts in with one line in `main`. A library never needs to. While a collector runs, it ages every pool once an
-/// interval, and no user's thread does any ageing work. The settings
-/// [`Builder::collect_every`](crate::Builder::collect_every) and
-/// [`collect_manually`](crate::Builder::collect_manually) then have no effect. So an object that is unused for two
-/// intervals is dropped, even if the program is idle.
+/// A program opts in with one line in `main`. A library never needs to. While a collector runs, it ages every pool once
+/// an interval, and no user's thread does any ageing work. The settings
+/// [`Builder::collect_every`](crate::Builder::collect_every) and [`collect_manually`](crate::Builder::collect_manually)
+/// then have no effect. So an object that is unused for two intervals is dropped, even if the program is idle.
 ///
 /// ```
 /// use std::time::Duration;
@@ -111,8 +110,8 @@ impl Collector {
     }
 }
 
-/// Stops the thread and waits for its end. The thread finishes its current cycle first. Does nothing in a forked child, which
-/// has no such thread.
+/// Stops the thread and waits for its end. The thread finishes its current cycle first. Does nothing in a forked child,
+/// which has no such thread.
 impl Drop for Collector {
     fn drop(&mut self) {
         let Some(thread) = self.thread.take() else {
@@ -162,8 +161,8 @@ impl fmt::Debug for CollectorBuilder {
 }
 
 impl CollectorBuilder {
-    /// The time between cycles: 10 seconds by default. Each sleep is up to a tenth shorter or longer, so that the processes
-    /// of a machine do not run their cycles at the same time.
+    /// The time between cycles: 10 seconds by default. Each sleep is up to a tenth shorter or longer, so that the
+    /// processes of a machine do not run their cycles at the same time.
     pub fn every(mut self, interval: Duration) -> Self {
         self.every = interval;
         self
@@ -171,7 +170,7 @@ impl CollectorBuilder {
 
     /// Whether to watch the system's memory pressure, and drop all idle objects when memory is short. Yes by default.
     ///
-    /// On Linux the source is the first of these that can be opened:
+    /// On Linux the source is the first of these that can be watched:
     ///
     /// 1. the file, FIFO or socket that systemd names in `$MEMORY_PRESSURE_WATCH` (`/dev/null` there means off);
     /// 2. `memory.pressure` of the process's own control group (version 2);
@@ -193,16 +192,16 @@ impl CollectorBuilder {
     /// Whether to ask the C library's allocator to return free pages to the system when a cycle has dropped a thousand
     /// objects or a megabyte. Yes by default.
     ///
-    /// It works on Linux with glibc. By itself, glibc keeps most memory that one thread allocates and another frees. The
-    /// search for free pages takes some milliseconds for each hundred megabytes. Threads that allocate from the same arena
-    /// wait meanwhile. It does nothing on other systems, and finds nothing under another global allocator.
+    /// It works on Linux with glibc. By itself, glibc keeps most memory that one thread allocates and another frees.
+    /// The search for free pages takes some milliseconds for each hundred megabytes. Threads that allocate from the
+    /// same arena wait meanwhile. It does nothing on other systems, and finds nothing under another global allocator.
     pub fn trim(mut self, trim: bool) -> Self {
         self.trims = trim;
         self
     }
 
-    /// Calls `hook` when the destructor of a dropped object panics. The collector goes on in any case. The process's panic
-    /// hook has already printed a message.
+    /// Calls `hook` when the destructor of a dropped object panics. The collector goes on in any case. The process's
+    /// panic hook has already printed a message.
     ///
     /// Of several panics in one pool and cycle, the first is reported.
     pub fn on_panic(mut self, hook: impl Fn(&DestructorPanic<'_>) + Send + Sync + 'static) -> Self {

@@ -1,7 +1,7 @@
 //! Guards: a guard lends an object, and dropping it gives the object back.
 //!
-//! Both guards have two words: the pool and the object. A guard takes the object out of itself before any user code runs. So
-//! the object is given back or dropped exactly once, even if user code panics.
+//! Both guards have two words: the pool and the object. A guard takes the object out of itself before any user code
+//! runs. So the object is given back or dropped exactly once, even if user code panics.
 
 use crate::engine::counters::Outcome;
 use crate::engine::object::Object;
@@ -16,8 +16,8 @@ use std::sync::Arc;
 
 /// An object lent by a borrowed pool.
 ///
-/// Dropping the guard, on any thread, gives the object back: it is recycled, judged, and kept or dropped. If the thread is
-/// panicking, the object is dropped, because its state is unknown.
+/// Dropping the guard, on any thread, gives the object back: it is recycled, judged, and kept or dropped. If the thread
+/// is panicking, the object is dropped, because its state is unknown.
 ///
 /// Its methods are associated functions, so that they never hide a method of `T`.
 ///
@@ -43,8 +43,8 @@ pub struct Guard<'a, T: Send + 'static, P: Policy<T> = fn() -> T> {
 
 /// An object lent by a shared pool. It is `Send + 'static`, for `.await`, `spawn` and `Bytes::from_owner`.
 ///
-/// The guard holds the pool's `Arc`. So the pool lives at least as long, and the guard costs two reference-count operations
-/// more than a [`Guard`]. A `static` or leaked pool does not need it: its `get` returns a `Guard<'static>`.
+/// The guard holds the pool's `Arc`. So the pool lives at least as long, and the guard costs two reference-count
+/// operations more than a [`Guard`]. A `static` or leaked pool does not need it: its `get` returns a `Guard<'static>`.
 ///
 /// ```
 /// use std::sync::Arc;

@@ -2,8 +2,8 @@
 //!
 //! The map of keys is immutable. A new key copies it, because keys are few and live long. So a `get` takes no lock.
 //!
-//! The pools share one budget. If a put finds no room, the idle objects of the least recently used key are dropped, and the
-//! put tries again.
+//! The pools share one budget. If a put finds no room, the idle objects of the least recently used key are dropped, and
+//! the put tries again.
 
 mod entry;
 
@@ -31,15 +31,15 @@ const KEYS: usize = 1024;
 
 /// A pool for each key: a compression level, a language, a tenant.
 ///
-/// The bounds of the [`Builder`] hold for all keys together. If an object comes back and there is no room, the idle objects
-/// of the least recently used key are dropped first. The time of a use is in milliseconds. All other settings apply to
-/// each pool by itself.
+/// The bounds of the [`Builder`] hold for all keys together. If an object comes back and there is no room, the idle
+/// objects of the least recently used key are dropped first. The time of a use is in milliseconds. All other settings
+/// apply to each pool by itself.
 ///
-/// [`get`](Self::get) lends an [`OwnedGuard`]. If you use one key again and again, keep its [`pool`](Self::pool): that saves
-/// the search.
+/// [`get`](Self::get) lends an [`OwnedGuard`]. If you use one key again and again, keep its [`pool`](Self::pool): that
+/// saves the search.
 ///
-/// Finding a key takes no lock. A new key copies the map of all keys. So this is for up to some thousands of keys, not for a
-/// new key in each request.
+/// Finding a key takes no lock. A new key copies the map of all keys. So this is for up to some thousands of keys, not
+/// for a new key in each request.
 ///
 /// ```
 /// use stealpool::KeyedPool;
@@ -121,10 +121,11 @@ where
         }
     }
 
-    /// The most keys: 1,024 by default, at least 1. One more key evicts the least recently used key with its idle objects.
+    /// The most keys: 1,024 by default, at least 1. One more key evicts the least recently used key with its idle
+    /// objects.
     ///
-    /// Guards of an evicted key stay valid. If there are bounds, an object that comes back to it is dropped at once. Otherwise
-    /// it is dropped with the key's pool, after the last guard.
+    /// Guards of an evicted key stay valid. An object that comes back to such a key is dropped: at once if there are
+    /// bounds, otherwise with the key's pool, after the last guard.
     ///
     /// # Panics
     ///
@@ -162,8 +163,8 @@ where
 
     /// The pool of this key. Makes it if there is none.
     ///
-    /// The pool stays valid if the key is evicted. If there are bounds, it keeps no objects then. If the key comes back, it
-    /// gets another pool. This call does not count as a use of the key. Uses of the pool do.
+    /// The pool stays valid if the key is evicted. If there are bounds, it keeps no objects then. If the key comes
+    /// back, it gets another pool. This call does not count as a use of the key. Uses of the pool do.
     ///
     /// # Panics
     ///

@@ -1,5 +1,5 @@
-//! Guards implement `Read`, `BufRead`, `Seek`, `Write` and `fmt::Write` if their objects do. So an encoder that owns its writer
-//! can own a guard.
+//! Guards implement `Read`, `BufRead`, `Seek`, `Write` and `fmt::Write` if their objects do. So an encoder that owns
+//! its writer can own a guard.
 
 use crate::guard::{Guard, OwnedGuard};
 use crate::policy::Policy;

@@ -8,8 +8,8 @@ use std::fmt;
 /// Every `Fn() -> T` is a policy if `T: Recycle`: the function creates, and [`Recycle`] does the rest. A type of your own
 /// can be a policy too. For a `T` of another crate, [`policy`] makes one from closures.
 ///
-/// These methods may use the same pool, and they may panic. A panic goes to the caller. The object is then dropped, and the
-/// pool stays correct. No result can make the pool unsound. A wrong footprint only makes its figures wrong.
+/// These methods may use the same pool, and they may panic. A panic goes to the caller. The object is then dropped, and
+/// the pool stays correct. No result can make the pool unsound. A wrong footprint only makes its figures wrong.
 ///
 /// ```
 /// use stealpool::{Policy, Pool};
@@ -113,8 +113,8 @@ impl<C, R, F> fmt::Debug for Closures<C, R, F> {
 impl<C, F> Closures<C, ByType, F> {
     /// Sets how an object is cleaned when it comes back. The pool drops the object if `recycle` returns `false`.
     ///
-    /// Without [`footprint_with`](Self::footprint_with), objects then weigh `size_of::<T>()`, even if `T: Recycle`. A pool
-    /// with a bound in bytes needs both:
+    /// Without [`footprint_with`](Self::footprint_with), objects then weigh `size_of::<T>()`, even if `T: Recycle`. A
+    /// pool with a bound in bytes needs both:
     ///
     /// ```
     /// use stealpool::{Builder, Recycle, policy};

@@ -24,8 +24,8 @@ use std::sync::Arc;
 /// A pool of `T`s that any number of threads share.
 ///
 /// The policy `P` makes, cleans and weighs the objects. Any `Fn() -> T` is a policy if `T` implements
-/// [`Recycle`](crate::Recycle). The pool is `Sync` if `T: Send`. `T` need not be `Sync`, because one thread at a time uses
-/// an object.
+/// [`Recycle`](crate::Recycle). The pool is `Sync` if `T: Send` and `P: Sync`. `T` need not be `Sync`, because one
+/// thread at a time uses an object.
 ///
 /// Each processor keeps a few idle objects in its *magazine*. The others are in slots, and every processor can take them.
 /// [`fast_path`](crate::fast_path) returns how a magazine is accessed on this system.
@@ -118,7 +118,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     ///
     /// # Errors
     ///
-    /// The error of the constructor. Then no figure of [`stats`](Self::stats) changes.
+    /// The error of the constructor. Then the call counts neither as a get nor as a creation.
     ///
     /// ```
     /// use std::io;
@@ -174,9 +174,9 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
 
     /// Like [`get`](Self::get), with a guard that owns a reference to the pool.
     ///
-    /// Each such guard changes the reference count of the `Arc`, which is slow if many threads do it at once. A pool that is
-    /// never dropped needs no count: `get` of a `static` or [leaked](Box::leak) pool returns a `Guard<'static>`. It may be
-    /// held over an `.await` and sent to a task, too.
+    /// Each such guard changes the reference count of the `Arc`, which is slow if many threads do it at once. A pool
+    /// that is never dropped needs no count: `get` of a `static` or [leaked](Box::leak) pool returns a
+    /// `Guard<'static>`. It may be held over an `.await` and sent to a task, too.
     ///
     /// ```
     /// use stealpool::{Guard, Pool};

@@ -8,13 +8,13 @@ use std::path::PathBuf;
 
 /// A type that can be brought back to the state of a new value, and keeps its memory.
 ///
-/// The collections of `std`, `String`, `PathBuf`, `OsString`, `Cursor<Vec<u8>>`, `Box<T>` and tuples implement it. So does
-/// `bytes::BytesMut` with the feature `bytes`.
+/// The collections of `std`, `String`, `PathBuf`, `OsString`, `Cursor<Vec<u8>>`, `Box<T>` and tuples implement it. So
+/// does `bytes::BytesMut` with the feature `bytes`.
 ///
 /// # Contract
 ///
-/// After [`recycle`](Self::recycle), the value is like a new one, except for its capacity. The correctness of *your* program
-/// may depend on that. The soundness of the pool does not.
+/// After [`recycle`](Self::recycle), the value is like a new one, except for its capacity. The correctness of *your*
+/// program may depend on that. The soundness of the pool does not.
 ///
 /// ```
 /// use stealpool::{Pool, Recycle};
@@ -54,8 +54,8 @@ pub trait Recycle {
     /// The bytes that the value keeps allocated while it is idle. The default is its size, which is right for a type that
     /// owns no other memory.
     ///
-    /// A collection of `std` returns the memory of its capacity. A tree or a list has none after it was cleared. Elements do
-    /// not count: there are none when this is called.
+    /// A collection of `std` returns the memory of its capacity. A tree or a list has none after it was cleared.
+    /// Elements do not count: there are none when this is called.
     fn footprint(&self) -> usize {
         size_of_val(self)
     }

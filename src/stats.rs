@@ -4,8 +4,8 @@ use std::fmt;
 
 /// A snapshot of a pool's statistics.
 ///
-/// It is exact if no other thread uses the pool meanwhile, and close otherwise. Reading it is O(workers). A hit pays nothing
-/// for it. [`Pool::stats`](crate::Pool::stats) has an example.
+/// It is exact if no other thread uses the pool meanwhile, and close otherwise. Reading it is O(workers). A hit pays
+/// nothing for it. [`Pool::stats`](crate::Pool::stats) has an example.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

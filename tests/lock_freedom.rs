@@ -317,7 +317,7 @@ fn a_get_that_stops_while_its_key_is_forgotten_keeps_nothing() {
         let getter = Arc::clone(&handle);
         let job = thread::spawn(move || {
             IS_VICTIM.set(true);
-            stop_at("worker: seized");
+            stop_at("worker: reclaiming");
             getter.get_owned()
         });
         let hides =

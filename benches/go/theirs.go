@@ -19,9 +19,16 @@ func theirs(work string, objects int) (time.Duration, bool) {
 	case work == "theirs, opool: 1 GiB, all cores":
 		p := lasting(work, newPool[vast])
 		return together(runtime.GOMAXPROCS(0), objects, func(n int) { pair[vast](p, n) }), true
-	// All pointers of Go keep what they point to, and nothing is taken out for good: one work.
-	case work == "theirs, object-pool: ()", work == "theirs, object-pool: (), owned", work == "theirs, object-pool: (), out and in":
+	// All pointers of Go keep what they point to: one work.
+	case work == "theirs, object-pool: ()", work == "theirs, object-pool: (), owned":
 		return pair[unit](lasting(work, newPool[unit]), objects), true
+	case work == "theirs, object-pool: (), out and in":
+		p := lasting(work, newPool[unit])
+		begun := time.Now()
+		for i := 0; i < objects; i++ {
+			p.Put(p.Get())
+		}
+		return time.Since(begun), true
 	case work == "theirs, lockfree-object-pool: allocation":
 		return getMany(objects, false, false), true
 	case work == "theirs, lockfree-object-pool: free":

@@ -267,7 +267,7 @@ fn objects_turn_out_to_be_expensive() {
 
 /// *Threads*: a user; one that wants some bytes, on the other processor.
 /// *Proves*: what is taken is taken once, and what is put back is found and booked again (1).
-/// *Fails if*: what was called in is put back twice, or not.
+/// *Fails if*: what was reclaimed is put back twice, or not.
 #[test]
 fn a_user_against_one_who_wants_bytes() {
     explore("sequences: put put get || take bytes", Some(2), 200, || {

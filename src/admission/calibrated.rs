@@ -122,8 +122,8 @@ fn class(size: usize) -> usize {
     (doublings as usize).min(CLASSES - 1)
 }
 
-/// Whether to count this use: one in sixteen, at random (Marsaglia's xorshift). Counting every sixteenth use could correlate
-/// with a pattern of the caller.
+/// Whether to count this use: one in sixteen, at random (Marsaglia's xorshift). Counting every sixteenth use could
+/// correlate with a pattern of the caller.
 fn is_drawn() -> bool {
     thread_local! {
         static STATE: Cell<u32> = const { Cell::new(0x9e37_79b9) };

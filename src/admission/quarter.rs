@@ -14,8 +14,8 @@ const STRIKES: u8 = 4;
 
 /// Drops a buffer if less than a quarter of it was used, five times in a row.
 ///
-/// Buffers of up to 4 KiB are always kept. In the long run at least a twentieth of each larger buffer is used: in the worst
-/// case, a quarter of it every fifth time. This is the rule of Go's `encoding/json/v2`, with its constants
+/// Buffers of up to 4 KiB are always kept. In the long run at least a twentieth of each larger buffer is used: in the
+/// worst case, a quarter of it every fifth time. This is the rule of Go's `encoding/json/v2`, with its constants
 /// (golang/go#27735).
 ///
 /// The strikes are counted in the object, so the pool's objects are [`Striking`], which dereferences to the buffer.

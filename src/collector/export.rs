@@ -1,6 +1,7 @@
 //! Metrics and events: the features `metrics` and `tracing`.
 //!
-//! These functions are called while the thread holds nothing of a pool. So a recorder or a subscriber may use the same pool.
+//! These functions are called while the thread holds nothing of a pool. So a recorder or a subscriber may use the same
+//! pool.
 
 /// Records the statistics of all [named pools](crate::registry) with the `metrics` crate.
 ///

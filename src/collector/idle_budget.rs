@@ -1,7 +1,7 @@
 //! One bound on the idle bytes of all pools together.
 //!
-//! The collector, `collect_all` and `set_idle_budget` itself enforce it. Nothing is counted in between, so that pools share no
-//! counter. After a burst, idle bytes may be over the budget until the next check.
+//! The collector, `collect_all` and `set_idle_budget` itself enforce it. Nothing is counted in between, so that pools
+//! share no counter. After a burst, idle bytes may be over the budget until the next check.
 
 use crate::collector::background;
 use crate::collector::registry::{self, AnyPool};
@@ -14,12 +14,12 @@ static BUDGET: AtomicUsize = AtomicUsize::new(usize::MAX);
 
 /// Bounds the idle bytes of all pools of the process together. The default is `usize::MAX`: no bound.
 ///
-/// The budget is enforced at once. After that it is enforced once a second while a [`Collector`](crate::Collector) runs, and
-/// by each [`collect_all`](crate::collect_all). In between, the sum may be over the budget. The bound
+/// The budget is enforced at once. After that it is enforced once a second while a [`Collector`](crate::Collector)
+/// runs, and by each [`collect_all`](crate::collect_all). In between, the sum may be over the budget. The bound
 /// [`idle_bytes`](crate::Builder::idle_bytes) of one pool holds at every moment.
 ///
-/// If the sum is over the budget, the pools with the fewest gets for each idle byte drop objects first. Gets count since the
-/// last check. Within a pool, the longest unused objects are dropped first.
+/// If the sum is over the budget, the pools with the fewest gets for each idle byte drop objects first. Gets count
+/// since the last check. Within a pool, the longest unused objects are dropped first.
 ///
 /// # Panics
 ///

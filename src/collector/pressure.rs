@@ -1,7 +1,7 @@
 //! Sources of memory pressure.
 //!
-//! The collector sleeps in a [`PressureSource`], which returns early if memory is short. Linux has three sources that need no
-//! configuration; see [`find`]. On all systems, a program may have its own, or use a [`PressureSwitch`].
+//! The collector sleeps in a [`PressureSource`], which returns early if memory is short. Linux has three sources that
+//! need no configuration; see [`find`]. On all systems, a program may have its own, or use a [`PressureSwitch`].
 
 use crate::collector::background;
 use crate::collector::signals::Signals;
@@ -20,8 +20,8 @@ mod place;
 
 /// A source of memory pressure.
 ///
-/// Only the collector's thread uses the source. If [`wait`](Self::wait) returns an error, the collector goes on without the
-/// source, and [`Collector::pressure_source`](crate::Collector::pressure_source) returns the reason.
+/// Only the collector's thread uses the source. If [`wait`](Self::wait) returns an error, the collector goes on without
+/// the source, and [`Collector::pressure_source`](crate::Collector::pressure_source) returns the reason.
 ///
 /// ```
 /// use std::{io, time::Duration};
@@ -55,8 +55,8 @@ pub trait PressureSource: Send {
     /// The name of the source, for people.
     fn name(&self) -> String;
 
-    /// Waits until memory is short (`true`) or the sleep is over (`false`). A source that waits longer delays the collector,
-    /// and its end.
+    /// Waits until memory is short (`true`) or the sleep is over (`false`). A source that waits longer delays the
+    /// collector, and its end.
     ///
     /// # Errors
     ///
@@ -184,8 +184,8 @@ impl PressureSource for PressureSwitch {
     }
 }
 
-/// The system's source: what systemd names in `$MEMORY_PRESSURE_WATCH`, else the pressure file of the process's own control
-/// group, else that of the whole system.
+/// The system's source: what systemd names in `$MEMORY_PRESSURE_WATCH`, else the pressure file of the process's own
+/// control group, else that of the whole system.
 #[cfg(target_os = "linux")]
 pub(crate) fn find() -> Result<Box<dyn PressureSource>, String> {
     linux::find()

@@ -14,9 +14,9 @@ use std::sync::{Arc, Weak};
 pub(crate) trait ErasedPool {
     /// What its builder called it.
     fn name(&self) -> Option<&'static str>;
-    /// What it has done and what it holds.
+    /// Its statistics.
     fn stats(&self) -> Stats;
-    /// Notes how often something was taken from it by now; how often since the last note.
+    /// The gets since the last call. `gets` is their number now.
     fn uses_since(&self, gets: u64) -> u64;
     /// Runs one cycle and drops what it took. The error is a destructor's panic.
     fn collect(&self) -> Result<Collected, Payload>;
@@ -104,15 +104,14 @@ pub fn registry() -> impl Iterator<Item = NamedPool> {
 
 /// A pool of the process, found by [`registry`].
 ///
-/// Keeps the pool's books, not its objects: when the pool is dropped, its objects are, too, and what is
-/// read here are the last figures.
+/// It keeps the statistics alive, not the objects. After the pool is dropped, the last figures are read here.
 pub struct NamedPool {
     name: &'static str,
     pool: Arc<AnyPool>,
 }
 
 impl NamedPool {
-    /// What its builder called it.
+    /// The name given by [`Builder::name`](crate::Builder::name).
     pub fn name(&self) -> &'static str {
         self.name
     }
@@ -126,7 +125,7 @@ impl NamedPool {
     ///
     /// # Panics
     ///
-    /// As that.
+    /// As [`Pool::collect`](crate::Pool::collect).
     pub fn collect(&self) -> Collected {
         or_resume(self.pool.collect())
     }
@@ -135,7 +134,7 @@ impl NamedPool {
     ///
     /// # Panics
     ///
-    /// As that.
+    /// As [`Pool::clear`](crate::Pool::clear).
     pub fn clear(&self) -> usize {
         or_resume(self.pool.clear())
     }

@@ -87,7 +87,8 @@ impl fmt::Display for DestructorPanic<'_> {
     }
 }
 
-/// A hook of the program. It is called without a lock, so it may use the collector. A hook that panics is not called again.
+/// A hook of the program. It is called without a lock, so it may use the collector. A hook that panics is not called
+/// again.
 pub(super) struct Hook<F: ?Sized> {
     call: Box<F>,
     broken: AtomicBool,

@@ -71,8 +71,8 @@ impl Signals {
 
     /// Clears the wake-up signal.
     pub(crate) fn calm(&self) {
-        // Acquire and Release by exchange: a signal right before this is not lost, because the collector checks everything
-        // after it.
+        // Acquire and Release by exchange: a signal right before this is not lost, because the collector checks
+        // everything after it.
         self.roused.swap(false, std::sync::atomic::Ordering::AcqRel);
         self.hush();
     }

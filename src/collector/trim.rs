@@ -1,8 +1,9 @@
 //! Asks the system's allocator to return free memory to the system.
 //!
-//! Dropping an object returns its memory to the allocator, which may keep it. glibc returns only what is free at the end of
-//! an arena. One small object in use there keeps hundreds of megabytes. `malloc_trim` returns free pages wherever they
-//! are. It holds the lock of one arena at a time, so only the collector calls it, and only after many drops.
+//! Dropping an object returns its memory to the allocator, which may keep it. glibc returns only what is free at the
+//! end of an arena. One small object in use there keeps hundreds of megabytes. `malloc_trim` returns free pages
+//! wherever they are. It holds the lock of one arena at a time, so only the collector calls it, and only after many
+//! drops.
 
 /// The number of dropped objects from which on a trim is worthwhile.
 const OBJECTS: usize = 1000;

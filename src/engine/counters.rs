@@ -4,13 +4,15 @@
 //! other events are counted where they happen. Hits in magazines follow from the sums over the workers:
 //!
 //! * `puts`: objects put into magazines,
-//! * `spilled`: objects that went from magazines to slots, minus those that came back by refills,
+//! * `spilled`: objects that left magazines otherwise than by a hit or a collector, minus those that came back by
+//!   refills,
 //! * `held`: objects in magazines now,
 //! * `reclaimed`: objects that collectors took from magazines.
 //!
-//! Each put adds one object to a magazine. Each hit, each spilled and each reclaimed object removes one. Hence
-//! `private_hits = puts - spilled - held - reclaimed`. Slots count their own puts, and the hits of their own processor.
-//! Steals, creations and misses are counted on the worker of the thread's processor.
+//! Each put adds one object to a magazine; one that finds no room counts as spilled at once. Each hit, each spilled and
+//! each reclaimed object removes one. Hence `private_hits = puts - spilled - held - reclaimed`. Slots count their own
+//! puts, and the hits of their own processor. Steals, creations and misses are counted on the worker of the thread's
+//! processor.
 //!
 //! The sums are exact when no other thread uses the pool. Otherwise they are close: they are read one after the other.
 //!

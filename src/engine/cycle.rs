@@ -87,23 +87,23 @@ impl<T> Engine<T> {
     }
 
     /// Flushes all magazines, because objects have turned out to be expensive. A magazine that is held or being made is
-    /// flushed later: by its processor's next get that misses, or at its next tick.
+    /// flushed later: by its processor's next get that the magazine cannot serve, or at its next tick.
     pub(crate) fn flush_magazines(&self) {
         let open = |worker: &Worker<T>| worker.is_open().then_some(());
         self.with_stopped(open, |held, ()| self.flush(held, self.generation.primary()));
     }
 
-    /// Takes every idle object, whatever its age. Magazines come first, so that an object that a put pushes down meanwhile
-    /// is found in a slot.
+    /// Takes every idle object, whatever its age. Magazines come first, so that an object that a put pushes down
+    /// meanwhile is found in a slot.
     pub(crate) fn take_all(&self, taken: &mut Batch<T>) {
         self.drain_magazines(taken);
         self.drain_slots(Side::Even, None, &mut Quota::unlimited(), taken);
         self.drain_slots(Side::Odd, None, &mut Quota::unlimited(), taken);
     }
 
-    /// Takes what is left in a child of a fork: the objects of a magazine that a collector of the parent had claimed, and
-    /// the share of a magazine that a thread of the parent held. The objects of a held magazine are leaked, because its
-    /// state is unknown.
+    /// Takes what is left in a child of a fork: the objects of a magazine that a collector of the parent had claimed
+    /// but not stopped, and the share of a magazine that a thread of the parent held. The objects of a held or stopped
+    /// magazine are leaked, because its state is unknown.
     pub(crate) fn take_rest(&mut self, taken: &mut Batch<T>) {
         for worker in self.workers.iter() {
             if let Some(mut held) = worker.try_enter() {
@@ -145,8 +145,8 @@ impl<T> Engine<T> {
         false
     }
 
-    /// Stops the magazines for which `wanted` gives a reason, and calls `act` on each, with the reason. One barrier serves
-    /// a block of magazines.
+    /// Stops the magazines for which `wanted` gives a reason, and calls `act` on each, with the reason. One barrier
+    /// serves a block of magazines.
     fn with_stopped<W>(
         &self,
         wanted: impl Fn(&Worker<T>) -> Option<W>,
@@ -216,8 +216,8 @@ impl<T> Engine<T> {
         }
     }
 
-    /// Makes victims of all objects of a magazine but the newest. With bounds, of the newest too: then the magazine's share
-    /// is free for other processors.
+    /// Makes victims of all objects of a magazine but the newest. With bounds, of the newest too: then the magazine's
+    /// share is free for other processors.
     fn demote_tail(&self, now: u64, held: &mut Held<'_, T>) {
         let victims = Generation::victim_of(now);
         if !self.budget.is_unbounded() {

@@ -6,8 +6,8 @@
 //!   victim    odd         even        odd
 //! ```
 //!
-//! Turning the generation moves no object: primaries become victims where they are. No thread waits for the turn. A thread
-//! that still uses the old number puts its chain on the side of the victims, where it ages one cycle early.
+//! Turning the generation moves no object: primaries become victims where they are. No thread waits for the turn. A
+//! thread that still uses the old number puts its chain on the side of the victims, where it ages one cycle early.
 //!
 //! **Orderings.** Every access is `Relaxed`, because the number publishes nothing: chains are found through their slots.
 //! Users rely on this: an object that is put after a cycle survives the next cycle (if one collector runs at a time; see

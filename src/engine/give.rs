@@ -60,7 +60,8 @@ impl<T> Engine<T> {
         }
     }
 
-    /// The same for the holder of a worker.
+    /// Counts a put and keeps the object: in the magazine, whose older half makes room, or in slots. An object without
+    /// room goes to `refused`.
     pub(crate) fn give_as(
         &self,
         me: &mut Held<'_, T>,
@@ -129,7 +130,8 @@ impl<T> Engine<T> {
         }
     }
 
-    /// Adds a chain from a magazine to the slots of its processor. Its objects are charged already.
+    /// Adds a chain from a magazine to the slots of its processor. Its objects are charged, one by one or by the
+    /// magazine's share.
     pub(super) fn push_down(&self, side: Side, me: &Held<'_, T>, chain: Chain<T>) {
         me.worker().spilled.add(chain.len());
         self.slots.add(side, me.worker().index(), chain);
@@ -147,8 +149,8 @@ impl<T> Engine<T> {
         objects as usize
     }
 
-    /// Charges for a chain that goes to slots. If there is no room, the magazine first returns its share: from then on its
-    /// objects are charged one by one.
+    /// Charges for a chain that goes to slots. If there is no room, the magazine first returns its share: from then on
+    /// its objects are charged one by one.
     fn charge_down(&self, me: &mut Held<'_, T>, chain: &Chain<T>) -> bool {
         let (objects, bytes) = (chain.len(), chain.weight());
         if self.budget.charge(objects, bytes) {

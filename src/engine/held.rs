@@ -150,7 +150,8 @@ impl<'w, T> Held<'w, T> {
             let count = count.min(length);
             let Magazine { objects, weights, .. } = &self.worker.magazine;
             let chain = Chain::of_all((0..count).map(|place| {
-                // SAFETY: the place is below the length, so the magazine owns the object. The loop below overwrites it.
+                // SAFETY: the place is below the length, so the magazine owns the object. The loop below moves the rest
+                // down, and the new header ends at the rest.
                 // Relaxed: the holder's alone.
                 let object = unsafe { Object::from_raw(objects[place].load(Relaxed)) };
                 let weight = self.weight(place);

@@ -25,7 +25,8 @@
 //!    the magazine.
 //! 3. It steals from the oldest chain of another processor's slots.
 //! 4. It takes a victim, its own processor's first.
-//! 5. It repeats steps 3 and 4 if another thread has a slot claimed: that thread may leave something.
+//! 5. It repeats steps 3 and 4, unless all slots are empty and none is claimed: an object may have moved behind the
+//!    search.
 //! 6. It finds nothing, and the pool creates an object.
 //!
 //! **A put** pushes onto its processor's magazine. If the magazine is full, the older half goes to the processor's slots
@@ -42,10 +43,11 @@
 //! push or pop closes its gate first, and is then its only user ([`held`]). A thread that finds a gate closed does not
 //! wait: it uses the slots.
 //!
-//! **Without restartable sequences**, a processor has several workers, and each push or pop closes and opens a gate. Before
-//! the pool creates, a get also tries the magazines of other workers.
+//! **Without restartable sequences**, a processor has several workers, and each push or pop closes and opens a gate.
+//! Before the pool creates, a get also tries the magazines of other workers.
 //!
-//! **No user code runs here.** The engine has no policy. It moves objects; the pool creates, cleans, judges and drops them.
+//! **No user code runs here.** The engine has no policy. It moves objects; the pool creates, cleans, judges and drops
+//! them.
 //!
 //! To read on: `take` is a get after step 1, `give` a put, `cycle` what a collector does. `workers` finds a thread's
 //! worker, `slots` holds chains of `object`s, `budget` keeps the bounds, and `counters` adds up what happened.
@@ -165,7 +167,7 @@ impl<T> Engine<T> {
     ///
     /// All gets and puts happen-before this.
     pub(crate) unsafe fn close(&self) {
-        // Release: pairs with the Acquire in `barrier`.
+        // Release: pairs with the Acquire in `needs_barrier`.
         self.closed.store(true, Release);
     }
 }

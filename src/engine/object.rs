@@ -11,8 +11,8 @@
 //! in the picture). So a chain needs no other allocation.
 //!
 //! * [`Object`]: one object. Its link is null.
-//! * [`Chain`]: one object or more, the unit that a slot holds. Its head knows its length (at most [`Chain::LONGEST`]) and
-//!   its weight.
+//! * [`Chain`]: one object or more, the unit that a slot holds. Its head knows its length (at most [`Chain::LONGEST`])
+//!   and its weight.
 //!
 //! In a magazine, an object is a pointer with its weight beside it.
 //!

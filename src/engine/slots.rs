@@ -101,17 +101,19 @@ impl<T> Line<T> {
         (newest.measure().length() + objects <= MERGED).then(|| newest.claim_full())?
     }
 
-    /// Adds a chain of `puts` puts to a later line, or joins it to another chain. Makes a new line if threads have slots
-    /// claimed: a preempted thread keeps its chain from all others, so that chain should be short.
+    /// Adds a chain of `puts` puts to a later line, or joins it to another chain. Makes a new line if as many slots are
+    /// claimed as there are lines: a preempted thread keeps its chain from all others, so that chain should be short.
     #[cold]
     fn add_anywhere(&self, side: Side, chain: Chain<T>, puts: u64) {
-        let (mut last, mut in_hand, mut left) = (self, false, Err(chain));
+        let (mut last, mut lines, mut claimed, mut left) = (self, 0, 0, Err(chain));
         for line in self.and_more() {
             last = line;
-            in_hand |= line.sides[side as usize].iter().any(|slot| slot.look().is_none());
+            lines += 1;
+            let slots = &line.sides[side as usize];
+            claimed += slots.iter().filter(|slot| slot.look().is_none()).count();
             left = left.or_else(|chain| line.fill(side, chain, puts));
         }
-        if !in_hand {
+        if claimed < lines {
             for line in self.and_more() {
                 left = left.or_else(|chain| line.join(side, chain, puts));
             }
@@ -135,8 +137,8 @@ impl<T> Line<T> {
         }
     }
 
-    /// Joins a chain of `puts` puts to the shortest chain, or to any slot that can be claimed. Returns the chain if no slot
-    /// can be claimed, or if it would become too long.
+    /// Joins a chain of `puts` puts to the shortest chain, or to any slot that can be claimed. Returns the chain if no
+    /// slot can be claimed, or if it would become too long.
     fn join(&self, side: Side, chain: Chain<T>, puts: u64) -> Result<(), Chain<T>> {
         let mut chain = chain;
         let slots = &self.sides[side as usize];
@@ -243,8 +245,8 @@ impl<T> Slots<T> {
         }
     }
 
-    /// Moves a thief's rest of a chain to an empty slot of this processor. Returns the chain if there is none, or if it is
-    /// longer than [`MERGED`]: then other processors live on it too.
+    /// Moves a thief's rest of a chain to an empty slot of this processor. Returns the chain if there is none, or if it
+    /// is longer than [`MERGED`]: then other processors live on it too.
     pub(crate) fn move_to(
         &self,
         side: Side,

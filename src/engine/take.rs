@@ -64,9 +64,9 @@ impl<T> Engine<T> {
         self.workers.enter_shard()?.pop()
     }
 
-    /// Takes the first object of the oldest chain, of any processor from this one on. Takes a victim if there is no primary.
-    /// Half a magazine of a primary chain's rest refills the worker that `enter` closes. What is left then moves to that
-    /// worker's slots.
+    /// Takes the first object of the oldest chain, of any processor from this one on. Takes a victim if there is no
+    /// primary. Half a magazine of a primary chain's rest refills the worker that `enter` closes. What is left then
+    /// moves to that worker's slots.
     pub(crate) fn steal<'e>(
         &'e self,
         index: usize,

@@ -159,7 +159,7 @@ fn the_rest_of_a_stolen_chain_is_found() {
     let mut rest = Batch::new();
     engine.take_all(&mut rest);
     assert_eq!((rest.len(), engine.stats().idle), (CAPACITY, 0));
-    assert_eq!(engine.stats().private_hits, 0, "what was called in is no hit");
+    assert_eq!(engine.stats().private_hits, 0, "what was reclaimed is no hit");
 }
 
 /// A step takes as many as it may, also of one chain.
@@ -232,7 +232,7 @@ fn a_stop_that_comes_to_nothing_undoes_itself() {
     assert_eq!(get(&engine, 0), Some(1));
 }
 
-/// Memory pressure takes no more than it was asked for; what it has called in besides is below now, and counted once.
+/// Memory pressure takes no more than it was asked for; what it has reclaimed besides is in slots now, and counted once.
 #[test]
 fn what_is_put_back_is_counted_once() {
     let engine = engine(Budget::new(8, u64::MAX));

@@ -5,7 +5,7 @@
 //! and the worker's local counters, until it opens the gate. No thread waits for a gate to open.
 //!
 //! **Fields.** `magazine`: see [`magazine`](crate::sys::magazine). `claim`: a collector sets it by a compare-exchange and
-//! clears it. `seen`: written by the collector that has the claim. `LocalCounter`s: written by the holder, read by any
+//! clears it. `seen`: written by any collector, before its claim. `LocalCounter`s: written by the holder, read by any
 //! thread. `Counter`s: any thread. `granted`: written by the holder, read when the pool has no users left.
 //!
 //! **Closing.** There are three ways.
@@ -53,11 +53,12 @@ pub(crate) struct Worker<T> {
     pub(super) old_count: LocalCounter,
     /// Refills of the magazine from slots.
     pub(super) refills: LocalCounter,
-    /// Objects that went from the magazine to slots, minus those that came back by refills.
+    /// Objects that left the magazine otherwise than by a hit or a collector, minus those that came back by refills.
     pub(super) spilled: LocalCounter,
     /// Gets of this processor that found a victim.
     pub(super) victim_hits: Counter,
-    /// Gets of this processor that found a primary of any processor, past the magazine and the own slots.
+    /// Gets of this processor that found a primary by a search of all slots, or, without sequences, an object in any
+    /// magazine.
     pub(super) stolen: Counter,
     /// Gets that found nothing and created an object. A constructor that panics is not counted.
     pub(crate) created: Counter,
@@ -211,11 +212,12 @@ impl<'w, T> Stop<'w, T> {
     ///
     /// Since the stop, a barrier has restarted all sequences under way; or there are no sequences.
     pub(crate) unsafe fn held(self) -> Option<Held<'w, T>> {
-        // Acquire: reads what the holder left. After the barrier, only a holder changes the gate.
+        // Acquire: with the barrier before it, sequences that have committed are seen. From now on only a holder changes
+        // the gate.
         if self.worker.magazine.gate.load(Acquire) != STOPPED {
             return None;
         }
-        point("worker: seized");
+        point("worker: reclaiming");
         let held = Held::new(self.worker, self.gate as u32, true);
         mem::forget(self);
         Some(held)

@@ -184,7 +184,8 @@ impl<T> Workers<T> {
         }
     }
 
-    /// Closes each worker that is `wanted`, one after the other, from the one at `start` on. None where there are sequences.
+    /// Closes each worker that is `wanted`, one after the other, from the one at `start` on. None where there are
+    /// sequences.
     pub(crate) fn siblings(
         &self,
         start: usize,

@@ -1,7 +1,7 @@
 //! The pool of one key, and the time of its last use.
 //!
-//! A get by the key stores the time. The pool itself does so now and then. Other uses, by a handle to the pool, are found by
-//! comparing its counters.
+//! A get by the key stores the time. The pool itself does so now and then. Other uses, by a handle to the pool, are
+//! found by comparing its counters.
 
 use crate::policy::Policy;
 use crate::pool::Pool;

@@ -1,4 +1,4 @@
-//! Idle objects on their way out of a pool.
+//! The iterator over idle objects that were taken out of a pool.
 
 use crate::engine::batch::Batch;
 use crate::engine::object::Object;
@@ -8,7 +8,7 @@ use std::mem;
 
 /// The idle objects of a pool, taken out by [`Pool::drain`](crate::Pool::drain).
 ///
-/// What has not been handed out when this is dropped is dropped with it.
+/// Dropping this drops the objects that it has not returned.
 #[derive(Debug)]
 pub struct Drain<T> {
     taken: Batch<T>,

@@ -1,8 +1,8 @@
 //! A get and a put, around the engine.
 //!
-//! A get takes an object from the engine, or creates one. A put recycles the object, judges it, and gives it to the engine.
-//! All user code runs here. The object is then in a local variable, and the thread holds nothing of the engine. So each
-//! callback may use the pool again, and may panic. Unwinding then drops the object and counts it.
+//! A get takes an object from the engine, or creates one. A put recycles the object, judges it, and gives it to the
+//! engine. All user code runs here. The object is then in a local variable, and the thread holds nothing of the engine.
+//! So each callback may use the pool again, and may panic. Unwinding then drops the object and counts it.
 //!
 //! A hit is one restartable sequence on the magazine of the thread's processor. Everything else is out of line.
 
@@ -256,7 +256,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         if let Some(object) = engine.take() {
             return Some(self.in_hand(object));
         }
-        // A magazine that was held until now may have a share.
+        // This get may have held a worker meanwhile, or claimed a slot.
         or_resume(state.clear_if_retired());
         if engine.counter(engine.workers.here()).is_time() {
             or_resume(state.tick());

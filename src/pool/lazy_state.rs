@@ -1,8 +1,8 @@
 //! The state of a pool, made at its first use.
 //!
-//! There are two pointers, null before the first use. One is to the state, which stays until the pool is dropped. The other
-//! is to the table that restartable sequences work on, so that a hit follows one pointer. It stays null where there are no
-//! sequences.
+//! There are two pointers, null before the first use. One is to the state, which stays until the pool is dropped. The
+//! other is to the table that restartable sequences work on, so that a hit follows one pointer. It stays null where
+//! there are no sequences.
 
 use super::panics::Payload;
 use super::state::{Evictor, State};

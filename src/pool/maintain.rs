@@ -13,19 +13,18 @@ use crate::pool::taken::Taken;
 use crate::stats::Collected;
 
 impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
-    /// Runs one ageing cycle now: drops the objects that were idle in the last cycle too.
+    /// Runs one ageing cycle now: drops the objects that the last cycle found unused, too.
     ///
-    /// Two cycles drop every object that is not used between and after them, also those of parked
-    /// and of exited threads. Users never wait for a cycle. When several threads collect at once,
-    /// they share the work of one cycle, and what another thread took, it may still be dropping
-    /// when this call returns.
+    /// Two cycles drop every object that is unused since before the first. Users never wait for a cycle. If several
+    /// threads collect at once, they share the work of one cycle. When this call returns, another thread may still be
+    /// dropping objects that it took.
     ///
-    /// Takes time in proportion to the number of workers and of dropped objects.
+    /// O(workers and dropped objects).
     ///
     /// # Panics
     ///
-    /// If a destructor does, with the first such panic, once all the objects are dropped. A thread
-    /// that is panicking already swallows it.
+    /// If a destructor panics, with the first such panic, after all objects are dropped. A thread that is panicking
+    /// already ignores it.
     ///
     /// ```
     /// use stealpool::{Collected, Pool};
@@ -46,7 +45,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         state.map_or_else(|| Ok(Collected::default()), ErasedPool::collect)
     }
 
-    /// Drops all idle objects now, whatever their age, and says how many.
+    /// Drops all idle objects now, whatever their age. Returns how many.
     ///
     /// Objects that other threads give back meanwhile may stay.
     ///
@@ -73,8 +72,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         engine.is_some_and(|engine| engine.has_shares() || engine.stats().idle > 0)
     }
 
-    /// Takes all idle objects out, and iterates over them. What the iterator has not handed out
-    /// when it is dropped is dropped with it.
+    /// Takes out all idle objects. Dropping the iterator drops the objects that it has not returned.
     ///
     /// ```
     /// use stealpool::{Pool, policy};
@@ -95,13 +93,13 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         Drain::new(taken.map_or_else(Batch::new, Taken::into_objects))
     }
 
-    /// Creates objects ahead, until at least `count` are idle or a bound is reached.
+    /// Creates objects until at least `count` are idle or a bound is reached.
     ///
-    /// They age like all others: what is not used for two cycles goes.
+    /// They age like all others: a cycle drops them if they are unused for two cycles.
     ///
     /// # Panics
     ///
-    /// If [`Policy::create`] does; what was created before stays.
+    /// If [`Policy::create`] panics. The objects created before stay.
     ///
     /// ```
     /// use stealpool::Pool;

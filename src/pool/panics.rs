@@ -47,8 +47,8 @@ impl Drop for Panics {
     }
 }
 
-/// Returns the result of some work, or resumes its panic. A thread that is panicking already disposes of it: a second panic
-/// would abort the process.
+/// Returns the result of some work, or resumes its panic. A thread that is panicking already disposes of it: a second
+/// panic would abort the process.
 pub(crate) fn or_resume<R: Default>(end: Result<R, Payload>) -> R {
     end.unwrap_or_else(|payload| {
         if !thread::panicking() {

@@ -1,8 +1,8 @@
 //! The state of a pool: its engine and its clock.
 //!
-//! The state is made at the first use and has a fixed address, while the pool itself may move. The registry shares it. The
-//! objects that a cycle takes are dropped here, after the engine has let go of them. Each is dropped separately, so that a
-//! panicking destructor affects no other object.
+//! The state is made at the first use and has a fixed address, while the pool itself may move. The registry shares it.
+//! The objects that a cycle takes are dropped here, after the engine has let go of them. Each is dropped separately, so
+//! that a panicking destructor affects no other object.
 
 use super::panics::{Panics, Payload, caught, dispose};
 use super::taken::{Taken, drop_each};
@@ -76,8 +76,8 @@ impl<T> State<T> {
         }
     }
 
-    /// Looks at the clock, and does a step of a cycle if one is due. A step drops a bounded number of objects. Does nothing
-    /// while a background collector runs.
+    /// Looks at the clock, and does a step of a cycle if one is due. A step drops a bounded number of objects. Does
+    /// nothing while a background collector runs.
     #[cold]
     pub(crate) fn tick(&self) -> Result<(), Payload> {
         if let Some(evictor) = &self.evictor {
@@ -95,10 +95,11 @@ impl<T> State<T> {
         self.advance(STEP)
     }
 
-    /// Drops up to `objects` victims if a cycle is under way. The step that ends the cycle also reclaims unused magazines.
+    /// Drops up to `objects` victims if a cycle is under way. The step that ends the cycle also reclaims unused
+    /// magazines.
     ///
-    /// A put that moves objects to slots advances the cycle by twice as many. So the cycle ends before as many objects have
-    /// come as it began with, and no call pays for much more than its own work.
+    /// A put that moves objects to slots advances the cycle by twice as many. So the cycle ends before as many objects
+    /// have come as it began with, and no call pays for much more than its own work.
     ///
     /// Does nothing in a destructor that such a step runs. Otherwise destructors could nest until the stack is full.
     #[inline]
@@ -168,8 +169,8 @@ impl<T> State<T> {
         self.clear()
     }
 
-    /// Drops what `retire` has missed. A thread calls this after it has held a worker or claimed a slot: `retire` cannot see
-    /// what is in there.
+    /// Drops what `retire` has missed. A thread calls this after it has held a worker or claimed a slot: `retire`
+    /// cannot see what is in there.
     #[inline]
     pub(crate) fn clear_if_retired(&self) -> Result<(), Payload> {
         if self.evictor.is_none() {
@@ -246,8 +247,8 @@ impl<T> State<T> {
 }
 
 impl<T> Drop for State<T> {
-    /// The pool or a collector lets go last. It may find objects that a claim kept from the pool's own drop. No panic of a
-    /// destructor leaves this function.
+    /// The pool or a collector lets go last. It may find objects that a claim kept from the pool's own drop. No panic
+    /// of a destructor leaves this function.
     fn drop(&mut self) {
         // SAFETY: `&mut self`: all gets and puts are over.
         unsafe { self.close() }.map_or_else(dispose, drop);

@@ -2,9 +2,9 @@
 //!
 //! Each entry is in a [`RefSlot`]. Slots are in blocks, which are freed only with the whole set.
 //!
-//! **Invariant.** A slot whose bit in `vacant` is set is empty, and no thread uses it. The thread that clears the bit owns the
-//! slot. The thread that takes the content out sets the bit again. If a process is forked in between, the child loses
-//! one slot.
+//! **Invariant.** A slot whose bit in `vacant` is set is empty, and no thread uses it. The thread that clears the bit
+//! owns the slot. The thread that takes the content out sets the bit again. If a process is forked in between, the
+//! child loses one slot.
 
 use super::atomic::AtomicU64;
 use super::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -60,8 +60,8 @@ impl<T> Block<T> {
         let mut block = self;
         loop {
             if let Some(index) = block.claim() {
-                // SAFETY: `claim` cleared the bit, so this thread owns the slot. The bit was set after the last content was
-                // taken out.
+                // SAFETY: `claim` cleared the bit, so this thread owns the slot. The bit was set after the last content
+                // was taken out.
                 unsafe { block.places[index as usize].settle(content) };
                 return Place { block, index };
             }

@@ -1,6 +1,6 @@
 //! Failpoints: named points between the steps of the protocol, where a test may stop or delay a thread.
 //!
-//! They are nothing in an ordinary build. With `--cfg stealpool_chaos`, each point calls the hook given to [`set`]. A test
+//! They are nothing in an ordinary build. With `--cfg stealpool_chaos`, each point calls the hook given to `set`. A test
 //! parks a thread there and checks that all others go on. A soak test yields there at random.
 
 /// The names of all points.
@@ -9,7 +9,7 @@ pub const POINTS: [&str; 16] = [
     "worker: held",
     "worker: claimed",
     "worker: stopped",
-    "worker: seized",
+    "worker: reclaiming",
     "worker: opening",
     "workers: making",
     "cycle: noted",

@@ -12,9 +12,9 @@
 //!            └─────────┴───────────────────────────┴─────────┘
 //! ```
 //!
-//! One store of the header pushes or pops an object, adds or subtracts its weight, and counts a push. The weight starts at a
-//! bias. So the word overflows exactly at the magazine's bound on bytes, and a push sees that by the carry of its one
-//! addition.
+//! One store of the header pushes or pops an object, adds or subtracts its weight, and counts a push. The weight starts
+//! at a bias. So the word overflows exactly at the magazine's bound on bytes, and a push sees that by the carry of its
+//! one addition.
 //!
 //! | `gate` | who may use the header and the objects |
 //! |---|---|

@@ -3,8 +3,8 @@
 //! Every atomic of the pool's protocol comes from this module. So the models explore the code that ships. There are two
 //! rules.
 //!
-//! * No access is `SeqCst`. Where a store must come before a later load, there is a `fence(SeqCst)`: loom models that fence,
-//!   and treats `SeqCst` accesses as `AcqRel`.
+//! * No access is `SeqCst`. Where a store must come before a later load, there is a `fence(SeqCst)`: loom models that
+//!   fence, and treats `SeqCst` accesses as `AcqRel`.
 //! * Memory that one thread at a time may use has a [`Witness`]. It is nothing in a real build, and a checked cell under
 //!   loom.
 
@@ -95,7 +95,8 @@ pub(crate) fn shard() -> usize {
 #[cfg(any(loom, shuttle))]
 pub(crate) fn move_to_shard(_: usize) {}
 
-/// Constants of the data structures. They are smaller under loom, so that a model of a few steps reaches every transition.
+/// Constants of the data structures. They are smaller under loom, so that a model of a few steps reaches every
+/// transition.
 pub(crate) mod scale {
     /// Whether atomics are the machine's own, not a checker's.
     pub(crate) const REAL: bool = !cfg!(any(loom, shuttle));
@@ -111,7 +112,7 @@ pub(crate) mod scale {
 
     /// The number of puts into one magazine between two looks at the clock. A power of two.
     pub(crate) const TICK: u64 = if cfg!(loom) { 1 << 31 } else { 512 };
-    /// The same number for puts into one processor's slots, and for its gets that find nothing. All three together, with as
-    /// many hits as puts, make fewer than four times [`TICK`] operations between two looks.
+    /// The number of puts into one processor's slots between two looks, and of its gets that find nothing. With puts into
+    /// its magazine, and as many hits as puts, that is fewer than four times [`TICK`] operations.
     pub(crate) const SLOW_TICK: u64 = TICK / 2;
 }

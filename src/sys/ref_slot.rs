@@ -8,10 +8,10 @@
 //! One word holds the state and the number of readers. So a reader adds once to enter and subtracts once to leave. Nobody
 //! waits: a reader that finds the slot not settled reads nothing and leaves.
 //!
-//! **Invariant.** The content is present while the word is `SETTLED` or `LEAVING`. Only a reader that entered while the word
-//! was `SETTLED` reads the content, and it is counted meanwhile. Only the thread whose exchange turns `LEAVING` without
-//! readers into 0 takes the content out. Every change of the word is a read-modify-write, so all changes from `settle` on
-//! are one release sequence.
+//! **Invariant.** The content is present while the word is `SETTLED` or `LEAVING`. Only a reader that entered while the
+//! word was `SETTLED` reads the content, and it is counted meanwhile. Only the thread whose exchange turns `LEAVING`
+//! without readers into 0 takes the content out. Every change of the word is a read-modify-write, so all changes from
+//! `settle` on are one release sequence.
 
 use super::Witness;
 use super::atomic::AtomicUsize;
@@ -68,9 +68,9 @@ impl<T> RefSlot<T> {
         self.word.fetch_add(SETTLED, Release);
     }
 
-    /// Calls `f` on the content, if there is any. Also returns the content if it was removed meanwhile and this was its last
-    /// reader. If this thread was preempted on its way out, that may be a later content than `f` saw. `f` must not panic:
-    /// the content could never be removed.
+    /// Calls `f` on the content, if there is any. Also returns the content if it was removed meanwhile and this was its
+    /// last reader. If this thread was preempted on its way out, that may be a later content than `f` saw. `f` must not
+    /// panic: the content could never be removed.
     pub(crate) fn look<R>(&self, f: impl FnOnce(&T) -> R) -> (Option<R>, Option<T>) {
         // Acquire: pairs with the Release in `settle`.
         let before = self.word.fetch_add(LOOK, Acquire);
@@ -94,7 +94,8 @@ impl<T> RefSlot<T> {
     ///
     /// The slot is settled, and this is the only call of `leave` since.
     pub(crate) unsafe fn leave(&self) -> Option<T> {
-        // Release: pairs with the Acquire in `last_out`. The caller's writes elsewhere come before those of the next owner.
+        // Release: pairs with the Acquire in `last_out`. The caller's writes elsewhere come before those of the next
+        // owner.
         let before = self.word.fetch_add(LEAVING - SETTLED, Release);
         point("registry: leaving");
         let left = (before == SETTLED).then(|| self.last_out());

@@ -80,6 +80,7 @@ fn run(options: &Options) -> Result<(), String> {
     let beside = program.parent().unwrap_or(Path::new("."));
     // Read before anything is measured: a wrong name should not cost a run.
     let old = options.compare.as_deref().map(report::read).transpose()?;
+    let earlier = options.into.as_deref().map(report::read).transpose()?;
     let (rounds, sample) = if options.quick { (3, 4) } else { (9, 10) };
     let rounds = options.rounds.unwrap_or(rounds);
     let go = Go::start(&root.join("benches/go"), beside);
@@ -121,12 +122,15 @@ fn run(options: &Options) -> Result<(), String> {
         eprintln!("{why}");
     }
     print!("{}", report::text(&run));
+    if let Some(earlier) = earlier {
+        run = earlier.with_works_of(run);
+    }
     let json = options.json.clone();
     run.save(&json.unwrap_or_else(|| root.join("target/peers.json")))?;
     if let Some(old) = old {
         print!("{}", report::compare(&old.rows, &run.rows));
     }
-    if options.write || (options.only.is_empty() && !options.quick) {
+    if options.write || options.into.is_some() || (options.only.is_empty() && !options.quick) {
         page::write(&root, &run)?;
     }
     Ok(())

@@ -12,6 +12,7 @@ usage: cargo run --release -p stealpool-peers -- [OPTIONS]
   --json FILE      where the figures go (target/peers.json)
   --compare FILE   prints what has changed since an earlier run
   --write          writes docs/benchmarks.md and docs/plots/ (a whole run does)
+  --into FILE      puts the works of this run into an earlier one, and writes the page of both
   --list           the works
   --help           this
 
@@ -26,6 +27,7 @@ pub struct Options {
     pub json: Option<PathBuf>,
     pub compare: Option<PathBuf>,
     pub write: bool,
+    pub into: Option<PathBuf>,
     /// For callgrind: the work, the contender, and how many objects.
     pub count: Option<(String, String, u64)>,
 }
@@ -70,6 +72,7 @@ pub fn parse(
             }
             "--rounds" => options.rounds = Some(number(&value()?)? as usize),
             "--json" => options.json = Some(value()?.into()),
+            "--into" => options.into = Some(value()?.into()),
             "--compare" => options.compare = Some(value()?.into()),
             "--count" => options.count = Some((value()?, value()?, number(&value()?)?)),
             _ => return Err(format!("unknown argument {argument:?}; see --help")),

@@ -40,6 +40,14 @@ impl Run {
         crate::page::put(path, &text)
     }
 
+    /// This run, with the works of a later one in the place of its own. Each table stays of one run.
+    pub fn with_works_of(mut self, later: Run) -> Self {
+        let families: Vec<&str> = works(&later.rows).into_iter().map(family).collect();
+        self.rows.retain(|row| !families.contains(&family(&row.work)));
+        self.rows.extend(later.rows.iter().cloned());
+        self
+    }
+
     /// The row of one contender at one work, if it ran.
     pub fn median(&self, work: &str, contender: &str) -> Option<f64> {
         let same = |row: &&Row| row.work == work && row.contender == contender;
@@ -122,7 +130,7 @@ fn overview(run: &Run, family: &str) -> String {
 /// Who is first in each of the peers' own works, and the first of the others that share what they pool: a line a work.
 fn winners(run: &Run) -> String {
     let mut text = String::from(
-        "| ns | first | | best peer | | stealpool | in the peer's time |\n|---|---|---|---|---|---|---|\n",
+        "| ns | first | | best peer | | stealpool | ours / best peer |\n|---|---|---|---|---|---|---|\n",
     );
     for work in works(&run.rows).into_iter().filter(|work| belongs(work, THEIRS)) {
         let first = of(&run.rows, work).into_iter().find(|row| row.time.is_ok());
@@ -145,8 +153,12 @@ fn winners(run: &Run) -> String {
     text
 }
 
-fn belongs(work: &str, family: &str) -> bool {
-    work.split(',').next() == Some(family)
+fn family(work: &str) -> &str {
+    work.split(',').next().unwrap_or(work)
+}
+
+fn belongs(work: &str, wanted: &str) -> bool {
+    family(work) == wanted
 }
 
 /// Everything about one work, best first, ours in bold.
@@ -324,6 +336,28 @@ pub mod tests {
             instructions: Some(7.2),
             locked: None,
         }
+    }
+
+    #[test]
+    fn a_later_run_takes_the_place_of_its_works() {
+        let rows = vec![row("pair, a", OURS, 1.0), row("theirs, b", OURS, 2.0)];
+        let earlier = Run { rows, ..Run::default() };
+        let later = Run { rows: vec![row("theirs, c", OURS, 3.0)], ..Run::default() };
+        let both = earlier.with_works_of(later);
+        assert_eq!(works(&both.rows), ["pair, a", "theirs, c"]);
+    }
+
+    #[test]
+    fn winners_are_the_first_of_all_and_the_first_peer() {
+        let others = [("no pool, mimalloc", 1.0), ("opool", 2.0), ("ArrayQueue", 4.0)];
+        let mut rows: Vec<Row> =
+            others.map(|(contender, median)| row("theirs, w", contender, median)).into();
+        rows.push(row("theirs, w", OURS, 3.0));
+        let text = winners(&Run { rows, ..Run::default() });
+        assert!(
+            text.contains("| w | no pool, mimalloc | 1.00 | opool | 2.00 | 3.00 | 1.50 |"),
+            "{text}"
+        );
     }
 
     fn run() -> Run {

@@ -1,7 +1,7 @@
 //! A slot: a place for one chain.
 //!
-//! A thread claims a slot by a compare-exchange, changes its chain, and publishes the new chain by a store. Nobody waits: a
-//! thread that finds a slot claimed tries the next one.
+//! A thread claims a slot by a compare-exchange, changes its chain, and publishes the new chain by a store. Nobody
+//! waits: a thread that finds a slot claimed tries the next one.
 //!
 //! **Invariant.** While a slot is [`CLAIMED`], all of it belongs to the thread that claimed it. No thread follows the
 //! chain's pointer before its claim. So it is harmless if the chain is gone and another one is at the same address (ABA).

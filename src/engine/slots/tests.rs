@@ -87,6 +87,19 @@ fn what_finds_all_slots_in_other_hands_gets_more() {
     assert_eq!(oldest(&slots, 0), Some(0), "no such processor");
 }
 
+/// A thread may stand still with a slot claimed for ever. The others need one line more, whatever they put.
+#[test]
+fn one_claimed_slot_costs_one_line() {
+    let slots = Slots::new(1);
+    put(&slots, 0, 0);
+    let claimed = slots.newest(Side::Even, 0);
+    assert!(claimed.is_some());
+    (1..1000).for_each(|value| _ = put(&slots, 0, value));
+    assert_eq!(slots.iter().count(), 2);
+    drop(claimed);
+    assert_eq!(slots.census().objects, 1000);
+}
+
 /// Puts that land in later lines are looked at, too: who has the first line in hand may never give it back.
 #[test]
 fn puts_into_later_lines_look_at_the_clock() {

@@ -24,8 +24,8 @@ pub(super) unsafe fn field(offset: isize) -> u32 {
     value
 }
 
-/// A sequence. After the common part, register `m` is the magazine of this processor, and `gate` is its gate. A failure jumps
-/// to `77`, which sets the result to zero.
+/// A sequence. After the common part, register `m` is the magazine of this processor, and `gate` is its gate. A failure
+/// jumps to `77`, which sets the result to zero.
 macro_rules! sequence {
     ($table:expr, [$($body:literal),*], $failed:literal, $($operands:tt)*) => {
         asm!(

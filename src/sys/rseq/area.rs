@@ -94,6 +94,6 @@ pub(crate) fn here() -> Option<usize> {
 /// The head of a table: the offsets of the area and of the processor's number, and its bound. So a sequence needs nothing
 /// but the table.
 pub(crate) fn head() -> [usize; HEAD] {
-    // Relaxed, all: `is_there` has returned `true`.
+    // Relaxed, all: `is_there` has returned `true`, or nobody reads the head, because there are no sequences.
     [&AREA, &INDEX, &BOUND].map(|number| number.load(Relaxed) as usize)
 }

@@ -4,11 +4,12 @@
 //! thread that does not run at that moment has gone through the scheduler, which does the same.
 //!
 //! A process must register for the barrier. If it has several threads, that takes the kernel some 10 ms: it waits until
-//! every processor has passed through the scheduler. So the first call registers, and a process without a call never waits.
+//! every processor has passed through the scheduler. So the first call registers, and a process without a call never
+//! waits.
 //!
-//! A kernel may refuse: it is too old, or a seccomp filter is active. [`is_offered`] tells before the first worker exists,
-//! and then pools use no sequences. If the kernel refuses later, [`restart`] returns `false`. Then the collector leaves
-//! magazines alone, and pools made from then on use no sequences.
+//! A kernel may refuse: it is too old, or a seccomp filter is active. [`is_offered`] tells before the first worker
+//! exists, and then pools use no sequences. If the kernel refuses later, [`restart`] returns `false`. Then the
+//! collector leaves magazines alone, and pools first used from then on use no sequences.
 
 use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};

@@ -12,8 +12,8 @@ pub(crate) use area::{head, here, processors};
 pub(crate) use membarrier::{prepare, restart};
 use std::arch::asm;
 
-/// Whether this process has restartable sequences, and a barrier that restarts them. Without the barrier no collector could
-/// stop a magazine.
+/// Whether this process has restartable sequences, and a barrier that restarts them. Without the barrier no collector
+/// could stop a magazine.
 pub(crate) fn available() -> bool {
     area::is_there() && membarrier::is_offered()
 }
@@ -51,8 +51,8 @@ pub(crate) unsafe fn push(table: &Table, weight: u16, object: *mut ()) -> u64 {
     header
 }
 
-/// Closes the gate of this processor's magazine. The caller alone may use the magazine until it opens the gate. Returns the
-/// magazine and the old gate. `None`: the gate is closed already.
+/// Closes the gate of this processor's magazine. The caller alone may use the magazine until it opens the gate. Returns
+/// the magazine and the old gate. `None`: the gate is closed already.
 ///
 /// # Safety
 ///

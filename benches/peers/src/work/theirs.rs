@@ -16,7 +16,7 @@ use crate::shelf::Shelf;
 use crate::thing::{Buffer, Numbers, Thing, Unit, Vast};
 use std::collections::VecDeque;
 use std::sync::{Barrier, Condvar, Mutex};
-use std::thread::{ScopedJoinHandle, scope};
+use std::thread::scope;
 use std::time::{Duration, Instant};
 
 /// What lockfree-object-pool's program pools.
@@ -25,7 +25,7 @@ const SIXTEEN: usize = 16 << 10;
 /// Threads of lockfree-object-pool's program.
 const THREADS: usize = 5;
 
-/// Objects that are held at once, and how often: as many come back before the reuse as every contender has room for.
+/// Objects that one thread holds at once, and how often. Twice as many fit into every contender.
 const HELD: u64 = 2048;
 const TIMES: u64 = 10;
 
@@ -201,15 +201,12 @@ fn get_and_drop_on_five<T: Thing, S: Shelf<T>>(part: Part, each: u64) -> Duratio
             if part == Part::Drop { (dropping, Instant::now()) } else { (begun, got) }
         };
         let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(one)).collect();
-        threads.into_iter().map(joined).collect()
+        let times = threads.into_iter().map(|thread| thread.join().expect("nobody panics"));
+        times.collect()
     });
     let first = times.iter().map(|(begun, _)| *begun).min();
     let last = times.iter().map(|(_, done)| *done).max();
     last.zip(first).map_or(Duration::ZERO, |(last, first)| last - first)
-}
-
-fn joined<R>(thread: ScopedJoinHandle<'_, R>) -> R {
-    thread.join().expect("nobody panics")
 }
 
 struct Forward<'s> {
@@ -271,7 +268,7 @@ impl<L> Queue<L> {
     }
 }
 
-/// From the start to when the last receiver is done.
+/// From the start to when the last receiver is done. The threads end after that.
 fn forward<T: Thing, S>(from: usize, to: usize, objects: u64) -> Duration
 where
     S: Shelf<T>,
@@ -280,26 +277,33 @@ where
     let shelf = S::new();
     let queue = Queue { state: Mutex::default(), changed: Condvar::new() };
     let start = Barrier::new(from + to + 1);
+    let (sent, received) = (Barrier::new(from + 1), Barrier::new(to + 1));
     scope(|scope| {
         let receive = || {
             start.wait();
             while let Some(lent) = queue.pop() {
                 drop(lent);
             }
+            received.wait();
         };
         let send = || {
             start.wait();
             for _ in 0..objects / from as u64 {
                 queue.push(shelf.get());
             }
+            sent.wait();
         };
-        let receivers: Vec<_> = (0..to).map(|_| scope.spawn(receive)).collect();
-        let senders: Vec<_> = (0..from).map(|_| scope.spawn(send)).collect();
+        for _ in 0..to {
+            scope.spawn(receive);
+        }
+        for _ in 0..from {
+            scope.spawn(send);
+        }
         start.wait();
         let begun = Instant::now();
-        senders.into_iter().for_each(joined);
+        sent.wait();
         queue.end();
-        receivers.into_iter().for_each(joined);
+        received.wait();
         begun.elapsed()
     })
 }
