@@ -47,6 +47,8 @@ impl<T: Thing> Visitor<T> for Visit {
         progress("retaining", self.kept.len(), 21, S::NAME);
         let hides = !S::TELLS;
         let (mut objects, mut kib) = ([0; 3], [0.0; 3]);
+        // A thread-local list may hold what an earlier work has left.
+        drop(S::new());
         heap::counted(|| {
             let (before, bytes) = (live(), heap::bytes());
             let shelf = Arc::new(S::new());

@@ -40,11 +40,14 @@ impl Run {
         crate::page::put(path, &text)
     }
 
-    /// This run, with the works of a later one in the place of its own. Each table stays of one run.
+    /// This run, with the works of a later one in place of its own, `kept` included. Each table stays of one run.
     pub fn with_works_of(mut self, later: Run) -> Self {
         let families: Vec<&str> = works(&later.rows).into_iter().map(family).collect();
         self.rows.retain(|row| !families.contains(&family(&row.work)));
         self.rows.extend(later.rows.iter().cloned());
+        if !later.kept.is_empty() {
+            self.kept = later.kept;
+        }
         self
     }
 
