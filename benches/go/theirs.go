@@ -117,16 +117,7 @@ func getManyOn(n, objects int, puts bool) time.Duration {
 	have.Wait()
 	close(drop)
 	done.Wait()
-	first, last := begun[0], ended[0]
-	for i := range begun {
-		if begun[i].Before(first) {
-			first = begun[i]
-		}
-		if ended[i].After(last) {
-			last = ended[i]
-		}
-	}
-	return last.Sub(first)
+	return fromFirstToLast(begun, ended)
 }
 
 // queue is what lockfree-object-pool's program has between its threads.

@@ -170,6 +170,11 @@ func together(n, objects int, work func(int)) time.Duration {
 	ready.Wait()
 	close(start)
 	done.Wait()
+	return fromFirstToLast(begun, ended)
+}
+
+// fromFirstToLast tells how long it took from when the first began to when the last one was done.
+func fromFirstToLast(begun, ended []time.Time) time.Duration {
 	first, last := begun[0], ended[0]
 	for i := range begun {
 		if begun[i].Before(first) {

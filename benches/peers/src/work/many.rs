@@ -126,6 +126,11 @@ fn together(threads: usize, objects: u64, work: impl Fn(u64) + Sync) -> Duration
         let times = times.map(|time| time.expect("nobody panics"));
         times.collect::<Vec<_>>()
     });
+    from_first_to_last(&times)
+}
+
+/// From when the first thread began to when the last one was done.
+pub fn from_first_to_last(times: &[(Instant, Instant)]) -> Duration {
     let first = times.iter().map(|(begun, _)| *begun).min();
     let last = times.iter().map(|(_, done)| *done).max();
     last.zip(first).map_or(Duration::ZERO, |(last, first)| last - first)

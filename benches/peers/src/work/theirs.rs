@@ -7,7 +7,7 @@
 //! * sharded-slab: a vector that is filled with numbers, one after the other, and given back.
 
 use super::case;
-use super::many::{Together, cores, on_each_core};
+use super::many::{Together, cores, from_first_to_last, on_each_core};
 use super::single::Hold;
 use crate::contenders::{SendVisitor, Visitor};
 use crate::contenders::{all_of_vectors, all_or_anew, all_owned, all_that_move};
@@ -204,9 +204,7 @@ fn get_and_drop_on_five<T: Thing, S: Shelf<T>>(part: Part, each: u64) -> Duratio
         let times = threads.into_iter().map(|thread| thread.join().expect("nobody panics"));
         times.collect()
     });
-    let first = times.iter().map(|(begun, _)| *begun).min();
-    let last = times.iter().map(|(_, done)| *done).max();
-    last.zip(first).map_or(Duration::ZERO, |(last, first)| last - first)
+    from_first_to_last(&times)
 }
 
 struct Forward<'s> {
