@@ -4,6 +4,7 @@ use crate::engine::budget::Budget;
 use crate::engine::object::HEAVIEST;
 use crate::policy::Policy;
 use crate::pool::Pool;
+use crate::sys::magazine::CAPACITY;
 use std::time::Duration;
 
 /// The settings of a [`Pool`]. They can be used in a `static`.
@@ -14,7 +15,7 @@ use std::time::Duration;
 /// | [`max_object_bytes`](Self::max_object_bytes) | no bound | keep only objects of footprint 0 | 2^44 - 1 bytes |
 /// | [`idle_bytes`](Self::idle_bytes) | no bound | keep only objects of footprint 0 | from 2^44 on, no bound |
 /// | [`collect_every`](Self::collect_every) | 10 s | at every look at the clock | never |
-/// | [`private_depth`](Self::private_depth) | 14 | 1 | 14 |
+/// | [`private_depth`](Self::private_depth) | 64 | 1 | 64 |
 ///
 /// ```
 /// use std::time::Duration;
@@ -51,7 +52,7 @@ impl Builder {
             max_object_bytes: HEAVIEST,
             idle_bytes: usize::MAX,
             interval: 10_000,
-            deepest: 14,
+            deepest: CAPACITY as u16,
             name: None,
         }
     }
@@ -131,7 +132,7 @@ impl Builder {
 
     /// The most objects in a processor's magazine. Other processors cannot take them.
     ///
-    /// The default is 14, which is also the maximum. All objects of a magazine together weigh less than 64 KiB. So the
+    /// The default is 64, which is also the maximum. All objects of a magazine together weigh less than 64 KiB. So the
     /// pool creates hardly more objects than were ever in use at once, plus those in magazines. A smaller magazine
     /// makes work with several objects at once slower. In a pool with [`max_idle`](Self::max_idle) or
     /// [`idle_bytes`](Self::idle_bytes), all magazines together get at most half of the bound.

@@ -184,7 +184,7 @@ fn all_at_once(threads: usize, pool: &Pool<Vec<u8>, impl Policy<Vec<u8>> + Sync>
     users.most.load(Acquire)
 }
 
-/// Of buffers of this size, those that a magazine may hide from other processors: 14, less than 64 KiB
+/// Of buffers of this size, those that a magazine may hide from other processors: 64, less than 64 KiB
 /// together.
 fn in_a_magazine(bytes: usize) -> usize {
     MAGAZINE.min((64 * KIB - 1) / bytes)

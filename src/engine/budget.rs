@@ -187,20 +187,20 @@ mod tests {
     #[test]
     fn shares_are_at_most_half_of_each_bound() {
         let share = |budget: Budget, processors| {
-            let share = budget.share(processors, 14);
+            let share = budget.share(processors, CAPACITY);
             (share.objects, share.bytes)
         };
-        assert_eq!(share(Budget::new(u64::MAX, u64::MAX), 64), (14, MOST_BYTES));
+        assert_eq!(share(Budget::new(u64::MAX, u64::MAX), 64), (64, MOST_BYTES));
         assert_eq!(share(Budget::new(64, u64::MAX), 4), (8, MOST_BYTES));
-        assert_eq!(share(Budget::new(64, u64::MAX), 1), (14, MOST_BYTES));
-        assert_eq!(share(Budget::new(u64::MAX, 1000), 4), (14, 125));
+        assert_eq!(share(Budget::new(200, u64::MAX), 1), (64, MOST_BYTES));
+        assert_eq!(share(Budget::new(u64::MAX, 1000), 4), (64, 125));
         assert_eq!(share(Budget::new(7, u64::MAX), 4), (0, MOST_BYTES), "none");
     }
 
     #[test]
     fn magazines_are_lent_at_most_half() {
         let budget = Budget::new(8, 100);
-        let share = budget.share(2, 14);
+        let share = budget.share(2, CAPACITY);
         assert!(budget.reserve(share) && budget.reserve(share));
         assert!(!budget.reserve(share), "more than half");
         assert!(budget.charge(4, 50), "the other half");

@@ -2,7 +2,7 @@
 //!
 //! Idle objects are in two kinds of places. Each processor has both.
 //!
-//! * A **magazine** is a stack of at most 14 light objects. Only threads that run on its processor use it, by
+//! * A **magazine** is a stack of at most 64 light objects. Only threads that run on its processor use it, by
 //!   restartable sequences ([`rseq`](crate::sys::rseq)): without a lock and without a locked instruction.
 //! * A **slot** holds one chain of objects. Any thread of any processor claims it by a compare-exchange.
 //!

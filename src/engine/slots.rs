@@ -26,7 +26,7 @@ use slot::Slot;
 const SLOTS: usize = if REAL { 4 } else { 2 };
 
 /// The longest chain that a chain from a magazine is joined to. A thief may take all of it at once.
-const MERGED: u64 = 56;
+const MERGED: u64 = 64;
 
 /// The slots of a pool's processors.
 pub(crate) struct Slots<T> {

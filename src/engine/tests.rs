@@ -79,7 +79,7 @@ fn what_lies_below_an_object_in_use_ages() {
 /// Order, charges and figures of a magazine that overflows and is filled again.
 #[test]
 fn what_goes_down_and_comes_up_is_charged_once() {
-    let engine = engine(Budget::new(64, 1 << 20));
+    let engine = engine(Budget::new(4 * CAPACITY as u64, 1 << 20));
     let (capacity, half) = (CAPACITY as u64, CAPACITY as u64 / 2);
     (0..=CAPACITY).for_each(|value| put(&engine, 0, value));
     assert_eq!(held(&engine, 0), Some(capacity + 1 - half));
@@ -105,7 +105,7 @@ fn what_goes_down_and_comes_up_is_charged_once() {
 /// is taken, what is held is leaked, and both give back their room.
 #[test]
 fn what_a_fork_left_behind_gives_back_its_room() {
-    let budget = Budget::new(64, u64::MAX);
+    let budget = Budget::new(4 * CAPACITY as u64, u64::MAX);
     let mut engine = engine(budget.clone());
     (0..3).for_each(|value| put(&engine, 0, value));
     put(&engine, 1, 3);

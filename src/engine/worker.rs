@@ -73,7 +73,7 @@ pub(crate) struct Worker<T> {
     owns: PhantomData<Mutex<T>>,
 }
 
-const _: () = assert!(size_of::<Worker<u8>>() == 256 || size_of::<usize>() != 8 || !REAL);
+const _: () = assert!(size_of::<Worker<u8>>() == 768 || size_of::<usize>() != 8 || !REAL);
 
 impl<T> Worker<T> {
     /// An empty worker with a closed gate. The caller opens it.

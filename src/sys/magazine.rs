@@ -1,9 +1,9 @@
 //! The memory layout of a magazine. Restartable sequences depend on it.
 //!
 //! ```text
-//!   0        8        16       24             128      130
+//!   0        8        16       18             144      152
 //!   ┌────────┬────────┬────────┬────────┬─ ─ ─┬────────┬────────┬─ ─
-//!   │ header │  gate  │ oldest │ newer  │     │ weight │ weight │
+//!   │ header │  gate  │ weight │ weight │     │ oldest │ newer  │
 //!   └────────┴────────┴────────┴────────┴─ ─ ─┴────────┴────────┴─ ─
 //!
 //!   header   63      48 47                        8 7       0
@@ -28,17 +28,17 @@ use super::atomic::{AtomicPtr, AtomicU16, AtomicU64};
 use super::scale::REAL;
 use std::ptr::{self, NonNull};
 
-/// How many objects fit into a magazine. With header and gate they fill two cache lines; the weights are in a third.
-pub(crate) const CAPACITY: usize = if REAL { 14 } else { 2 };
+/// How many objects fit into a magazine. Together they weigh less than [`MOST_BYTES`], however many they are.
+pub(crate) const CAPACITY: usize = if REAL { 64 } else { 2 };
 
 /// A stack of objects that one processor pushes and pops by restartable sequences.
 #[repr(C)]
 pub(crate) struct Magazine {
     pub(crate) header: AtomicU64,
     pub(crate) gate: AtomicU64,
-    pub(crate) objects: [AtomicPtr<()>; CAPACITY],
     /// The weight of each object. It is not in the object's box, because a pop would have to load the pointer first.
     pub(crate) weights: [AtomicU16; CAPACITY],
+    pub(crate) objects: [AtomicPtr<()>; CAPACITY],
 }
 
 // The sequences have these offsets in them.
@@ -46,8 +46,8 @@ const _: () = assert!(
     !REAL
         || size_of::<usize>() != 8
         || (std::mem::offset_of!(Magazine, gate) == 8
-            && std::mem::offset_of!(Magazine, objects) == 16
-            && std::mem::offset_of!(Magazine, weights) == 128)
+            && std::mem::offset_of!(Magazine, weights) == 16
+            && std::mem::offset_of!(Magazine, objects) == 144)
 );
 
 /// A thread has closed the gate.
@@ -100,8 +100,8 @@ impl Magazine {
         Magazine {
             header: AtomicU64::new(bias << WEIGHT_SHIFT),
             gate: AtomicU64::new(HELD),
-            objects: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
             weights: std::array::from_fn(|_| AtomicU16::new(0)),
+            objects: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
         }
     }
 }
@@ -121,8 +121,8 @@ pub(crate) fn none() -> *mut Magazine {
     static NONE: Magazine = Magazine {
         header: AtomicU64::new(0),
         gate: AtomicU64::new(HELD),
-        objects: [const { AtomicPtr::new(ptr::null_mut()) }; CAPACITY],
         weights: [const { AtomicU16::new(0) }; CAPACITY],
+        objects: [const { AtomicPtr::new(ptr::null_mut()) }; CAPACITY],
     };
     ptr::from_ref(&NONE).cast_mut()
 }

@@ -179,7 +179,7 @@ impl Census {
 }
 
 /// Objects that one processor's magazine may hide from the others.
-pub(crate) const MAGAZINE: usize = 14;
+pub(crate) const MAGAZINE: usize = 64;
 
 /// Processors of the machine, those included that this process may not use.
 pub(crate) fn processors() -> usize {

@@ -2,7 +2,7 @@
 //!
 //! One thread often makes a chain and another takes it apart. Each node is then in a cache line that the first thread has
 //! written, and following the links would wait for one line after the other. So each node also points to the node three
-//! places further on, which is prefetched meanwhile. Three is half of the seven objects that a full magazine sends down.
+//! places further on, which is prefetched meanwhile.
 
 use super::{Measure, Node, Object};
 use std::marker::PhantomData;
