@@ -289,10 +289,13 @@ fn what_an_empty_slot_was_lent_is_there_for_a_larger_object() {
     assert_eq!((stats.idle, stats.idle_bytes, stats.overflowed), (1, 200, 0));
 }
 
+/// A bound of more objects than one magazine holds.
+const MANY: usize = 4 * MAGAZINE;
+
 /// Takes and gives back in bursts, so that the thread keeps as much at hand as it may.
 fn deepen(pool: &CountedPool, census: &Census, bytes: usize) {
     for _ in 0..10 {
-        let held: Vec<_> = (0..32)
+        let held: Vec<_> = (0..MANY / 2)
             .map(|_| pool.try_get().unwrap_or_else(|| pool.wrap(census.weighing(bytes))))
             .collect();
         drop(held);
@@ -309,16 +312,16 @@ fn fill(pool: &Arc<CountedPool>, census: &Census, n: usize) {
 #[test]
 fn a_magazine_keeps_its_share_at_most_from_others() {
     let census = Census::new();
-    let pool = census.pool_with(MANUAL.max_idle(64).idle_bytes(1 << 40));
+    let pool = census.pool_with(MANUAL.max_idle(MANY).idle_bytes(1 << 40));
     deepen(&pool, &census, 30 << 10);
-    fill(&pool, &census, 64);
-    assert!(pool.idle() >= 64 - MAGAZINE, "{} of 64", pool.idle());
+    fill(&pool, &census, MANY);
+    assert!(pool.idle() >= MANY - MAGAZINE, "{} of {MANY}", pool.idle());
 }
 
 #[test]
 fn a_cycle_takes_back_what_a_busy_thread_does_not_use_any_more() {
     let census = Census::new();
-    let pool = census.pool_with(MANUAL.max_idle(64));
+    let pool = census.pool_with(MANUAL.max_idle(MANY));
     deepen(&pool, &census, 1);
     let held: Vec<_> = std::iter::from_fn(|| pool.try_get()).collect();
     held.into_iter().for_each(|guard| drop(Guard::into_inner(guard)));
@@ -327,8 +330,8 @@ fn a_cycle_takes_back_what_a_busy_thread_does_not_use_any_more() {
         pool.collect();
     });
     drop(pool.get());
-    fill(&pool, &census, 64);
-    assert!(pool.idle() >= 64 - MAGAZINE, "{} of 64", pool.idle());
+    fill(&pool, &census, MANY);
+    assert!(pool.idle() >= MANY - MAGAZINE, "{} of {MANY}", pool.idle());
 
     // Nor does it keep room for objects as large as it once had.
     let census = Census::new();

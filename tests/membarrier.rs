@@ -50,6 +50,7 @@ fn refused_after_the_first_use() {
         refuse_membarrier();
         drop([pool.get(), pool.get()]);
         use_by_threads(&pool);
+        drop((0..3 * MAGAZINE * processors()).map(|_| pool.get()).collect::<Vec<_>>());
 
         // What is below the magazines is gone; what is in them stays, and is used.
         pool.collect();

@@ -313,7 +313,7 @@ fn two_thieves(census: Census) {
         .map(|me| {
             let pool = Arc::clone(&pool);
             thread::spawn(move || {
-                for i in 0..scaled(20_000) {
+                for i in 0..scaled(6_000) {
                     // More than a magazine holds, so that what comes back goes where the others steal.
                     let all: Vec<_> = (0..OBJECTS).map(|_| pool.get()).collect();
                     for object in &all {

@@ -326,13 +326,13 @@ fn a_thread_that_only_gives_feeds_one_that_only_takes() {
     let pool = census.pool();
     let giver = Puppet::new();
     let (same, makes) = (Arc::clone(&pool), census.clone());
-    giver.run(move || (0..100).for_each(|_| same.put(makes.object())));
+    giver.run(move || (0..1_000).for_each(|_| same.put(makes.object())));
     // What stays in the magazine of the giver's processor is found there, and nowhere else.
     let taken: Vec<_> = std::iter::from_fn(|| pool.try_get()).collect();
-    assert!(taken.len() >= 100 - MAGAZINE, "{}", pool.stats());
+    assert!(taken.len() >= 1_000 - MAGAZINE, "{}", pool.stats());
     let (same, seen) = (Arc::clone(&pool), taken.len());
     giver.run(move || drop(std::iter::from_fn(|| same.try_get()).collect::<Vec<_>>()));
-    assert_eq!(seen + pool.idle(), 100);
+    assert_eq!(seen + pool.idle(), 1_000);
     giver.end();
 }
 
