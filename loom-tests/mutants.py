@@ -59,7 +59,7 @@ MUTANTS = [
     ("a pop keeps the weight", "src/engine/held.rs", "self.set_header(header - magazine::share(self.weight(newest)));", "self.set_header(header - magazine::ONE);"),
     ("a weight is stored nowhere", "src/engine/held.rs", "        magazine.weights[place].store(weight, Relaxed);\n", "        let _ = weight;\n"),
     ("weights stay where they were", "src/engine/held.rs", "                weights[place - count].store(self.weight(place), Relaxed);\n", ""),
-    ("push stores the weight of the next", "src/sys/rseq/x86_64.rs", "mov word ptr [{m} + {t}*2 + 128], {weight:x}", "mov word ptr [{m} + {t}*2 + 130], {weight:x}"),
+    ("push stores the weight of the next", "src/sys/rseq/x86_64.rs", "mov word ptr [{m} + {t}*2 + 16], {weight:x}", "mov word ptr [{m} + {t}*2 + 18], {weight:x}"),
     ("pop keeps the weight", "src/sys/rseq/x86_64.rs", "\"sub {h}, {w}\",", "\"test {w}, {w}\","),
     ("a count is noted nowhere", "src/engine/held.rs", "            self.worker.old_count.add(counted);\n", ""),
     ("a magazine over its capacity", "src/engine/held.rs", "if magazine::length(header) >= self.capacity() as usize {", "if magazine::length(header) >= magazine::CAPACITY {"),
@@ -92,9 +92,12 @@ MUTANTS = [
     ("slot published Relaxed", "src/engine/slots/slot.rs", "slot.chain.store(chain, Release);", "slot.chain.store(chain, std::sync::atomic::Ordering::Relaxed);"),
     ("a claimed slot is taken for a chain", "src/engine/slots/slot.rs", "(chain.addr() != CLAIMED).then_some(chain)", "Some(chain)"),
     ("a chain has no measure", "src/engine/slots/slot.rs", "                slot.measure.set(chain.measure().to_bits());\n", ""),
-    ("a slot counts no put", "src/engine/slots.rs", "                claim.slot.puts.add(puts);\n", "                let _ = puts;\n"),
+    ("a slot counts no put", "src/engine/slots/slot.rs", "        self.slot.puts.add(1);\n", ""),
     ("a slot counts no hit", "src/engine/slots/slot.rs", "        self.slot.hits.add(1);\n", ""),
-    ("no time to look at the clock", "src/engine/counters.rs", "        !others_have_looked && self.0", "        false && !others_have_looked && self.0"),
+    ("no time to look at the clock", "src/engine/slots/slot.rs", "        self.slot.puts.get() & (SLOT_TICK - 1) == 0", "        self.slot.puts.get() & (SLOT_TICK - 1) == SLOT_TICK"),
+    ("creations do not look at the clock", "src/pool/get_put.rs", "let ticks = created.add(1) & (MISS_TICK - 1) == 0;", "let ticks = created.add(1) & (MISS_TICK - 1) == MISS_TICK;"),
+    ("misses do not look at the clock", "src/pool/get_put.rs", "        if missed & (MISS_TICK - 1) == 0 {", "        if missed & (MISS_TICK - 1) == MISS_TICK {"),
+    ("a look at the clock ends in no get", "src/pool/get_put.rs", "        } else if !ticks {\n            return Ok(object);", "        } else {\n            return Ok(object);"),
     ("nobody looks into later lines", "src/engine/slots.rs", "            for line in lines.iter().filter_map(OnceBox::get).flat_map(Line::and_more) {", "            for line in lines.iter().filter_map(OnceBox::get) {"),
     ("a processor finds nothing in later lines", "src/engine/slots.rs", "self.line(index)?.and_more();", "self.line(index)?.and_more().take(1);"),
     ("a thief overlooks the newest line", "src/engine/slots.rs", "fetch_max(index + 1, Relaxed)", "fetch_max(index, Relaxed)"),
@@ -130,7 +133,9 @@ def run(root, name, file, old, new):
     try:
         # To models, sequences are what `model/sequences.rs` says; what the machine runs has tests of its own.
         sequences = ["-p", "stealpool", "--test", "rseq_steps", "--test", "stats"]
-        rest = sequences if file.startswith("src/sys/rseq/") else ["-p", "stealpool-loom"]
+        ageing = ["-p", "stealpool", "--test", "ageing", "--test", "panics"]
+        others = {"src/sys/rseq": sequences, "src/pool": ageing}
+        rest = others.get(str(pathlib.Path(file).parent), ["-p", "stealpool-loom"])
         outcome = outcome_of(["-p", "stealpool", "--lib"], root)
         return outcome if outcome != "SURVIVED" else outcome_of(rest, root)
     finally:

@@ -248,7 +248,7 @@ fn ages_in_any_rhythm(settings: Builder) {
                 let cycles = pool.stats().cycles - before;
                 assert!(cycles >= 1, "{name} from {offset}, round {round}: no cycle");
                 assert!(
-                    cycles <= done as u64 / 256 + 1,
+                    cycles <= done as u64 / 64 + 8,
                     "{name} from {offset}, round {round}: {cycles} cycles"
                 );
             }

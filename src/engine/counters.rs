@@ -25,7 +25,6 @@ use super::worker::Worker;
 use crate::stats::{Drops, Stats};
 use crate::sys::atomic::AtomicU64;
 use crate::sys::atomic::Ordering::Relaxed;
-use crate::sys::scale::SLOW_TICK;
 
 /// A counter that one thread at a time writes with plain stores, and any thread reads.
 #[derive(Default)]
@@ -68,22 +67,6 @@ impl Counter {
     pub(crate) fn add(&self, n: u64) -> u64 {
         // Relaxed: a figure.
         self.0.fetch_add(n, Relaxed).wrapping_add(n)
-    }
-}
-
-/// Tells one of many threads that count something when to look at the clock.
-#[derive(Default)]
-pub(crate) struct Ticker(AtomicU64);
-
-impl Ticker {
-    /// Whether the caller must look, now that the count is this high: it has grown by [`SLOW_TICK`] since the last look,
-    /// and no other thread was told.
-    #[inline]
-    pub(crate) fn is_due(&self, count: u64) -> bool {
-        // Relaxed, both: the exchange decides who looks, and publishes nothing.
-        let looked = self.0.load(Relaxed);
-        let others_have_looked = (count.wrapping_sub(looked) as i64) < SLOW_TICK as i64;
-        !others_have_looked && self.0.compare_exchange(looked, count, Relaxed, Relaxed).is_ok()
     }
 }
 

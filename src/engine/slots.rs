@@ -13,11 +13,11 @@ mod tests;
 
 pub(crate) use slot::Claim;
 
-use super::counters::Ticker;
 use super::generation::Side;
 use super::object::Chain;
 use crate::sys::atomic::AtomicUsize;
 use crate::sys::atomic::Ordering::Relaxed;
+use crate::sys::magazine::CAPACITY;
 use crate::sys::once_box::OnceBox;
 use crate::sys::scale::REAL;
 use slot::Slot;
@@ -25,8 +25,8 @@ use slot::Slot;
 /// How many slots a line has for each side.
 const SLOTS: usize = if REAL { 4 } else { 2 };
 
-/// The longest chain that a chain from a magazine is joined to. A thief may take all of it at once.
-const MERGED: u64 = 64;
+/// The longest rest of a chain that a thief takes home.
+const MOVED: u64 = CAPACITY as u64;
 
 /// The slots of a pool's processors.
 pub(crate) struct Slots<T> {
@@ -41,8 +41,6 @@ pub(crate) struct Slots<T> {
 #[repr(align(64))]
 struct Line<T> {
     sides: [[Slot<T>; SLOTS]; 2],
-    /// Ticks as puts grow.
-    ticker: Ticker,
     more: OnceBox<Line<T>>,
 }
 
@@ -57,11 +55,7 @@ pub(crate) struct Census {
 
 impl<T> Line<T> {
     fn new() -> Self {
-        Line {
-            sides: [(); 2].map(|()| std::array::from_fn(|_| Slot::new())),
-            ticker: Ticker::default(),
-            more: OnceBox::new(),
-        }
+        Line { sides: [(); 2].map(|()| std::array::from_fn(|_| Slot::new())), more: OnceBox::new() }
     }
 
     /// This line and the processor's lines after it.
@@ -74,17 +68,6 @@ impl<T> Line<T> {
         self.sides.iter().flatten()
     }
 
-    #[inline]
-    fn puts(&self) -> u64 {
-        self.slots().map(|slot| slot.puts.get()).sum()
-    }
-
-    /// Whether this put must look at the clock.
-    #[inline]
-    fn is_time(&self) -> bool {
-        self.ticker.is_due(self.and_more().map(Line::puts).sum())
-    }
-
     /// Claims an empty slot, above the full ones if possible.
     #[inline]
     fn empty_slot(&self, side: Side) -> Option<Claim<'_, T>> {
@@ -94,62 +77,65 @@ impl<T> Line<T> {
         order.find_map(|at| slots[at].claim_empty())
     }
 
-    /// Claims the newest chain, if it can grow by `objects` without exceeding [`MERGED`].
-    fn short_chain(&self, side: Side, objects: u64) -> Option<Claim<'_, T>> {
-        let slots = &self.sides[side as usize];
-        let newest = slots.iter().rfind(|slot| slot.is_full())?;
-        (newest.measure().length() + objects <= MERGED).then(|| newest.claim_full())?
+    /// Adds a chain. If a user's put came with it, counts that, and returns whether it is time to look at the clock.
+    #[inline]
+    fn add(&self, side: Side, chain: Chain<T>, is_put: bool) -> bool {
+        match self.fill(side, chain, is_put) {
+            Ok(ticks) => ticks,
+            Err(chain) => self.add_anywhere(side, chain, is_put),
+        }
     }
 
-    /// Adds a chain of `puts` puts to a later line, or joins it to another chain. Makes a new line if as many slots are
+    /// Adds a chain to a later line, or joins it to another chain. Makes a new line if as many slots are
     /// claimed as there are lines: a preempted thread keeps its chain from all others, so that chain should be short.
     #[cold]
-    fn add_anywhere(&self, side: Side, chain: Chain<T>, puts: u64) {
+    fn add_anywhere(&self, side: Side, chain: Chain<T>, is_put: bool) -> bool {
         let (mut last, mut lines, mut claimed, mut left) = (self, 0, 0, Err(chain));
         for line in self.and_more() {
             last = line;
             lines += 1;
             let slots = &line.sides[side as usize];
             claimed += slots.iter().filter(|slot| slot.look().is_none()).count();
-            left = left.or_else(|chain| line.fill(side, chain, puts));
+            left = left.or_else(|chain| line.fill(side, chain, is_put));
         }
         if claimed < lines {
             for line in self.and_more() {
-                left = left.or_else(|chain| line.join(side, chain, puts));
+                left = left.or_else(|chain| line.join(side, chain, is_put));
             }
         }
-        while let Err(chain) = left {
-            last = last.more.get_or_make(Line::new);
-            left = last.fill(side, chain, puts);
+        loop {
+            match left {
+                Ok(ticks) => return ticks,
+                Err(chain) => {
+                    last = last.more.get_or_make(Line::new);
+                    left = last.fill(side, chain, is_put);
+                }
+            }
         }
     }
 
-    /// Puts a chain of `puts` puts into an empty slot. Returns the chain if there is none.
+    /// Puts a chain into an empty slot. Returns the chain if there is none.
     #[inline]
-    fn fill(&self, side: Side, chain: Chain<T>, puts: u64) -> Result<(), Chain<T>> {
+    fn fill(&self, side: Side, chain: Chain<T>, is_put: bool) -> Result<bool, Chain<T>> {
         match self.empty_slot(side) {
             Some(mut claim) => {
-                claim.slot.puts.add(puts);
                 claim.chain = Some(chain);
-                Ok(())
+                Ok(is_put && claim.count_put())
             }
             None => Err(chain),
         }
     }
 
-    /// Joins a chain of `puts` puts to the shortest chain, or to any slot that can be claimed. Returns the chain if no
+    /// Joins a chain to the shortest chain, or to any slot that can be claimed. Returns the chain if no
     /// slot can be claimed, or if it would become too long.
-    fn join(&self, side: Side, chain: Chain<T>, puts: u64) -> Result<(), Chain<T>> {
+    fn join(&self, side: Side, chain: Chain<T>, is_put: bool) -> Result<bool, Chain<T>> {
         let mut chain = chain;
         let slots = &self.sides[side as usize];
         let shortest = slots.iter().rev().min_by_key(|slot| slot.measure().length());
         for slot in shortest.into_iter().chain(slots) {
             if let Some(mut claim) = slot.claim(|_| true) {
                 match claim.add(chain) {
-                    Ok(()) => {
-                        slot.puts.add(puts);
-                        return Ok(());
-                    }
+                    Ok(()) => return Ok(is_put && claim.count_put()),
                     Err(back) => chain = back,
                 }
             }
@@ -225,28 +211,16 @@ impl<T> Slots<T> {
     /// Puts a user's object into a slot of this processor. Returns whether it is time to look at the clock.
     #[inline]
     pub(crate) fn put(&self, side: Side, index: usize, chain: Chain<T>) -> bool {
-        let line = self.line_or_make(index);
-        if let Err(chain) = line.fill(side, chain, 1) {
-            line.add_anywhere(side, chain, 1);
-        }
-        line.is_time()
+        self.line_or_make(index).add(side, chain, true)
     }
 
     /// Adds a chain from a magazine to the slots of this processor.
     pub(crate) fn add(&self, side: Side, index: usize, chain: Chain<T>) {
-        let line = self.line_or_make(index);
-        let slot = line.short_chain(side, chain.len());
-        let added = match slot.or_else(|| line.empty_slot(side)) {
-            Some(mut claim) => claim.add(chain),
-            None => Err(chain),
-        };
-        if let Err(chain) = added {
-            line.add_anywhere(side, chain, 0);
-        }
+        self.line_or_make(index).add(side, chain, false);
     }
 
     /// Moves a thief's rest of a chain to an empty slot of this processor. Returns the chain if there is none, or if it
-    /// is longer than [`MERGED`]: then other processors live on it too.
+    /// is longer than [`MOVED`]: then other processors live on it too.
     pub(crate) fn move_to(
         &self,
         side: Side,
@@ -254,7 +228,7 @@ impl<T> Slots<T> {
         chain: Chain<T>,
     ) -> Result<(), Chain<T>> {
         match chain.len() {
-            ..=MERGED => self.line_or_make(index).fill(side, chain, 0),
+            ..=MOVED => self.line_or_make(index).fill(side, chain, false).map(|_| ()),
             _ => Err(chain),
         }
     }

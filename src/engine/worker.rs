@@ -24,7 +24,7 @@
 //! [`try_enter`]: Worker::try_enter
 //! [`stop`]: Worker::stop
 
-use super::counters::{Counter, LocalCounter, Outcomes, Ticker};
+use super::counters::{Counter, LocalCounter, Outcomes};
 use super::held::Held;
 use crate::sys::Witness;
 use crate::sys::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -64,8 +64,6 @@ pub(crate) struct Worker<T> {
     pub(crate) created: Counter,
     /// Gets that found nothing and created nothing.
     pub(crate) missed: Counter,
-    /// Ticks as `created` and `missed` grow.
-    ticker: Ticker,
     /// Rare outcomes; made when one is first counted.
     pub(crate) outcomes: OnceBox<Outcomes>,
     pub(super) witness: Witness,
@@ -93,7 +91,6 @@ impl<T> Worker<T> {
             stolen: Counter::default(),
             created: Counter::default(),
             missed: Counter::default(),
-            ticker: Ticker::default(),
             outcomes: OnceBox::new(),
             witness: Witness::default(),
             owns: PhantomData,
@@ -120,12 +117,6 @@ impl<T> Worker<T> {
         let header = self.magazine.header.load(Relaxed);
         let counted = magazine::count(header).wrapping_add(self.old_count.get());
         counted.wrapping_add(self.refills.get())
-    }
-
-    /// Whether this get, which found nothing, must look at the clock.
-    #[inline]
-    pub(crate) fn is_time(&self) -> bool {
-        self.ticker.is_due(self.created.get() + self.missed.get())
     }
 
     /// The capacity of the magazine; `None` while its gate is closed.

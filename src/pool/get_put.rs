@@ -16,7 +16,7 @@ use crate::policy::Policy;
 use crate::pool::Pool;
 use crate::sys::magazine;
 use crate::sys::rseq;
-use crate::sys::scale::TICK;
+use crate::sys::scale::{MISS_TICK, TICK};
 use std::convert::Infallible;
 use std::panic::resume_unwind;
 use std::thread;
@@ -224,14 +224,20 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     #[inline(never)]
     fn take_by_exchange(&self) -> Option<Object<T>> {
         let object = self.state.get()?.engine.take_at_hand()?;
-        Some(self.in_hand(object))
+        Some(self.in_hand(object, false))
     }
 
-    /// Finishes a get that has an object. If a destructor panics on behalf of the pool, discards the object and lets the
-    /// panic go on.
+    /// Finishes a get that has an object, and ages the pool if it is time. If a destructor panics on behalf of the pool,
+    /// discards the object and lets the panic go on.
     #[inline]
-    fn in_hand(&self, object: Object<T>) -> Object<T> {
-        match self.state().clear_if_retired() {
+    fn in_hand(&self, object: Object<T>, ticks: bool) -> Object<T> {
+        let state = self.state();
+        let mut panics = Panics::default();
+        panics.keep(state.clear_if_retired());
+        if ticks {
+            panics.keep(state.tick());
+        }
+        match panics.first() {
             Err(payload) if !thread::panicking() => {
                 self.discard(object, Outcome::Panicked);
                 resume_unwind(payload);
@@ -243,7 +249,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         }
     }
 
-    /// [`take`](Self::take) after the fast path failed. If it finds nothing, ages the pool if it is time.
+    /// [`take`](Self::take) after the fast path failed.
     #[cold]
     #[inline(never)]
     fn take_slowly(&self) -> Option<Object<T>> {
@@ -254,13 +260,10 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
             engine.maintain(0);
         }
         if let Some(object) = engine.take() {
-            return Some(self.in_hand(object));
+            return Some(self.in_hand(object, false));
         }
         // This get may have held a worker meanwhile, or claimed a slot.
         or_resume(state.clear_if_retired());
-        if engine.counter(engine.workers.here()).is_time() {
-            or_resume(state.tick());
-        }
         None
     }
 
@@ -272,19 +275,24 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         let created = &engine.counter(engine.workers.here()).created;
         let begun = engine.cost.is_sampled(created.get()).then(Instant::now);
         let object = Object::new(create().inspect_err(|_| self.missed())?);
-        created.add(1);
+        let ticks = created.add(1) & (MISS_TICK - 1) == 0;
         if begun.is_some_and(|begun| engine.cost.created(begun.elapsed())) {
             engine.flush_magazines();
-            return Ok(self.in_hand(object));
+        } else if !ticks {
+            return Ok(object);
         }
-        Ok(object)
+        Ok(self.in_hand(object, ticks))
     }
 
-    /// Counts a get that found nothing and created nothing.
+    /// Counts a get that found nothing and created nothing. Ages the pool if it is time.
     #[cold]
     fn missed(&self) {
-        let engine = &self.state().engine;
-        engine.counter(engine.workers.here()).missed.add(1);
+        let state = self.state();
+        let engine = &state.engine;
+        let missed = engine.counter(engine.workers.here()).missed.add(1);
+        if missed & (MISS_TICK - 1) == 0 {
+            or_resume(state.tick());
+        }
     }
 }
 

@@ -112,7 +112,9 @@ pub(crate) mod scale {
 
     /// The number of puts into one magazine between two looks at the clock. A power of two.
     pub(crate) const TICK: u64 = if cfg!(loom) { 1 << 31 } else { 512 };
-    /// The number of puts into one processor's slots between two looks, and of its gets that find nothing. With puts into
-    /// its magazine, and as many hits as puts, that is fewer than four times [`TICK`] operations.
-    pub(crate) const SLOW_TICK: u64 = TICK / 2;
+    /// The number of a processor's creations between two looks, and of its gets that find nothing and create nothing.
+    pub(crate) const MISS_TICK: u64 = TICK / 2;
+    /// The number of puts into one slot between two looks. With eight slots, and as many hits as puts, all that is fewer
+    /// than four times [`TICK`] operations.
+    pub(crate) const SLOT_TICK: u64 = TICK / 16;
 }

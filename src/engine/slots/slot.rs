@@ -12,6 +12,7 @@ use crate::sys::Witness;
 use crate::sys::atomic::AtomicPtr;
 use crate::sys::atomic::Ordering::{AcqRel, Acquire, Release};
 use crate::sys::chaos::point;
+use crate::sys::scale::SLOT_TICK;
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 use std::sync::Mutex;
@@ -115,6 +116,13 @@ impl<T> Claim<'_, T> {
         };
         self.chain = Some(chain);
         refused
+    }
+
+    /// Counts a put of a user. Returns whether it is time to look at the clock.
+    #[inline]
+    pub(super) fn count_put(&self) -> bool {
+        self.slot.puts.add(1);
+        self.slot.puts.get() & (SLOT_TICK - 1) == 0
     }
 
     /// Counts a hit of the slot's processor.
