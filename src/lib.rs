@@ -92,6 +92,7 @@ pub mod docs {
         from_go "../docs/from-go.md"
         from_go_idioms "../docs/from-go-idioms.md"
         when_not_to_pool "../docs/when-not-to-pool.md"
+        compared "../docs/compared.md"
         workloads "../docs/workloads.md"
         faq "../docs/faq.md"
         design "../docs/design.md"
