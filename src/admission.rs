@@ -2,7 +2,7 @@
 //!
 //! Ageing does not help a pool that is always busy. A few requests make a few buffers huge, later requests use a small
 //! part of them, and no buffer is ever unused for two cycles (golang/go#23199). So these policies judge each buffer
-//! when it comes back. There are four rules, the simplest first:
+//! when it comes back. There are five rules, the simplest first:
 //!
 //! | rule | a buffer that comes back | for | from |
 //! |---|---|---|---|
@@ -10,6 +10,7 @@
 //! | [`ShrinkAbove`] | is shrunk to a limit if it is larger | buffers in objects that are expensive to make | `Vec::shrink_to` |
 //! | [`QuarterUsed`] | is dropped if, five times in a row, less than a quarter of it was used | sizes that vary, without a natural bound | `encoding/json/v2` of Go (golang/go#27735) |
 //! | [`Calibrated`] | is dropped if it is larger than 95 % of the uses need | many buffers of one purpose | `valyala/bytebufferpool` |
+//! | [`DropBelow`] | is dropped if it is smaller than a limit, or if another rule drops it | code that relies on the constructor's capacity | dotnet/corefx#5949 |
 //!
 //! [`Builder::max_object_bytes`](crate::Builder::max_object_bytes) is the first rule for any type.
 //!
@@ -25,10 +26,12 @@
 //! assert_eq!(BUFFERS.idle(), 1);
 //! ```
 
+mod below;
 mod calibrated;
 mod elastic;
 mod quarter;
 
+pub use below::DropBelow;
 pub use calibrated::Calibrated;
 pub use elastic::Elastic;
 pub use quarter::{QuarterUsed, Striking};

@@ -16,6 +16,7 @@ use std::time::Duration;
 /// | [`idle_bytes`](Self::idle_bytes) | no bound | keep only objects of footprint 0 | from 2^44 on, no bound |
 /// | [`collect_every`](Self::collect_every) | 10 s | at every look at the clock | never |
 /// | [`private_depth`](Self::private_depth) | 64 | 1 | 64 |
+/// | [`min_idle`](Self::min_idle) | 0 | cycles leave nothing | 65,535 |
 ///
 /// ```
 /// use std::time::Duration;
@@ -41,6 +42,8 @@ pub struct Builder {
     interval: u32,
     /// The most objects a magazine may hold.
     pub(crate) deepest: u16,
+    /// How many idle objects cycles leave.
+    pub(crate) min_idle: u16,
     pub(crate) name: Option<&'static str>,
 }
 
@@ -53,6 +56,7 @@ impl Builder {
             idle_bytes: usize::MAX,
             interval: 10_000,
             deepest: CAPACITY as u16,
+            min_idle: 0,
             name: None,
         }
     }
@@ -155,6 +159,28 @@ impl Builder {
             1..0xffff => objects as u16,
             _ => 0xffff,
         };
+        self
+    }
+
+    /// The number of idle objects that cycles leave, so that the first gets after a quiet time need not create
+    /// (zalando/skipper#1303).
+    ///
+    /// The price is their memory, for as long as the pool lives. Which of the unused objects stay is not specified. Only
+    /// cycles keep to this number. Bounds, [`set_idle_budget`](crate::set_idle_budget), memory pressure, `clear` and `drain` do
+    /// not, and two cycles that run at once may leave fewer. The pool creates nothing by itself: see
+    /// [`Pool::reserve`]. In a [`KeyedPool`](crate::KeyedPool) the number is for each key.
+    ///
+    /// ```
+    /// use stealpool::{Builder, Pool};
+    ///
+    /// let pool: Pool<Vec<u8>> = Builder::new().min_idle(8).build(|| Vec::with_capacity(4096));
+    /// pool.reserve(20);
+    /// (0..5).for_each(|_| _ = pool.collect());
+    /// assert_eq!(pool.idle(), 8);
+    /// ```
+    #[must_use]
+    pub const fn min_idle(mut self, objects: usize) -> Self {
+        self.min_idle = if objects < 0xffff { objects as u16 } else { 0xffff };
         self
     }
 

@@ -69,7 +69,10 @@ macro_rules! guard {
     ($guard:ident, $pool:ty, [$($lifetime:lifetime)?]) => {
         impl<$($lifetime,)? T: Send + 'static, P: Policy<T>> $guard<$($lifetime,)? T, P> {
             #[inline]
+            #[cfg_attr(feature = "loans", track_caller)]
             pub(crate) fn new(pool: $pool, object: Object<T>) -> Self {
+                #[cfg(feature = "loans")]
+                pool.state().loans.begin(&object);
                 $guard { pool, object: ManuallyDrop::new(object) }
             }
 
@@ -80,6 +83,8 @@ macro_rules! guard {
                 let object = unsafe { ManuallyDrop::take(&mut guard.object) };
                 // SAFETY: as above.
                 let pool = unsafe { ptr::read(&guard.pool) };
+                #[cfg(feature = "loans")]
+                pool.state().loans.end(&object);
                 (pool, object)
             }
 
@@ -120,6 +125,8 @@ macro_rules! guard {
             fn drop(&mut self) {
                 // SAFETY: the guard is not used after its drop.
                 let object = unsafe { ManuallyDrop::take(&mut self.object) };
+                #[cfg(feature = "loans")]
+                self.pool.state().loans.end(&object);
                 self.pool.give_back(object);
             }
         }

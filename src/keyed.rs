@@ -142,6 +142,7 @@ where
     /// # Panics
     ///
     /// As [`Pool::get`], and if `policy` or the key's `Hash`, `Eq` or `Clone` panics.
+    #[cfg_attr(feature = "loans", track_caller)]
     pub fn get<Q>(&self, key: &Q) -> OwnedGuard<T, P>
     where
         K: Borrow<Q>,
@@ -153,6 +154,7 @@ where
     }
 
     /// Lends an idle object of this key. Never creates an object or a key.
+    #[cfg_attr(feature = "loans", track_caller)]
     pub fn try_get<Q>(&self, key: &Q) -> Option<OwnedGuard<T, P>>
     where
         K: Borrow<Q>,

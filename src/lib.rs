@@ -54,6 +54,8 @@ pub mod chaos {
 
 #[cfg(all(feature = "metrics", not(loom)))]
 pub use collector::export::record_metrics;
+#[cfg(all(feature = "loans", not(loom)))]
+pub use pool::loans::Loan;
 #[cfg(not(loom))]
 pub use {
     builder::Builder,

@@ -3,6 +3,8 @@
 pub(crate) mod drain;
 mod get_put;
 mod lazy_state;
+#[cfg(feature = "loans")]
+pub(crate) mod loans;
 mod maintain;
 pub(crate) mod panics;
 pub(crate) mod state;
@@ -82,6 +84,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// If [`Policy::create`] panics. A get that finds nothing may also drop aged objects, and panics if their destructor
     /// does.
     #[inline]
+    #[cfg_attr(feature = "loans", track_caller)]
     pub fn get(&self) -> Guard<'_, T, P> {
         Guard::new(self, self.take_or(|| self.policy.create()))
     }
@@ -97,8 +100,9 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// assert!(pool.try_get().is_some());
     /// ```
     #[inline]
+    #[cfg_attr(feature = "loans", track_caller)]
     pub fn try_get(&self) -> Option<Guard<'_, T, P>> {
-        self.try_take().map(|object| Guard::new(self, object))
+        Some(Guard::new(self, self.try_take()?))
     }
 
     /// Like [`get`](Self::get), with this call's own constructor.
@@ -110,6 +114,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// assert!(pool.get_with(|| Vec::with_capacity(4096)).capacity() >= 4096);
     /// ```
     #[inline]
+    #[cfg_attr(feature = "loans", track_caller)]
     pub fn get_with(&self, create: impl FnOnce() -> T) -> Guard<'_, T, P> {
         Guard::new(self, self.take_or(create))
     }
@@ -131,6 +136,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// assert!(pool.try_get_with(|| Ok::<_, io::Error>(Vec::new())).is_ok());
     /// ```
     #[inline]
+    #[cfg_attr(feature = "loans", track_caller)]
     pub fn try_get_with<E>(
         &self,
         create: impl FnOnce() -> Result<T, E>,
@@ -166,6 +172,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// drop(pool.wrap(vec![1, 2, 3]));
     /// assert_eq!(pool.idle(), 1);
     /// ```
+    #[cfg_attr(feature = "loans", track_caller)]
     pub fn wrap(&self, value: T) -> Guard<'_, T, P> {
         let object = Object::new(value);
         self.adopt();
@@ -191,12 +198,14 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     ///
     /// As `get`.
     #[inline]
+    #[cfg_attr(feature = "loans", track_caller)]
     pub fn get_owned(self: &Arc<Self>) -> OwnedGuard<T, P> {
         OwnedGuard::new(Arc::clone(self), self.take_or(|| self.policy.create()))
     }
 
     /// Like [`try_get`](Self::try_get), with a guard that owns a reference to the pool.
     #[inline]
+    #[cfg_attr(feature = "loans", track_caller)]
     pub fn try_get_owned(self: &Arc<Self>) -> Option<OwnedGuard<T, P>> {
         let object = self.try_take()?;
         Some(OwnedGuard::new(Arc::clone(self), object))
@@ -212,6 +221,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// drop(pool.wrap_owned(vec![1, 2, 3]));
     /// assert_eq!(pool.idle(), 1);
     /// ```
+    #[cfg_attr(feature = "loans", track_caller)]
     pub fn wrap_owned(self: &Arc<Self>, value: T) -> OwnedGuard<T, P> {
         let object = Object::new(value);
         self.adopt();

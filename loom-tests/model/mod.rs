@@ -104,7 +104,7 @@ impl<T> Core<T> {
         max_idle: u64,
         idle_bytes: u64,
     ) -> Self {
-        let plan = Plan { path, processors, workers: WORKERS, capacity };
+        let plan = Plan { path, processors, workers: WORKERS, capacity, min_idle: 0 };
         Core {
             engine: Engine::new(plan, Budget::new(max_idle, idle_bytes)),
             joined: AtomicUsize::new(0),

@@ -87,6 +87,18 @@ impl<T: Recycle> Recycle for Striking<T> {
     }
 }
 
+impl<T: Elastic> Elastic for Striking<T> {
+    fn used(&self) -> usize {
+        self.buffer.used()
+    }
+    fn room(&self) -> usize {
+        self.buffer.room()
+    }
+    fn shrink(&mut self, bytes: usize) {
+        self.buffer.shrink(bytes);
+    }
+}
+
 impl<T: Elastic, C: Fn() -> T> Policy<Striking<T>> for QuarterUsed<C> {
     fn create(&self) -> Striking<T> {
         Striking::new((self.create)())

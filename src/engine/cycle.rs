@@ -15,6 +15,9 @@
 //! another collector may have ended that cycle. So with several collectors at once, an object in a slot may die one cycle
 //! early. A lent object never does.
 //!
+//! **A floor** (`min_idle`) limits what a cycle takes to the objects above it. Victims that it leaves become primaries
+//! when the generation turns.
+//!
 //! **Several collectors** may run at once, and none waits. All of them empty the same victims, one turns the generation,
 //! and all look at the magazines. Each has seen a whole cycle when it returns. A collector that is preempted holds up
 //! nobody: the next cycle overtakes it. It keeps only the magazines and the slot that it has claimed.
@@ -39,7 +42,7 @@ impl<T> Engine<T> {
     pub(crate) fn cycle(&self, dead: &mut Batch<T>) {
         let cycle = self.generation.cycle();
         let victims = Generation::victim_of(cycle);
-        self.drain_slots(victims, Some(cycle), &mut Quota::unlimited(), dead);
+        self.drain_slots(victims, Some(cycle), &mut Quota::of(self.spare()), dead);
         point("cycle: turning");
         self.generation.turn(cycle);
         point("cycle: turned");
@@ -52,10 +55,12 @@ impl<T> Engine<T> {
     /// Another thread may have a victim slot claimed, and may leave objects in it. Then the generation turns only if it
     /// `must`, and those objects become primaries again.
     pub(crate) fn step(&self, cycle: u64, objects: usize, must: bool, dead: &mut Batch<T>) {
-        let mut quota = Quota { objects, bytes: u64::MAX };
+        let spare = self.spare();
+        let mut quota = Quota::of(objects.min(spare));
         let victims = Generation::victim_of(cycle);
         let bare = self.drain_slots(victims, Some(cycle), &mut quota, dead);
-        let done = bare || must && quota.is_left();
+        let all = spare <= objects && !quota.is_left();
+        let done = bare || all || must && quota.is_left();
         if done && self.generation.turn(cycle) {
             self.age_magazines(cycle + 1, dead);
         }
@@ -191,7 +196,7 @@ impl<T> Engine<T> {
     /// Takes the objects in all magazines.
     fn drain_magazines(&self, taken: &mut Batch<T>) {
         let full = |worker: &Worker<T>| self.holds(worker).then_some(());
-        self.with_stopped(full, |held, ()| self.reclaim(held, taken));
+        self.with_stopped(full, |held, ()| self.reclaim(held, usize::MAX, taken));
     }
 
     /// Reclaims the magazines that nothing has come to since a collector's last look, at least one cycle before `now`.
@@ -201,16 +206,26 @@ impl<T> Engine<T> {
         self.with_stopped(wanted, |held, age| match age {
             // Nothing may have come between the look and the stop.
             Age::Idle { since } if since == held.worker().arrivals() as u32 => {
-                self.reclaim(held, taken);
+                self.reclaim(held, self.spare(), taken);
             }
             Age::Idle { .. } => {}
             Age::Used => self.demote_tail(now, held),
         });
     }
 
-    /// Takes the objects of a magazine.
-    fn reclaim(&self, held: &mut Held<'_, T>, taken: &mut Batch<T>) {
-        if let Some(chain) = self.drain_magazine(held) {
+    /// How many idle objects a cycle may take.
+    fn spare(&self) -> usize {
+        match self.min_idle {
+            0 => usize::MAX,
+            least => self.stats().idle.saturating_sub(least),
+        }
+    }
+
+    /// Takes up to `most` objects of a magazine, the oldest first.
+    fn reclaim(&self, held: &mut Held<'_, T>, most: usize, taken: &mut Batch<T>) {
+        let all = most >= held.len();
+        let chain = if all { self.drain_magazine(held) } else { held.take_oldest(most) };
+        if let Some(chain) = chain {
             self.counters.reclaimed.add(chain.len());
             taken.add(chain);
         }
@@ -265,7 +280,11 @@ struct Quota {
 
 impl Quota {
     fn unlimited() -> Self {
-        Quota { objects: usize::MAX, bytes: u64::MAX }
+        Quota::of(usize::MAX)
+    }
+
+    fn of(objects: usize) -> Self {
+        Quota { objects, bytes: u64::MAX }
     }
 
     fn is_left(&self) -> bool {

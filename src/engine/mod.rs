@@ -90,6 +90,8 @@ pub(crate) struct Plan {
     pub(crate) workers: usize,
     /// The most objects a magazine may hold.
     pub(crate) capacity: usize,
+    /// How many idle objects cycles leave.
+    pub(crate) min_idle: usize,
 }
 
 /// The engine of a pool.
@@ -103,6 +105,7 @@ pub(crate) struct Engine<T> {
     pub(crate) cost: Cost,
     /// How much each magazine may hold.
     share: Share,
+    min_idle: usize,
     closed: AtomicBool,
 }
 
@@ -121,6 +124,7 @@ impl<T> Engine<T> {
             counters: PoolCounters::default(),
             cost: Cost::new(),
             share,
+            min_idle: plan.min_idle,
             closed: AtomicBool::new(false),
         }
     }

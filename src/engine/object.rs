@@ -138,6 +138,12 @@ impl<T> Object<T> {
         self
     }
 
+    /// The address of the box. It is no other object's while this one lives.
+    #[cfg(feature = "loans")]
+    pub(crate) fn address(&self) -> usize {
+        self.node.addr().get()
+    }
+
     /// Gives up ownership to a magazine. [`from_raw`](Self::from_raw) takes it back.
     #[inline(always)]
     pub(crate) fn into_raw(self) -> *mut () {

@@ -16,7 +16,7 @@ fn engine(budget: Budget) -> Engine<usize> {
 }
 
 fn entered_by(path: FastPath, budget: Budget) -> Engine<usize> {
-    let plan = Plan { path, processors: 2, workers: 2, capacity: CAPACITY };
+    let plan = Plan { path, processors: 2, workers: 2, capacity: CAPACITY, min_idle: 0 };
     Engine::new(plan, budget)
 }
 
@@ -149,6 +149,24 @@ fn the_rest_of_a_victim_stays_a_victim() {
     assert_eq!(dead(&engine).len(), CAPACITY + 1 - 2);
 }
 
+/// Cycles leave three objects, whether these are in slots or in a magazine.
+#[test]
+fn a_floor_stays() {
+    for objects in [2, CAPACITY, CAPACITY + 1] {
+        let mut engine = unbounded();
+        engine.min_idle = 3;
+        (0..objects).for_each(|value| put(&engine, 0, value));
+        let gone: usize = (0..5).map(|_| dead(&engine).len()).sum();
+        assert_eq!((gone, engine.stats().idle), (objects.saturating_sub(3), objects.min(3)));
+    }
+    // A magazine that holds no more than the floor keeps it.
+    let mut engine = unbounded();
+    engine.min_idle = 1;
+    put(&engine, 0, 0);
+    (0..3).for_each(|_| assert!(dead(&engine).is_empty()));
+    assert_eq!(held(&engine, 0), Some(1), "in the magazine");
+}
+
 /// What a thread without a worker leaves of a chain is there for others.
 #[test]
 fn the_rest_of_a_stolen_chain_is_found() {
@@ -206,7 +224,13 @@ fn a_worker_gives_up_its_own_share_before_it_refuses() {
 #[test]
 fn one_heavy_object_serves_all_workers_in_turn() {
     const MEGABYTE: u64 = 1 << 20;
-    let plan = Plan { path: FastPath::Exchange, processors: 64, workers: 64, capacity: CAPACITY };
+    let plan = Plan {
+        path: FastPath::Exchange,
+        processors: 64,
+        workers: 64,
+        capacity: CAPACITY,
+        min_idle: 0,
+    };
     let engine = Engine::new(plan, Budget::new(u64::MAX, u64::MAX));
     let mut made = 0;
     for turn in 0..1_000 {

@@ -6,7 +6,7 @@
 //!
 //! A hit is one restartable sequence on the magazine of the thread's processor. Everything else is out of line.
 
-use super::panics::{Panics, dispose, or_resume};
+use super::panics::{Panics, Payload, dispose, or_resume};
 use super::taken::drop_each;
 use crate::engine::batch::Batch;
 use crate::engine::counters::Outcome;
@@ -231,13 +231,11 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// discards the object and lets the panic go on.
     #[inline]
     fn in_hand(&self, object: Object<T>, ticks: bool) -> Object<T> {
-        let state = self.state();
-        let mut panics = Panics::default();
-        panics.keep(state.clear_if_retired());
+        let mut end = self.state().clear_if_retired();
         if ticks {
-            panics.keep(state.tick());
+            end = self.tick_after(end);
         }
-        match panics.first() {
+        match end {
             Err(payload) if !thread::panicking() => {
                 self.discard(object, Outcome::Panicked);
                 resume_unwind(payload);
@@ -247,6 +245,15 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
                 object
             }
         }
+    }
+
+    /// Ages the pool after some work that has ended so. Returns the first panic.
+    #[cold]
+    fn tick_after(&self, end: Result<(), Payload>) -> Result<(), Payload> {
+        let mut panics = Panics::default();
+        panics.keep(end);
+        panics.keep(self.state().tick());
+        panics.first()
     }
 
     /// [`take`](Self::take) after the fast path failed.

@@ -49,6 +49,8 @@ pub(crate) struct State<T> {
     name: Option<&'static str>,
     /// Where the pool is in the registry.
     pub(super) place: Option<Place>,
+    #[cfg(feature = "loans")]
+    pub(crate) loans: super::loans::Loans,
 }
 
 impl<T> State<T> {
@@ -63,6 +65,7 @@ impl<T> State<T> {
             processors: sys::usable_processors(),
             workers: sys::processors(),
             capacity: usize::from(settings.deepest),
+            min_idle: usize::from(settings.min_idle),
         };
         State {
             engine: Engine::new(plan, budget),
@@ -73,6 +76,8 @@ impl<T> State<T> {
             noted_gets: AtomicU64::new(0),
             name: settings.name,
             place: None,
+            #[cfg(feature = "loans")]
+            loans: super::loans::Loans::default(),
         }
     }
 
