@@ -25,7 +25,7 @@ MUTANTS = [
     ("arrivals ignored", "src/engine/cycle.rs", "Age::Idle { since } if since == held.worker().arrivals() as u32 => {", "Age::Idle { since } if since == since => {"),
     ("refills are no arrivals", "src/engine/worker.rs", "counted.wrapping_add(self.refills.get())", "counted"),
     ("later cycle's note ignored", "src/engine/cycle.rs", "if (stands.cycle.wrapping_sub(seen.cycle) as i32) <= 0 {", "if false {"),
-    ("victims not emptied", "src/engine/cycle.rs", "        self.drain_slots(victims, Some(cycle), &mut Quota::of(self.spare()), dead);\n", ""),
+    ("victims not emptied", "src/engine/cycle.rs", "        self.drain_slots(victims, Some(cycle), &mut Quota::unlimited(), dead);\n", ""),
     ("turned twice", "src/engine/generation.rs", ".compare_exchange(cycle, cycle + 1, Relaxed, Relaxed).is_ok()", ".fetch_add(1, Relaxed) == cycle"),
     ("tail never taken", "src/engine/cycle.rs", "(worker.census().0 > 1 || self.has_share", "(worker.census().0 > 9 || self.has_share"),
     ("tail leaves the newest twice", "src/engine/cycle.rs", "held.take_oldest(held.len().saturating_sub(1))", "held.take_oldest(held.len())"),
@@ -110,8 +110,9 @@ MUTANTS = [
     ("what a quota leaves is lost", "src/engine/cycle.rs", "claim.chain.take_if(|_| quota.is_left())", "claim.chain.take().filter(|_| quota.is_left())"),
     ("a line loses what it joins", "src/engine/object/chain.rs", "                here.link = below.into_raw().as_ptr();\n", "                drop(below);\n"),
     ("joined without its weight", "src/engine/object/chain.rs", "            let sum = (here.measure.weight() + weight).min(Measure::MAX_WEIGHT);\n", "            let sum = here.measure.weight();\n            let _ = weight;\n"),
-    ("a floor holds nothing", "src/engine/cycle.rs", "            least => self.stats().idle.saturating_sub(least),", "            _ => usize::MAX,"),
-    ("a floor is not for magazines", "src/engine/cycle.rs", "self.reclaim(held, self.spare(), taken);", "self.reclaim(held, usize::MAX, taken);"),
+    ("a floor holds nothing", "src/engine/cycle.rs", "        for _ in self.idle()..self.min_idle {", "        for _ in 0..0 {"),
+    ("a floor is not charged", "src/engine/cycle.rs", "            if !self.budget.charge(1, object.weight()) {\n                dead", "            if false {\n                dead"),
+    ("steps keep no floor", "src/engine/cycle.rs", "            self.age_magazines(cycle + 1, dead);\n        }\n        self.keep_floor(dead);\n", "            self.age_magazines(cycle + 1, dead);\n        }\n"),
     ("a chain loses its rest", "src/engine/object/chain.rs", "            node.link = first;\n", "            node.link = ptr::null_mut();\n"),
 ]
 

@@ -2,7 +2,7 @@
 //!
 //! Ageing does not help a pool that is always busy. A few requests make a few buffers huge, later requests use a small
 //! part of them, and no buffer is ever unused for two cycles (golang/go#23199). So these policies judge each buffer
-//! when it comes back. There are five rules, the simplest first:
+//! when it comes back. There are five rules:
 //!
 //! | rule | a buffer that comes back | for | from |
 //! |---|---|---|---|

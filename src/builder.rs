@@ -123,8 +123,8 @@ impl Builder {
 
     /// The time between cycles. An object that is unused for two cycles is dropped.
     ///
-    /// Nothing runs in the background. On each processor, a thread that gives back or creates objects looks at the
-    /// clock at least once in 2,048 operations (without sequences: on each worker). When a cycle is due, one of these
+    /// Nothing runs in the background. On each processor, threads look at the clock once in 512 puts into the magazine, in
+    /// 32 into one slot, in 256 creations, and in 256 gets that find and create nothing (without sequences: on each worker). When a cycle is due, one of these
     /// threads runs it. [`Duration::ZERO`] runs one at every look. The time is rounded up to milliseconds. More than 49
     /// days is never.
     #[must_use]
@@ -165,10 +165,11 @@ impl Builder {
     /// The number of idle objects that cycles leave, so that the first gets after a quiet time need not create
     /// (zalando/skipper#1303).
     ///
-    /// The price is their memory, for as long as the pool lives. Which of the unused objects stay is not specified. Only
-    /// cycles keep to this number. Bounds, [`set_idle_budget`](crate::set_idle_budget), memory pressure, `clear` and `drain` do
-    /// not, and two cycles that run at once may leave fewer. The pool creates nothing by itself: see
-    /// [`Pool::reserve`]. In a [`KeyedPool`](crate::KeyedPool) the number is for each key.
+    /// The price is their memory, for as long as the pool (in a [`KeyedPool`](crate::KeyedPool): the key) lives. Which of
+    /// the unused objects stay is not specified. A cycle takes all unused objects and puts these back, so a get may miss
+    /// meanwhile. The number is exact if no other thread uses the pool. Only cycles keep to it: bounds,
+    /// [`set_idle_budget`](crate::set_idle_budget), memory pressure, `clear` and `drain` do not. The pool creates nothing by
+    /// itself: see [`Pool::reserve`].
     ///
     /// ```
     /// use stealpool::{Builder, Pool};

@@ -91,6 +91,10 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
 
     /// Lends an idle object. Never creates one.
     ///
+    /// # Panics
+    ///
+    /// A get that finds nothing may drop aged objects, and panics if their destructor does.
+    ///
     /// ```
     /// use stealpool::Pool;
     ///
@@ -120,6 +124,10 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     }
 
     /// Like [`get_with`](Self::get_with), with a constructor that may fail.
+    ///
+    /// # Panics
+    ///
+    /// As [`get`](Self::get), also in place of the error.
     ///
     /// # Errors
     ///

@@ -1,6 +1,8 @@
 //! A busy pool that a few huge buffers have poisoned recovers, by each of the rules (golang/go#23199).
 
-use stealpool::admission::{Calibrated, DropAbove, Elastic, QuarterUsed, ShrinkAbove, Striking};
+use stealpool::admission::{
+    Calibrated, DropAbove, DropBelow, Elastic, QuarterUsed, ShrinkAbove, Striking,
+};
 use stealpool::{Builder, Policy, Pool};
 
 const HUGE: usize = 1 << 20;
@@ -241,4 +243,33 @@ fn a_good_use_forgives_all_strikes() {
 fn small_ones_are_always_kept() {
     let mut object = Striking::new(Vec::with_capacity(4096));
     (0..100).for_each(|_| assert!(comes_back(&mut object, 0)));
+}
+
+/// dotnet/corefx#5949: what a user put in place of a pooled buffer must not be lent as one.
+#[test]
+fn a_get_has_the_constructors_capacity_whatever_came_back() {
+    fn check<T: Elastic + Send + 'static>(policy: impl Policy<T>, empty: impl Fn() -> T) {
+        let pool = Builder::new().collect_manually().build(DropBelow::new(USUAL, policy));
+        for _ in 0..100 {
+            pool.put(empty());
+            let mut lent = [pool.get(), pool.get()];
+            assert!(lent.iter().all(|buffer| buffer.room() >= USUAL));
+            *lent[0] = empty();
+            lent[1].shrink(USUAL / 2);
+        }
+        let stats = pool.stats();
+        assert_eq!((stats.drops.refused, stats.idle), (300, 0), "{stats}");
+        drop(pool.get());
+        drop(pool.get());
+        assert_eq!(pool.stats().creates, 201, "a whole one stays");
+    }
+    let make = || Vec::<u8>::with_capacity(USUAL);
+    check(make, Vec::new);
+    check(DropAbove::new(HUGE, make), Vec::new);
+    check(ShrinkAbove::new(HUGE, make), Vec::new);
+    check(QuarterUsed::new(make), || Striking::new(Vec::new()));
+    // A rule that shrinks below the limit leaves nothing.
+    let pool = Pool::new(DropBelow::new(USUAL, ShrinkAbove::new(USUAL / 2, make)));
+    drop(pool.get());
+    assert_eq!(pool.idle(), 0);
 }

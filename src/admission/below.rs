@@ -8,8 +8,8 @@ use crate::policy::Policy;
 /// Users may replace a buffer while they have it, or put one that the pool did not make. Without this rule, a later get
 /// may return a buffer that is smaller than what the constructor makes (dotnet/corefx#5949).
 ///
-/// The limit holds after the other policy has cleaned the buffer. So a limit above that of a
-/// [`ShrinkAbove`](super::ShrinkAbove) keeps no buffer that was shrunk.
+/// The limit holds after the other policy has cleaned the buffer. So no buffer is kept if the limit is above what the
+/// constructor makes, or above that of a [`ShrinkAbove`](super::ShrinkAbove).
 ///
 /// ```
 /// use stealpool::{Pool, admission::{DropAbove, DropBelow}};

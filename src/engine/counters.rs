@@ -146,6 +146,12 @@ impl<T> Engine<T> {
         }
     }
 
+    /// How many objects are idle.
+    pub(crate) fn idle(&self) -> usize {
+        let held: u64 = self.workers.iter().map(|worker| worker.census().0).sum();
+        (held + self.slots.census().objects) as usize
+    }
+
     /// Adds all counters up.
     pub(crate) fn stats(&self) -> Stats {
         let counters = &self.counters;

@@ -15,8 +15,9 @@
 //! another collector may have ended that cycle. So with several collectors at once, an object in a slot may die one cycle
 //! early. A lent object never does.
 //!
-//! **A floor** (`min_idle`) limits what a cycle takes to the objects above it. Victims that it leaves become primaries
-//! when the generation turns.
+//! **A floor** (`min_idle`): if too few objects are idle after a cycle or a step, some of those that it has taken go back
+//! to slots, as primaries, where every processor finds them. Steps of several threads may take too many together. Each
+//! of them puts back what is missing, so the floor holds when the last one is done.
 //!
 //! **Several collectors** may run at once, and none waits. All of them empty the same victims, one turns the generation,
 //! and all look at the magazines. Each has seen a whole cycle when it returns. A collector that is preempted holds up
@@ -42,11 +43,12 @@ impl<T> Engine<T> {
     pub(crate) fn cycle(&self, dead: &mut Batch<T>) {
         let cycle = self.generation.cycle();
         let victims = Generation::victim_of(cycle);
-        self.drain_slots(victims, Some(cycle), &mut Quota::of(self.spare()), dead);
+        self.drain_slots(victims, Some(cycle), &mut Quota::unlimited(), dead);
         point("cycle: turning");
         self.generation.turn(cycle);
         point("cycle: turned");
         self.age_magazines(cycle + 1, dead);
+        self.keep_floor(dead);
     }
 
     /// Does a part of the cycle that ends `cycle`, on a user's thread: takes about `objects` victims, and turns the
@@ -55,14 +57,35 @@ impl<T> Engine<T> {
     /// Another thread may have a victim slot claimed, and may leave objects in it. Then the generation turns only if it
     /// `must`, and those objects become primaries again.
     pub(crate) fn step(&self, cycle: u64, objects: usize, must: bool, dead: &mut Batch<T>) {
-        let spare = self.spare();
-        let mut quota = Quota::of(objects.min(spare));
+        let mut quota = Quota { objects, bytes: u64::MAX };
         let victims = Generation::victim_of(cycle);
         let bare = self.drain_slots(victims, Some(cycle), &mut quota, dead);
-        let all = spare <= objects && !quota.is_left();
-        let done = bare || all || must && quota.is_left();
+        let done = bare || must && quota.is_left();
         if done && self.generation.turn(cycle) {
             self.age_magazines(cycle + 1, dead);
+        }
+        self.keep_floor(dead);
+    }
+
+    /// Puts objects that a cycle has taken back into slots, while fewer than `min_idle` objects are idle.
+    fn keep_floor(&self, dead: &mut Batch<T>) {
+        if self.min_idle == 0 {
+            return;
+        }
+        let mut kept: Option<Chain<T>> = None;
+        for _ in self.idle()..self.min_idle {
+            let Some(object) = dead.pop() else { break };
+            if !self.budget.charge(1, object.weight()) {
+                dead.add(Chain::of(object));
+                break;
+            }
+            kept = Some(match kept {
+                Some(chain) => chain.preceded_by(object),
+                None => Chain::of(object),
+            });
+        }
+        if let Some(chain) = kept {
+            self.slots.add(self.generation.primary(), self.workers.here(), chain);
         }
     }
 
@@ -196,7 +219,7 @@ impl<T> Engine<T> {
     /// Takes the objects in all magazines.
     fn drain_magazines(&self, taken: &mut Batch<T>) {
         let full = |worker: &Worker<T>| self.holds(worker).then_some(());
-        self.with_stopped(full, |held, ()| self.reclaim(held, usize::MAX, taken));
+        self.with_stopped(full, |held, ()| self.reclaim(held, taken));
     }
 
     /// Reclaims the magazines that nothing has come to since a collector's last look, at least one cycle before `now`.
@@ -206,26 +229,16 @@ impl<T> Engine<T> {
         self.with_stopped(wanted, |held, age| match age {
             // Nothing may have come between the look and the stop.
             Age::Idle { since } if since == held.worker().arrivals() as u32 => {
-                self.reclaim(held, self.spare(), taken);
+                self.reclaim(held, taken);
             }
             Age::Idle { .. } => {}
             Age::Used => self.demote_tail(now, held),
         });
     }
 
-    /// How many idle objects a cycle may take.
-    fn spare(&self) -> usize {
-        match self.min_idle {
-            0 => usize::MAX,
-            least => self.stats().idle.saturating_sub(least),
-        }
-    }
-
-    /// Takes up to `most` objects of a magazine, the oldest first.
-    fn reclaim(&self, held: &mut Held<'_, T>, most: usize, taken: &mut Batch<T>) {
-        let all = most >= held.len();
-        let chain = if all { self.drain_magazine(held) } else { held.take_oldest(most) };
-        if let Some(chain) = chain {
+    /// Takes the objects of a magazine.
+    fn reclaim(&self, held: &mut Held<'_, T>, taken: &mut Batch<T>) {
+        if let Some(chain) = self.drain_magazine(held) {
             self.counters.reclaimed.add(chain.len());
             taken.add(chain);
         }
@@ -280,11 +293,7 @@ struct Quota {
 
 impl Quota {
     fn unlimited() -> Self {
-        Quota::of(usize::MAX)
-    }
-
-    fn of(objects: usize) -> Self {
-        Quota { objects, bytes: u64::MAX }
+        Quota { objects: usize::MAX, bytes: u64::MAX }
     }
 
     fn is_left(&self) -> bool {

@@ -159,12 +159,13 @@ fn a_floor_stays() {
         let gone: usize = (0..5).map(|_| dead(&engine).len()).sum();
         assert_eq!((gone, engine.stats().idle), (objects.saturating_sub(3), objects.min(3)));
     }
-    // A magazine that holds no more than the floor keeps it.
-    let mut engine = unbounded();
-    engine.min_idle = 1;
-    put(&engine, 0, 0);
-    (0..3).for_each(|_| assert!(dead(&engine).is_empty()));
-    assert_eq!(held(&engine, 0), Some(1), "in the magazine");
+    // With bounds, what is put back is charged, and the magazine's share is free.
+    let mut engine = engine(Budget::new(4 * CAPACITY as u64, 1 << 20));
+    engine.min_idle = 3;
+    (0..5).for_each(|value| put(&engine, 0, value));
+    (0..5).for_each(|_| _ = dead(&engine));
+    assert_eq!(engine.budget.charged(), (3, 3 * WEIGHT));
+    assert_eq!(held(&engine, 0), Some(0), "where every processor finds it");
 }
 
 /// What a thread without a worker leaves of a chain is there for others.

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 pub struct Loan {
     location: &'static Location<'static>,
     since: Instant,
+    number: u64,
 }
 
 impl Loan {
@@ -37,24 +38,35 @@ impl fmt::Display for Loan {
     }
 }
 
-/// The loans of a pool, by the address of the object.
+/// The loans of a pool.
 #[derive(Default)]
-pub(crate) struct Loans(Mutex<HashMap<usize, Loan>>);
+pub(crate) struct Loans(Mutex<Table>);
+
+#[derive(Default)]
+struct Table {
+    by_address: HashMap<usize, Loan>,
+    /// How many there were.
+    count: u64,
+}
 
 impl Loans {
-    fn with<R>(&self, act: impl FnOnce(&mut HashMap<usize, Loan>) -> R) -> R {
-        // A panic in between leaves a whole map.
+    fn with<R>(&self, act: impl FnOnce(&mut Table) -> R) -> R {
+        // Nothing panics in between.
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     #[track_caller]
     pub(crate) fn begin<T>(&self, object: &Object<T>) {
-        let loan = Loan { location: Location::caller(), since: Instant::now() };
-        self.with(|loans| loans.insert(object.address(), loan));
+        let (location, since) = (Location::caller(), Instant::now());
+        self.with(|table| {
+            table.count += 1;
+            let loan = Loan { location, since, number: table.count };
+            table.by_address.insert(object.address(), loan);
+        });
     }
 
     pub(crate) fn end<T>(&self, object: &Object<T>) {
-        self.with(|loans| loans.remove(&object.address()));
+        self.with(|table| table.by_address.remove(&object.address()));
     }
 }
 
@@ -64,7 +76,8 @@ impl<T: Send + 'static, P> Pool<T, P> {
     /// [`live`](Self::live) says how many objects have leaked, and this says where they were taken. A guard that was
     /// [forgotten](std::mem::forget) stays in the list.
     ///
-    /// With the feature on, each get and each put locks a table. So turn it on only to find a leak. Without the feature
+    /// With the feature on, each get and each put locks a table and allocates. So turn it on only to find a leak. A child
+    /// of a fork may wait for that lock for ever, and so may a global allocator that uses the pool. Without the feature
     /// there is no table, and guards record nothing.
     ///
     /// ```
@@ -79,8 +92,9 @@ impl<T: Send + 'static, P> Pool<T, P> {
     /// ```
     pub fn debug_loans(&self) -> Vec<Loan> {
         let Some(state) = self.state.get() else { return Vec::new() };
-        let mut loans: Vec<Loan> = state.loans.with(|loans| loans.values().copied().collect());
-        loans.sort_by_key(|loan| loan.since);
+        let loans = &state.loans;
+        let mut loans: Vec<Loan> = loans.with(|table| table.by_address.values().copied().collect());
+        loans.sort_by_key(|loan| loan.number);
         loans
     }
 }

@@ -114,7 +114,7 @@ pub(crate) mod scale {
     pub(crate) const TICK: u64 = if cfg!(loom) { 1 << 31 } else { 512 };
     /// The number of a processor's creations between two looks, and of its gets that find nothing and create nothing.
     pub(crate) const MISS_TICK: u64 = TICK / 2;
-    /// The number of puts into one slot between two looks. With eight slots, and as many hits as puts, all that is fewer
-    /// than four times [`TICK`] operations.
+    /// The number of puts into one slot between two looks. A processor has eight slots, or more: then all that is about
+    /// four times [`TICK`] operations, with as many hits as puts.
     pub(crate) const SLOT_TICK: u64 = TICK / 16;
 }
