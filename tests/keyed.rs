@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Census, Counted, Maker, in_child, patiently, scaled};
+use common::{Census, Counted, Maker, at_end, in_child, patiently, scaled};
 use std::cell::RefCell;
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::Ordering::Relaxed;
@@ -356,21 +356,6 @@ fn many_forgotten_keys_end_at_once() {
     });
 }
 
-/// Does something when the thread's locals are destroyed.
-struct AtEnd(Option<Box<dyn FnOnce()>>);
-
-impl Drop for AtEnd {
-    fn drop(&mut self) {
-        if let Some(job) = self.0.take() {
-            job();
-        }
-    }
-}
-
-thread_local! {
-    static AT_END: RefCell<AtEnd> = const { RefCell::new(AtEnd(None)) };
-}
-
 /// Nor when thread-locals end.
 #[test]
 fn many_forgotten_keys_end_in_a_thread_local_s_destructor() {
@@ -389,9 +374,9 @@ fn many_forgotten_keys_end_in_a_thread_local_s_destructor() {
                     drop(plain);
                 };
                 if !pools_first {
-                    AT_END.with_borrow(|_| ());
+                    at_end::touch();
                 }
-                AT_END.with_borrow_mut(|end| *end = AtEnd(Some(Box::new(job))));
+                at_end::run(job);
             });
             ending.join().unwrap();
             drop(pool);

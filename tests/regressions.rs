@@ -3,7 +3,7 @@
 mod common;
 
 use common::{
-    Census, Counted, CountedPool, MAGAZINE, Puppet, Random, processors, scaled, stay_here,
+    Census, Counted, CountedPool, MAGAZINE, Puppet, Random, at_end, processors, scaled, stay_here,
 };
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
@@ -355,17 +355,6 @@ type Handed = (AtomicUsize, Counted);
 /// left its worker does not touch it again, whatever its later destructors do.
 #[test]
 fn a_dying_thread_shares_nothing_with_its_heir() {
-    struct AtEnd(Option<Box<dyn FnOnce()>>);
-    impl Drop for AtEnd {
-        fn drop(&mut self) {
-            if let Some(job) = self.0.take() {
-                job();
-            }
-        }
-    }
-    thread_local! {
-        static AT_END: RefCell<AtEnd> = const { RefCell::new(AtEnd(None)) };
-    }
     fn hammer(pool: &Pool<Handed, impl Policy<Handed>>, me: usize) -> usize {
         let mut doubled = 0;
         for i in 0..2000 {
@@ -393,12 +382,12 @@ fn a_dying_thread_shares_nothing_with_its_heir() {
         let dying = thread::spawn(move || {
             // Touched before the pool's own thread-local or after it, so destroyed after or before.
             if round % 2 == 0 {
-                AT_END.with_borrow(|_| ());
+                at_end::touch();
             }
             let both = [same.get(), same.get()];
             both.iter().for_each(|object| object.1.took());
             drop(both);
-            AT_END.with_borrow_mut(|at_end| at_end.0 = Some(Box::new(last_words)));
+            at_end::run(last_words);
         });
         let same = Arc::clone(&pool);
         let heir = thread::spawn(move || {

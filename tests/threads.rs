@@ -3,7 +3,7 @@
 mod common;
 
 use common::{
-    Census, Counted, CountedPool, MAGAZINE, Puppet, Random, patiently, processors, scaled,
+    Census, Counted, CountedPool, MAGAZINE, Puppet, Random, at_end, patiently, processors, scaled,
     stay_here,
 };
 use std::cell::RefCell;
@@ -435,24 +435,6 @@ fn what_was_written(census: Census) {
     census.checked(0);
 }
 
-type Job = Box<dyn FnOnce()>;
-
-/// Runs a job when the thread's locals are destroyed.
-struct AtEnd(Option<Job>);
-
-impl Drop for AtEnd {
-    fn drop(&mut self) {
-        // A panic in here would abort the process; the jobs report through channels.
-        if let Some(job) = self.0.take() {
-            job();
-        }
-    }
-}
-
-thread_local! {
-    static AT_END: RefCell<AtEnd> = const { RefCell::new(AtEnd(None)) };
-}
-
 /// Starts a thread that uses the pool, and runs `job` when its locals are destroyed: before or after
 /// the pool's own, for the order is that in which they were first touched. Returns the job's result.
 fn at_thread_end<R: Send + 'static>(
@@ -468,7 +450,7 @@ fn at_thread_end<R: Send + 'static>(
         drop(send.send(result));
     };
     let body = move || {
-        let touch = || AT_END.with_borrow_mut(|at_end| at_end.0 = Some(Box::new(job)));
+        let touch = || at_end::run(job);
         if touched_first {
             touch();
             if uses {
@@ -610,7 +592,7 @@ fn scoped_threads_may_end_after_the_scope() {
             for _ in 0..2 {
                 scope.spawn(|| {
                     let guard = pool.get_owned();
-                    AT_END.with_borrow_mut(|at_end| at_end.0 = Some(Box::new(move || drop(guard))));
+                    at_end::run(move || drop(guard));
                 });
             }
         });

@@ -2,6 +2,7 @@
 //! in a process of their own.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod at_end;
 pub(crate) mod history;
 
 use history::{Event, History, Op};
