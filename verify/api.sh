@@ -9,7 +9,7 @@ builds_in api
 made_by=$(sed -n 's/^# made by //p' "$list" 2>/dev/null || true)
 have=$(rustc --version | cut -d' ' -f1,2)
 [ "${1:-}" = --bless ] || [ "$have" = "$made_by" ] || skip "the list was made by $made_by, this is $have"
-RUSTC_BOOTSTRAP=1 cargo rustdoc --quiet -p stealpool --lib --features "$features" -- \
+RUSTC_BOOTSTRAP=1 cargo rustdoc --quiet -p stealpool --lib --features "$features,loans" -- \
   -Z unstable-options --output-format json --cap-lints allow
 now=$(mktemp)
 trap 'rm -f "$now"' EXIT

@@ -7,7 +7,7 @@ unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_RUSTFLAGS
 
 # Naming a target keeps the flags away from build scripts and procedural macros.
 target=x86_64-unknown-linux-gnu
-features=bytes,serde,metrics,tracing,loans
+features=bytes,serde,metrics,tracing
 
 skip() {
   echo "SKIP $*"
