@@ -124,9 +124,9 @@ impl Builder {
     /// The time between cycles. An object that is unused for two cycles is dropped.
     ///
     /// Nothing runs in the background. On each processor, threads look at the clock once in 512 puts into the magazine, in
-    /// 32 into one slot, in 256 creations, and in 256 gets that find and create nothing (without sequences: on each worker). When a cycle is due, one of these
-    /// threads runs it. [`Duration::ZERO`] runs one at every look. The time is rounded up to milliseconds. More than 49
-    /// days is never.
+    /// 32 into one slot, in 256 creations, and in 256 gets that find and create nothing (without sequences: on each
+    /// worker). When a cycle is due, one of these threads runs it. [`Duration::ZERO`] runs one at every look. The time is
+    /// rounded up to milliseconds. More than 49 days is never.
     #[must_use]
     pub const fn collect_every(mut self, interval: Duration) -> Self {
         let millis = interval.as_nanos().div_ceil(1_000_000);

@@ -238,7 +238,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
 
     /// How many objects are idle. Exact if no other thread uses the pool. O(workers).
     pub fn idle(&self) -> usize {
-        self.stats().idle
+        self.state.get().map_or(0, |state| state.engine.idle())
     }
 
     /// How many objects belong to the pool: lent and idle. Exact if no other thread uses the pool. O(workers).

@@ -229,7 +229,7 @@ const RHYTHMS: [Rhythm; 14] = [
     }),
 ];
 
-/// "A processor on which the pool is used looks at the clock at least once in 2,048 operations": whatever it does, in
+/// A processor on which one thread uses the pool looks at the clock at least once in 2,048 operations: whatever it does, in
 /// whatever rhythm, wherever the count stood when it began.
 fn ages_in_any_rhythm(settings: Builder) {
     stay_here();

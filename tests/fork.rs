@@ -126,6 +126,8 @@ fn a_busy_pool_is_usable_in_the_child() {
         // Past the first uses: what a process sets up once, a child cannot finish.
         assert!(common::patiently(|| pool.stats().gets > 10_000 && pool.stats().cycles > 10));
         for fork in 0..if cfg!(debug_assertions) { 50 } else { 200 } {
+            // More than the magazines hold.
+            drop((0..3 * MAGAZINE * processors()).map(|_| pool.get()).collect::<Vec<_>>());
             let status = fork_and(|| {
                 use_it(&pool);
                 use_it(&census.pool());

@@ -228,7 +228,7 @@ impl<T> Slots<T> {
         chain: Chain<T>,
     ) -> Result<(), Chain<T>> {
         match chain.len() {
-            ..=MOVED => self.line_or_make(index).fill(side, chain, false).map(|_| ()),
+            ..=MOVED => self.line_or_make(index).fill(side, chain, false).map(drop),
             _ => Err(chain),
         }
     }
