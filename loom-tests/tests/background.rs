@@ -2,16 +2,9 @@
 
 mod common;
 
-use common::{Item, assert_conserved, core, explore, touch, touched};
+use common::{assert_conserved, core, explore, put, touched, two_cycles_beside};
 use loom::thread;
 use std::sync::Arc;
-use stealpool::model::Seat;
-
-fn put(seat: &Seat<'_, Item>, id: usize) {
-    let item = Item::new(id);
-    touch(&item);
-    assert!(seat.put(item).is_empty());
-}
 
 /// *Threads*: two users that take steps of the same cycle, one object each; a third that takes.
 /// *Proves*: each victim dies once or is taken once, and the generation turns once (1, 4).
@@ -53,12 +46,7 @@ fn steps_against_a_collector() {
         let core = core();
         let me = core.join();
         (0..2).for_each(|id| put(&me, id));
-        let other = Arc::clone(&core);
-        let collector = thread::spawn(move || {
-            let mut dead = other.cycle();
-            dead.extend(other.cycle());
-            touched(dead)
-        });
+        let collector = two_cycles_beside(&core);
         let mut held = touched(core.step(0, 1));
         held.extend(touched(core.step(1, 1)));
         held.extend(collector.join().unwrap());

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Bound, Item, assert_conserved, explore};
+use common::{Bound, Item, assert_conserved, explore, two_cycles_beside};
 use loom::thread;
 use std::sync::Arc;
 use stealpool::model::{Core, Seat};
@@ -77,12 +77,7 @@ fn a_deep_magazine_of_a_pool_with_a_bound() {
         let core = Arc::new(Core::deep_bounded(1, 2, 8));
         let me = core.join();
         filled(&me);
-        let other = Arc::clone(&core);
-        let collector = thread::spawn(move || {
-            let mut dead = other.cycle();
-            dead.extend(other.cycle());
-            dead
-        });
+        let collector = two_cycles_beside(&core);
         let mut held = Vec::new();
         if let Some(object) = me.get() {
             held.extend(me.put(object));

@@ -2,18 +2,14 @@
 
 mod common;
 
-use common::{Bound, Item, assert_conserved, core, explore, explore_broken, touch};
+use common::{
+    Bound, Item, assert_conserved, core, explore, explore_broken, put, touch, two_cycles_beside,
+};
 use loom::sync::atomic::AtomicBool;
 use loom::sync::atomic::Ordering::{Acquire, Release};
 use loom::thread;
 use std::sync::Arc;
-use stealpool::model::{Core, Seat};
-
-fn put(seat: &Seat<'_, Item>, id: usize) {
-    let item = Item::new(id);
-    touch(&item);
-    assert!(seat.put(item).is_empty());
-}
+use stealpool::model::Core;
 
 /// *Threads*: an owner that puts two and takes one; a collector that runs two cycles.
 /// *Proves*: the turn of the generation loses nothing and doubles nothing (1).
@@ -22,15 +18,7 @@ fn put(seat: &Seat<'_, Item>, id: usize) {
 fn cycles_against_put_and_get() {
     explore("cycle: put put get || two cycles", Some(2), 1_000, || {
         let core = core();
-        let other = Arc::clone(&core);
-        let collector = thread::spawn(move || {
-            let mut dead = other.cycle();
-            dead.extend(other.cycle());
-            dead.iter().for_each(|held| {
-                touch(held);
-            });
-            dead
-        });
+        let collector = two_cycles_beside(&core);
         let mut held = Vec::new();
         {
             let me = core.join();
@@ -80,12 +68,7 @@ fn two_collectors() {
         let core = core();
         let me = core.join();
         (0..2).for_each(|id| put(&me, id));
-        let other = Arc::clone(&core);
-        let collector = thread::spawn(move || {
-            let mut dead = other.cycle();
-            dead.extend(other.cycle());
-            dead
-        });
+        let collector = two_cycles_beside(&core);
         let mut held = core.cycle();
         held.extend(core.cycle());
         held.extend(collector.join().unwrap());
@@ -207,12 +190,7 @@ fn a_turn_too_many_is_seen() {
         let core = core();
         let me = core.join();
         put(&me, 0);
-        let other = Arc::clone(&core);
-        let collector = thread::spawn(move || {
-            let mut dead = other.cycle();
-            dead.extend(other.cycle());
-            dead
-        });
+        let collector = two_cycles_beside(&core);
         let mut held: Vec<_> = me.get().into_iter().collect();
         let dead = collector.join().unwrap();
         assert!(dead.is_empty(), "put in this very cycle");

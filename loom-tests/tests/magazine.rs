@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Item, assert_conserved, core, explore, touch};
+use common::{Item, assert_conserved, core, explore, touch, two_cycles_beside};
 use loom::thread;
 use std::sync::Arc;
 
@@ -120,12 +120,7 @@ fn an_idle_owner_keeps_nothing() {
 fn cycles_against_an_owner_at_work() {
     explore("magazine: put get put || two cycles", Some(2), 1_000, || {
         let core = core();
-        let other = Arc::clone(&core);
-        let collector = thread::spawn(move || {
-            let mut dead = other.cycle();
-            dead.extend(other.cycle());
-            dead
-        });
+        let collector = two_cycles_beside(&core);
         let mut held = Vec::new();
         {
             let me = core.join();

@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Item, assert_conserved, core, explore, explore_broken, touch, touched};
+use common::{Item, assert_conserved, core, explore, explore_broken, put, touch, touched};
 use loom::thread;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -32,12 +32,6 @@ fn panicking(f: impl FnOnce()) {
         resume_unwind(Box::new("the user's"));
     }));
     assert!(outcome.is_err());
-}
-
-fn put(me: &Seat<'_, Item>, id: usize) {
-    let item = Item::new(id);
-    touch(&item);
-    assert!(me.put(item).is_empty());
 }
 
 /// *Threads*: one that panics with an object in its hands; one that takes everything.

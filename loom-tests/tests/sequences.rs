@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Bound, Item, assert_conserved, explore, touch, touched};
+use common::{Bound, Item, assert_conserved, explore, touch, touched, two_cycles};
 use loom::thread;
 use std::sync::Arc;
 use stealpool::model::{Core, Cpu, Held};
@@ -24,14 +24,15 @@ fn get(cpu: &Cpu<'_, Item>) -> Vec<Held<Item>> {
     touched(cpu.get())
 }
 
-/// A thread on the other processor that takes objects out of the core.
-fn beside(
+/// A thread on this processor that takes objects out of the core.
+fn on(
+    processor: usize,
     core: &Arc<Core<Item>>,
     work: impl Fn(&Core<Item>) -> Vec<Held<Item>> + Send + 'static,
 ) -> thread::JoinHandle<Vec<Held<Item>>> {
     let core = Arc::clone(core);
     thread::spawn(move || {
-        let _cpu = core.on(1);
+        let _cpu = core.on(processor);
         touched(work(&core))
     })
 }
@@ -58,14 +59,11 @@ fn two_threads_of_one_processor() {
     });
 }
 
-/// *Threads*: a user; a collector that takes everything, from the other processor.
-/// *Proves*: a collector that has stopped a magazine and let its barrier pass is alone in it (1, 2).
-/// *Fails if*: the barrier is left out, or does not restart sequences.
-#[test]
-fn a_user_against_a_collector() {
-    explore("sequences: put get put || take all", Some(3), 500, || {
+/// A user on processor 0, whose objects a collector on `processor` takes.
+fn a_user_against_a_taker(name: &str, processor: usize) {
+    explore(name, Some(3), 500, move || {
         let core = core(2);
-        let taker = beside(&core, |core| core.take_all());
+        let taker = on(processor, &core, |core| core.take_all());
         let cpu = core.on(0);
         put(&cpu, 0);
         let mut held = get(&cpu);
@@ -75,25 +73,20 @@ fn a_user_against_a_collector() {
     });
 }
 
+/// *Threads*: a user; a collector that takes everything, from the other processor.
+/// *Proves*: a collector that has stopped a magazine and let its barrier pass is alone in it (1, 2).
+/// *Fails if*: the barrier is left out, or does not restart sequences.
+#[test]
+fn a_user_against_a_collector() {
+    a_user_against_a_taker("sequences: put get put || take all", 1);
+}
+
 /// *Threads*: a user; a collector on the same processor.
 /// *Proves*: the same when the collector runs where the user was interrupted (1, 2).
 /// *Fails if*: the barrier leaves out the collector's own processor.
 #[test]
 fn a_user_against_a_collector_of_its_processor() {
-    explore("sequences: put get put || take all, one cpu", Some(3), 500, || {
-        let core = core(2);
-        let other = Arc::clone(&core);
-        let taker = thread::spawn(move || {
-            let _cpu = other.on(0);
-            touched(other.take_all())
-        });
-        let cpu = core.on(0);
-        put(&cpu, 0);
-        let mut held = get(&cpu);
-        put(&cpu, 1);
-        held.extend(taker.join().unwrap());
-        assert_conserved(&core, held, 2);
-    });
+    a_user_against_a_taker("sequences: put get put || take all, one cpu", 0);
 }
 
 /// *Threads*: a user whose magazine overflows, so that it closes the gate; a collector.
@@ -103,7 +96,7 @@ fn a_user_against_a_collector_of_its_processor() {
 fn a_user_that_closes_against_a_collector() {
     explore("sequences: put put get || take all", Some(2), 300, || {
         let core = core(1);
-        let taker = beside(&core, |core| core.take_all());
+        let taker = on(1, &core, |core| core.take_all());
         let cpu = core.on(0);
         put(&cpu, 0);
         put(&cpu, 1);
@@ -120,14 +113,7 @@ fn a_user_that_closes_against_a_collector() {
 fn a_user_against_two_collectors() {
     explore("sequences: put put || take all || take all", Bound::of(Some(1), Some(2)), 300, || {
         let core = core(1);
-        let taker = |processor: usize| {
-            let core = Arc::clone(&core);
-            thread::spawn(move || {
-                let _cpu = core.on(processor);
-                touched(core.take_all())
-            })
-        };
-        let takers = [taker(0), taker(1)];
+        let takers = [0, 1].map(|processor| on(processor, &core, |core| core.take_all()));
         let cpu = core.on(0);
         put(&cpu, 0);
         put(&cpu, 1);
@@ -196,11 +182,7 @@ fn a_thief_on_another_processor() {
 fn a_user_against_two_cycles() {
     explore("sequences: put get put || cycle cycle", Some(2), 300, || {
         let core = core(1);
-        let collector = beside(&core, |core| {
-            let mut dead = core.cycle();
-            dead.extend(core.cycle());
-            dead
-        });
+        let collector = on(1, &core, two_cycles);
         let cpu = core.on(0);
         put(&cpu, 0);
         let mut held = get(&cpu);
@@ -272,7 +254,7 @@ fn objects_turn_out_to_be_expensive() {
 fn a_user_against_one_who_wants_bytes() {
     explore("sequences: put put get || take bytes", Some(2), 200, || {
         let core = core(2);
-        let taker = beside(&core, |core| core.take_bytes(1));
+        let taker = on(1, &core, |core| core.take_bytes(1));
         let cpu = core.on(0);
         put(&cpu, 0);
         put(&cpu, 1);
@@ -293,11 +275,7 @@ fn a_share_against_a_collector() {
         500,
         || {
             let core = Arc::new(Core::by_sequences(2, 4));
-            let collector = beside(&core, |core| {
-                let mut dead = core.cycle();
-                dead.extend(core.cycle());
-                dead
-            });
+            let collector = on(1, &core, two_cycles);
             let cpu = core.on(0);
             put(&cpu, 0);
             let mut held = get(&cpu);
@@ -322,7 +300,7 @@ fn closing_during_a_cycle() {
         let cpu = core.on(0);
         put(&cpu, 0);
         put(&cpu, 1);
-        let collector = beside(&core, |core| core.cycle());
+        let collector = on(1, &core, |core| core.cycle());
         core.close();
         let mut held = touched(core.take_all());
         held.extend(collector.join().unwrap());

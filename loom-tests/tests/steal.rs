@@ -2,16 +2,10 @@
 
 mod common;
 
-use common::{Item, assert_conserved, core, explore, touch};
+use common::{Item, assert_conserved, core, explore, put, touch};
 use loom::thread;
 use std::sync::Arc;
 use stealpool::model::{Core, Held};
-
-fn put(core_seat: &stealpool::model::Seat<'_, Item>, id: usize) {
-    let item = Item::new(id);
-    touch(&item);
-    assert!(core_seat.put(item).is_empty());
-}
 
 fn thief(core: &Arc<Core<Item>>, gets: usize) -> thread::JoinHandle<Vec<Held<Item>>> {
     let core = Arc::clone(core);

@@ -2,16 +2,10 @@
 
 mod common;
 
-use common::{Item, assert_conserved, core, explore, touch, touched};
+use common::{Item, assert_conserved, core, explore, put, touched};
 use loom::thread;
 use std::sync::Arc;
-use stealpool::model::{Core, Seat};
-
-fn put(me: &Seat<'_, Item>, id: usize) {
-    let item = Item::new(id);
-    touch(&item);
-    assert!(me.put(item).is_empty());
-}
+use stealpool::model::Core;
 
 /// *Threads*: a newcomer that puts two; a thief that has a worker.
 /// *Proves*: a newcomer's slots are found (1).

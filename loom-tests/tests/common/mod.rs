@@ -2,11 +2,12 @@
 #![allow(dead_code, reason = "each file of models uses its part")]
 
 use loom::cell::UnsafeCell;
+use loom::thread::{self, JoinHandle};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
-use stealpool::model::{Core, Held};
+use stealpool::model::{Core, Held, Seat};
 
 /// What is pooled in a model: an index, and a cell that loom watches. Two holders at once, or a
 /// holder that does not happen-after the last one, fail the model.
@@ -42,6 +43,26 @@ pub fn touched(held: impl IntoIterator<Item = Held<Item>>) -> Vec<Held<Item>> {
 /// A core for models.
 pub fn core() -> Arc<Core<Item>> {
     Arc::new(Core::new(1, u64::MAX))
+}
+
+/// Puts a new object, which finds room.
+pub fn put(seat: &Seat<'_, Item>, id: usize) {
+    let item = Item::new(id);
+    touch(&item);
+    assert!(seat.put(item).is_empty());
+}
+
+/// Two cycles; after these nothing is left that nobody used meanwhile.
+pub fn two_cycles(core: &Core<Item>) -> Vec<Held<Item>> {
+    let mut dead = core.cycle();
+    dead.extend(core.cycle());
+    touched(dead)
+}
+
+/// The same in a thread.
+pub fn two_cycles_beside(core: &Arc<Core<Item>>) -> JoinHandle<Vec<Held<Item>>> {
+    let core = Arc::clone(core);
+    thread::spawn(move || two_cycles(&core))
 }
 
 /// Every object that is idle or among `held`, once: the numbers below `count`.
