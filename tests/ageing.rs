@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Census, Counted, CountedPool, Puppet, scaled, stay_here};
+use common::{Census, Counted, CountedPool, LARGE, Puppet, scaled, stay_here};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Release};
@@ -263,10 +263,10 @@ fn pools_age_on_use_in_any_rhythm() {
 
 #[test]
 fn bounded_pools_age_on_use_in_any_rhythm() {
-    for bound in [1, 2, 3, 64, 1 << 40] {
+    for bound in [1, 2, 3, 64, LARGE] {
         ages_in_any_rhythm(Builder::new().max_idle(bound));
     }
-    ages_in_any_rhythm(Builder::new().idle_bytes(1 << 40));
+    ages_in_any_rhythm(Builder::new().idle_bytes(LARGE));
 }
 
 /// Each object is bigger than all before, so that a bounded pool raises what it lends the thread's
@@ -275,7 +275,7 @@ fn bounded_pools_age_on_use_in_any_rhythm() {
 fn a_bounded_pool_ages_while_its_objects_grow() {
     for offset in 0..4 {
         let census = Census::new();
-        let settings = Builder::new().idle_bytes(1 << 40);
+        let settings = Builder::new().idle_bytes(LARGE);
         let pool = census.pool_with(settings.collect_every(Duration::ZERO));
         (0..offset).for_each(|_| drop(pool.try_get()));
         for weight in 0..10 * TICK {

@@ -65,7 +65,7 @@ fn settings() -> impl Strategy<Value = Settings> {
 
 fn weight() -> impl Strategy<Value = usize> {
     // Now and then what no machine has.
-    prop_oneof![10 => Just(0), 10 => Just(UNLOVED), 10 => 0usize..60, 1 => Just(1 << 40)]
+    prop_oneof![10 => Just(0), 10 => Just(UNLOVED), 10 => 0usize..60, 1 => Just(common::LARGE)]
 }
 
 fn step() -> impl Strategy<Value = Step> {

@@ -3,7 +3,8 @@
 mod common;
 
 use common::{
-    Census, Counted, CountedPool, MAGAZINE, Puppet, Random, at_end, processors, scaled, stay_here,
+    Census, Counted, CountedPool, HEAVIEST, MAGAZINE, Puppet, Random, at_end, processors, scaled,
+    stay_here,
 };
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
@@ -232,12 +233,12 @@ fn a_policy_that_lies_breaks_nothing() {
             match self.0.load(Acquire) % 4 {
                 0 => 0,
                 1 => usize::MAX,
-                2 => 1 << 47,
+                2 => HEAVIEST.saturating_add(1),
                 _ => 7,
             }
         }
     }
-    for settings in [MANUAL, MANUAL.idle_bytes(100), MANUAL.max_object_bytes(1 << 50)] {
+    for settings in [MANUAL, MANUAL.idle_bytes(100), MANUAL.max_object_bytes(usize::MAX >> 8)] {
         let pool = settings.build(Liar(AtomicUsize::new(0)));
         for i in 0..1000 {
             let mut held: Vec<_> = (0..1 + i % 7).map(|_| pool.get()).collect();

@@ -41,7 +41,7 @@ const LENGTH_BITS: u32 = 20;
 
 /// The weight of the heaviest object, in bytes: 2^44 - 1, or the largest `usize`.
 pub(crate) const HEAVIEST: usize =
-    if usize::BITS == 64 { usize::MAX >> LENGTH_BITS } else { usize::MAX };
+    if usize::BITS < 64 { usize::MAX } else { Measure::MAX_WEIGHT as usize };
 
 /// The weight (44 bits, in bytes) and the length (20 bits) of the chain that starts at a node.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub(crate) struct Measure(u64);
 
 impl Measure {
     /// More than any machine's memory. The sum of a chain saturates here.
-    pub(crate) const MAX_WEIGHT: u64 = HEAVIEST as u64;
+    pub(crate) const MAX_WEIGHT: u64 = u64::MAX >> LENGTH_BITS;
     const MAX_LENGTH: u64 = (1 << LENGTH_BITS) - 1;
 
     #[inline]

@@ -182,6 +182,12 @@ impl Census {
 /// Objects that one processor's magazine may hide from the others.
 pub(crate) const MAGAZINE: usize = 64;
 
+/// A bound on objects or bytes that no test reaches.
+pub(crate) const LARGE: usize = if usize::BITS < 64 { 1 << 30 } else { 1 << 40 };
+
+/// The most bytes that an object may weigh.
+pub(crate) const HEAVIEST: usize = if usize::BITS < 64 { usize::MAX } else { (1 << 44) - 1 };
+
 /// Processors of the machine, those included that this process may not use.
 pub(crate) fn processors() -> usize {
     #[cfg(target_os = "linux")]
