@@ -5,6 +5,11 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(loom, allow(dead_code, reason = "the models drive the core, not the whole pool"))]
 
+#[cfg(not(target_has_atomic = "64"))]
+compile_error!("stealpool needs 64-bit atomics, which this target does not have");
+#[cfg(not(any(target_pointer_width = "32", target_pointer_width = "64")))]
+compile_error!("stealpool needs pointers of 32 or 64 bits");
+
 // What users see; user code runs here and nowhere below.
 #[cfg(not(loom))]
 pub mod admission;

@@ -185,6 +185,7 @@ fn what_is_in_use_is_never_touched() {
 /// load needs stays.
 #[test]
 fn a_burst_goes_while_the_pool_stays_busy() {
+    stay_here();
     for steady in 1..=3 {
         let census = Census::new();
         let pool = census.pool();

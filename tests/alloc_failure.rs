@@ -7,12 +7,11 @@
 
 mod common;
 
-use common::{Census, in_child};
+use common::{Census, in_child, this_program};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::TryReserveError;
 use std::env;
 use std::os::unix::process::ExitStatusExt;
-use std::process::Command;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -108,7 +107,7 @@ fn the_kth_allocation_fails() {
     }
     let sparse = (FIRST..=LAST).step_by(STEP);
     for which in (0..=FIRST).chain(sparse.skip(1)) {
-        let output = Command::new(env::current_exe().expect("a path"))
+        let output = this_program()
             .args([NAME, "--exact", "--nocapture", "--test-threads=1"])
             .env(WHICH, which.to_string())
             .env("RUST_BACKTRACE", "0")

@@ -621,11 +621,11 @@ fn huge_footprints_do_not_stop_it() {
             sum
         });
         assert_eq!(sum.idle, 96_000);
-        assert!(sum.idle_bytes > HEAVIEST.saturating_mul(3), "{}", sum.idle_bytes);
+        assert!(sum.idle_bytes >= HEAVIEST.saturating_mul(3), "{}", sum.idle_bytes);
         // Of one pool, too.
         for objects in [33_000, 66_000, 140_000] {
             drop((0..objects).map(|_| pools[0].get()).collect::<Vec<_>>());
-            assert!(pools[0].stats().idle_bytes > HEAVIEST);
+            assert!(pools[0].stats().idle_bytes >= HEAVIEST);
         }
         stealpool::set_idle_budget(usize::MAX - 1);
         stealpool::set_idle_budget(1000);

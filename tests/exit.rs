@@ -4,9 +4,13 @@
 //! Without the usual harness, because only `main` runs on the main thread. Each case is a process of its own;
 //! `main` without a case starts them all.
 
+#[path = "common/again.rs"]
+mod again;
+
+use again::this_program;
 use std::cell::RefCell;
 use std::env;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::thread;
@@ -39,10 +43,7 @@ fn main() -> ExitCode {
     }
     for (name, _, runs) in CASES {
         for run in 0..runs {
-            let output = Command::new(env::current_exe().expect("a path"))
-                .env(CASE, name)
-                .output()
-                .expect("this runs again");
+            let output = this_program().env(CASE, name).output().expect("this runs again");
             let (out, err) =
                 (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
             assert!(output.status.success(), "{name}, run {run}: {}\n{out}\n{err}", output.status);

@@ -2,12 +2,13 @@
 //! in a process of their own.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+mod again;
 pub(crate) mod at_end;
 pub(crate) mod history;
 
+pub(crate) use again::this_program;
 use history::{Event, History, Op};
 use std::env;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
@@ -320,7 +321,7 @@ pub(crate) fn in_child(name: &str, body: impl FnOnce()) {
     // With the modules it stands in, where a test file is one of several in a binary.
     let thread = thread::current();
     let path = thread.name().filter(|path| path.ends_with(name));
-    let output = Command::new(env::current_exe().expect("a path"))
+    let output = this_program()
         .args([path.unwrap_or(name), "--exact", "--nocapture"])
         .arg("--test-threads=1")
         .env(CHILD, name)

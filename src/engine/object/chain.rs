@@ -189,11 +189,10 @@ impl<T> Drop for Chain<T> {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::engine::object::HEAVIEST;
     use std::rc::Rc;
 
-    fn weighing<T>(value: T, bytes: usize) -> Object<T> {
-        Object::new(value).weighing(bytes as u64)
+    fn weighing<T>(value: T, bytes: u64) -> Object<T> {
+        Object::new(value).weighing(bytes)
     }
 
     #[test]
@@ -241,9 +240,9 @@ mod tests {
 
     #[test]
     fn a_weight_beyond_the_address_space_saturates() {
-        let object = weighing((), HEAVIEST);
+        let object = weighing((), Measure::MAX_WEIGHT);
         assert_eq!(object.weight(), Measure::MAX_WEIGHT);
-        let chain = Chain::of(object).preceded_by(weighing((), HEAVIEST));
+        let chain = Chain::of(object).preceded_by(weighing((), Measure::MAX_WEIGHT));
         assert_eq!((chain.weight(), chain.len()), (Measure::MAX_WEIGHT, 2));
         drop(chain.split());
     }
