@@ -8,7 +8,6 @@ pub(crate) mod loans;
 mod maintain;
 pub(crate) mod panics;
 pub(crate) mod state;
-pub(crate) mod taken;
 
 use crate::builder::Builder;
 use crate::collector::registry::ErasedPool;

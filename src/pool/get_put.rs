@@ -6,8 +6,7 @@
 //!
 //! A hit is one restartable sequence on the magazine of the thread's processor. Everything else is out of line.
 
-use super::panics::{Panics, Payload, dispose, or_resume};
-use super::taken::drop_each;
+use super::panics::{Panics, Payload, dispose, drop_each, or_resume};
 use crate::engine::batch::Batch;
 use crate::engine::counters::Outcome;
 use crate::engine::give::PutResult;

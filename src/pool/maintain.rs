@@ -9,7 +9,6 @@ use crate::pool::Pool;
 use crate::pool::drain::Drain;
 use crate::pool::panics::{Payload, or_resume};
 use crate::pool::state::State;
-use crate::pool::taken::Taken;
 use crate::stats::Collected;
 
 impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
@@ -88,9 +87,12 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// assert_eq!(counters.idle(), 0);
     /// ```
     pub fn drain(&self) -> Drain<T> {
-        let state = self.state.get();
-        let taken = state.map(|state| state.take_all(&state.engine.counters.drained));
-        Drain::new(taken.map_or_else(Batch::new, Taken::into_objects))
+        let mut taken = Batch::new();
+        if let Some(state) = self.state.get() {
+            state.engine.take_all(&mut taken);
+            state.engine.counters.drained.add(taken.len() as u64);
+        }
+        Drain::new(taken)
     }
 
     /// Creates objects until at least `count` are idle or a bound is reached.

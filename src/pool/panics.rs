@@ -1,5 +1,7 @@
 //! Panics of user code: they are kept while the work goes on, and the first one is resumed at its end.
 
+use crate::engine::batch::Batch;
+use crate::engine::counters::Counter;
 use std::any::Any;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -69,4 +71,23 @@ pub(crate) fn dispose(payload: Payload) {
     if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         mem::forget(second);
     }
+}
+
+/// Drops every object, even if destructors panic. Returns the first panic.
+pub(crate) fn drop_each<T>(mut objects: Batch<T>) -> Result<(), Payload> {
+    let mut panics = Panics::default();
+    while let Some(object) = objects.pop() {
+        panics.keep(caught(|| {
+            drop(object);
+            Ok(())
+        }));
+    }
+    panics.first()
+}
+
+/// The same, after counting the objects. Returns how many they were.
+pub(super) fn drop_counted<T>(objects: Batch<T>, counted: &Counter) -> Result<usize, Payload> {
+    let count = objects.len();
+    counted.add(count as u64);
+    drop_each(objects).map(|()| count)
 }
