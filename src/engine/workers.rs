@@ -113,7 +113,7 @@ impl<T> Workers<T> {
     #[inline(always)]
     pub(crate) fn enter(&self) -> Option<Held<'_, T>> {
         match self.path {
-            FastPath::Sequence => self.enter_here(),
+            FastPath::Sequence => self.close_here().or_else(|| self.make_here()),
             FastPath::Exchange => {
                 let start = self.here();
                 self.enter_at(start).or_else(|| self.enter_another(start))
@@ -141,11 +141,6 @@ impl<T> Workers<T> {
     }
 
     #[inline(always)]
-    fn enter_here(&self) -> Option<Held<'_, T>> {
-        self.close_here().or_else(|| self.make_here())
-    }
-
-    #[inline(always)]
     fn close_here(&self) -> Option<Held<'_, T>> {
         // SAFETY: there are sequences, and the table lives as long as `self`.
         let (closed, gate) = unsafe { rseq::close(&self.table) }?;
@@ -155,23 +150,13 @@ impl<T> Workers<T> {
         Some(unsafe { worker.held(gate) })
     }
 
-    /// Makes this processor's worker, if it could not be closed because it did not exist.
+    /// Makes this processor's worker. `None`: it exists already, or this thread has no processor number.
     #[cold]
     fn make_here(&self) -> Option<Held<'_, T>> {
-        loop {
-            let index = rseq::here()?;
-            if self.get(index).is_some() {
-                return None;
-            }
-            if let Some(held) = self.make(index) {
-                return Some(held);
-            }
-            if index >= self.places() {
-                return None;
-            }
-            if let Some(held) = self.close_here() {
-                return Some(held);
-            }
+        let index = rseq::here()?;
+        match self.get(index) {
+            Some(_) => None,
+            None => self.make(index),
         }
     }
 
