@@ -269,22 +269,24 @@ impl<T> Engine<T> {
     /// Whether a magazine was used in the cycle before `now`; notes its arrivals for the next cycle. `None`: the magazine
     /// has nothing to give, or a collector of this cycle or of a later one was here first.
     fn age(&self, now: u64, worker: &Worker<T>) -> Option<Age> {
-        let seen = Seen::load(worker);
-        let stands = Seen { cycle: now as u32, arrivals: worker.arrivals() as u32 };
-        if (stands.cycle.wrapping_sub(seen.cycle) as i32) <= 0 {
+        // Relaxed: a note among collectors. The arrivals are checked again after the barrier.
+        let seen = worker.seen.load(Relaxed);
+        let (seen_cycle, seen_arrivals) = ((seen >> 32) as u32, seen as u32);
+        let (cycle, arrivals) = (now as u32, worker.arrivals() as u32);
+        if (cycle.wrapping_sub(seen_cycle) as i32) <= 0 {
             return None;
         }
-        stands.store(worker);
+        // Relaxed: as above. Replacing a later note is harmless: what came after this one is young.
+        worker.seen.store(u64::from(cycle) << 32 | u64::from(arrivals), Relaxed);
         point("cycle: noted");
-        if self.holds(worker) && seen.arrivals == stands.arrivals {
-            return Some(Age::Idle { since: stands.arrivals });
+        if self.holds(worker) && seen_arrivals == arrivals {
+            return Some(Age::Idle { since: arrivals });
         }
         (worker.census().0 > 1 || self.has_share(worker)).then_some(Age::Used)
     }
 }
 
 /// How much a collector may still take.
-#[derive(Clone, Copy)]
 struct Quota {
     objects: usize,
     /// `u64::MAX`: whatever they weigh.
@@ -310,31 +312,9 @@ impl Quota {
 }
 
 /// Whether a magazine was used during a cycle.
-#[derive(Clone, Copy)]
 enum Age {
     /// Nothing has come since the magazine had this many arrivals.
-    Idle {
-        since: u32,
-    },
+    Idle { since: u32 },
+    /// Something has.
     Used,
-}
-
-/// A collector's note about a worker: the cycle, and the arrivals by then.
-#[derive(Clone, Copy)]
-struct Seen {
-    cycle: u32,
-    arrivals: u32,
-}
-
-impl Seen {
-    fn load<T>(worker: &Worker<T>) -> Self {
-        // Relaxed: a note among collectors. The arrivals are checked again after the barrier.
-        let word = worker.seen.load(Relaxed);
-        Seen { cycle: (word >> 32) as u32, arrivals: word as u32 }
-    }
-
-    fn store<T>(self, worker: &Worker<T>) {
-        // Relaxed: as in `load`. Replacing a later note is harmless: what came after this one is young.
-        worker.seen.store(u64::from(self.cycle) << 32 | u64::from(self.arrivals), Relaxed);
-    }
 }
