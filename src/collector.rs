@@ -273,7 +273,12 @@ impl CollectorBuilder {
             status: ArcSwap::from_pointee(status),
             hooks: self.hooks,
         });
-        let runner = thread::Runner::new(Arc::clone(&shared), self.every, source, claim);
+        let runner = thread::Runner {
+            shared: Arc::clone(&shared),
+            every: self.every,
+            source,
+            _claim: claim,
+        };
         let thread =
             threads::Builder::new().name(String::from("stealpool")).spawn(move || runner.run())?;
         shared.signals.belong_to(thread.thread().clone());

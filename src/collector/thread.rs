@@ -18,11 +18,11 @@ const AFTER_RELIEF: Duration = Duration::from_millis(100);
 
 /// The state that the thread owns.
 pub(super) struct Runner {
-    shared: Arc<Shared>,
-    every: Duration,
-    source: Option<Box<dyn PressureSource>>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) every: Duration,
+    pub(super) source: Option<Box<dyn PressureSource>>,
     /// Dropped with the thread, or if it could not be started.
-    _claim: Claim,
+    pub(super) _claim: Claim,
 }
 
 /// What ended a sleep.
@@ -34,15 +34,6 @@ enum Woken {
 }
 
 impl Runner {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        every: Duration,
-        source: Option<Box<dyn PressureSource>>,
-        claim: Claim,
-    ) -> Self {
-        Runner { shared, every, source, _claim: claim }
-    }
-
     pub(super) fn run(mut self) {
         let mut due = self.next_cycle();
         loop {

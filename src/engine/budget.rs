@@ -17,7 +17,7 @@ use crate::sys::magazine::{CAPACITY, MOST_BYTES};
 use std::sync::Arc;
 
 /// How much one magazine may hold.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(crate) struct Share {
     /// 0: no object may be in a magazine.
     pub(crate) objects: u64,

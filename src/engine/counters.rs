@@ -71,7 +71,7 @@ impl Counter {
 }
 
 /// How an object came to a pool or left it, other than by a creation, a hit, a put that kept it, or a collector.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(crate) enum Outcome {
     /// Came from outside, by `put` or `wrap`.
     Adopted,

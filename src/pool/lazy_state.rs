@@ -10,7 +10,6 @@ use crate::builder::Builder;
 use crate::collector::registry;
 use crate::engine::budget::Budget;
 use crate::sys::magazine::{self, Table};
-use std::fmt;
 use std::mem;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::AtomicPtr;
@@ -117,11 +116,5 @@ impl<T> LazyState<T> {
         leave(&state);
         // SAFETY: `&mut self`: no thread uses the pool any more.
         unsafe { state.close() }.map(drop)
-    }
-}
-
-impl<T> fmt::Debug for LazyState<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LazyState").finish_non_exhaustive()
     }
 }

@@ -32,10 +32,8 @@ impl Panics {
 
     /// Resumes the first one; see [`or_resume`].
     #[inline]
-    pub(crate) fn resume(mut self) {
-        if let Some(first) = self.0.take() {
-            or_resume(Err(first))
-        }
+    pub(crate) fn resume(self) {
+        or_resume(self.first());
     }
 }
 
