@@ -8,7 +8,7 @@
 mod entry;
 
 use crate::builder::Builder;
-use crate::engine::budget::Budget;
+use crate::engine::Budget;
 use crate::guard::OwnedGuard;
 use crate::policy::Policy;
 use crate::pool::Pool;

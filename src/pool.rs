@@ -11,8 +11,7 @@ pub(crate) mod state;
 
 use crate::builder::Builder;
 use crate::collector::registry::ErasedPool;
-use crate::engine::budget::Budget;
-use crate::engine::object::Object;
+use crate::engine::{Budget, Object};
 use crate::guard::{Guard, OwnedGuard};
 use crate::policy::Policy;
 use crate::stats::Stats;

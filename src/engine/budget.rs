@@ -10,7 +10,7 @@
 //!
 //! A pool without bounds does none of this. Several pools may share one budget (`keyed.rs`).
 
-use super::object::HEAVIEST;
+use super::HEAVIEST;
 use crate::sys::atomic::AtomicU64;
 use crate::sys::atomic::Ordering::Relaxed;
 use crate::sys::magazine::{CAPACITY, MOST_BYTES};

@@ -20,8 +20,7 @@
 //! by any thread with a read-modify-write, off the fast path. [`Outcomes`] is a block of counters for rare events. A
 //! worker gets one when it first needs it.
 
-use super::Engine;
-use super::worker::Worker;
+use super::{Engine, Worker};
 use crate::stats::{Drops, Stats};
 use crate::sys::atomic::AtomicU64;
 use crate::sys::atomic::Ordering::Relaxed;

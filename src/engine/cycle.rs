@@ -23,17 +23,10 @@
 //! and all look at the magazines. Each has seen a whole cycle when it returns. A collector that is preempted holds up
 //! nobody: the next cycle overtakes it. It keeps only the magazines and the slot that it has claimed.
 
-use super::Engine;
-use super::batch::Batch;
-use super::generation::{Generation, Side};
-use super::held::Held;
-use super::object::Chain;
-use super::worker::Worker;
+use super::{Batch, Chain, Engine, Generation, Held, Side, Worker};
 use crate::sys::atomic::Ordering::{Acquire, Relaxed};
-use crate::sys::chaos::point;
-use crate::sys::fast_path::FastPath;
-use crate::sys::rseq;
 use crate::sys::scale::REAL;
+use crate::sys::{FastPath, point, rseq};
 
 /// How many magazines a collector stops at a time.
 const BLOCK: usize = if REAL { 64 } else { 2 };

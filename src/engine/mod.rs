@@ -52,12 +52,12 @@
 //! To read on: `take` is a get after step 1, `give` a put, `cycle` what a collector does. `workers` finds a thread's
 //! worker, `slots` holds chains of `object`s, `budget` keeps the bounds, and `counters` adds up what happened.
 
-pub(crate) mod batch;
-pub(crate) mod budget;
-pub(crate) mod cost;
-pub(crate) mod counters;
+mod batch;
+mod budget;
+mod cost;
+mod counters;
 mod cycle;
-pub(crate) mod generation;
+mod generation;
 pub(crate) mod give;
 mod held;
 pub(crate) mod object;
@@ -65,17 +65,23 @@ mod slots;
 mod take;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
-pub(crate) mod worker;
-pub(crate) mod workers;
+mod worker;
+mod workers;
 
+pub(crate) use batch::Batch;
+pub(crate) use budget::Budget;
+pub(crate) use counters::{Counter, Outcome};
+pub(crate) use object::{HEAVIEST, Object};
+
+use crate::sys::FastPath;
 use crate::sys::atomic::AtomicBool;
 use crate::sys::atomic::Ordering::Release;
-use crate::sys::fast_path::FastPath;
-use batch::Batch;
-use budget::{Budget, Share};
+use budget::Share;
 use cost::Cost;
-use counters::{Outcome, Outcomes, PoolCounters};
-use generation::Generation;
+use counters::{LocalCounter, Outcomes, PoolCounters};
+use generation::{Generation, Side};
+use held::Held;
+use object::Chain;
 use slots::Slots;
 use worker::Worker;
 use workers::Workers;

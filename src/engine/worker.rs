@@ -24,15 +24,12 @@
 //! [`try_enter`]: Worker::try_enter
 //! [`stop`]: Worker::stop
 
-use super::counters::{Counter, LocalCounter, Outcomes};
-use super::held::Held;
-use crate::sys::Witness;
+use super::{Counter, Held, LocalCounter, Outcomes};
 use crate::sys::atomic::Ordering::{Acquire, Relaxed, Release};
 use crate::sys::atomic::{AtomicU16, AtomicU64};
-use crate::sys::chaos::point;
 use crate::sys::magazine::{self, HELD, Magazine, OPEN, STOPPED};
-use crate::sys::once_box::OnceBox;
 use crate::sys::scale::REAL;
+use crate::sys::{OnceBox, Witness, point};
 use std::marker::PhantomData;
 use std::mem;
 use std::sync::Mutex;

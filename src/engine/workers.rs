@@ -5,15 +5,12 @@
 //! thread keeps the worker that it has closed. A thread uses the worker of its [`shard`]. If that one is closed, it moves
 //! to another worker of the same processor.
 
-use super::held::Held;
-use super::worker::Worker;
+use super::{Held, Worker};
 use crate::sys::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use crate::sys::atomic::{AtomicPtr, AtomicUsize};
-use crate::sys::chaos::point;
-use crate::sys::fast_path::FastPath;
 use crate::sys::magazine::{self, HEAD, Magazine, Table};
 use crate::sys::scale::{LEAST_WORKERS, WORKERS_EACH};
-use crate::sys::{move_to_shard, rseq, shard};
+use crate::sys::{FastPath, move_to_shard, point, rseq, shard};
 use std::marker::PhantomData;
 use std::ptr;
 

@@ -1,7 +1,6 @@
 //! The iterator over idle objects that were taken out of a pool.
 
-use crate::engine::batch::Batch;
-use crate::engine::object::Object;
+use crate::engine::{Batch, Object};
 use crate::pool::panics::{drop_each, or_resume};
 use std::mem;
 

@@ -7,15 +7,12 @@
 //! A hit is one restartable sequence on the magazine of the thread's processor. Everything else is out of line.
 
 use super::panics::{Panics, Payload, dispose, drop_each, or_resume};
-use crate::engine::batch::Batch;
-use crate::engine::counters::Outcome;
 use crate::engine::give::PutResult;
-use crate::engine::object::Object;
+use crate::engine::{Batch, Object, Outcome};
 use crate::policy::Policy;
 use crate::pool::Pool;
-use crate::sys::magazine;
-use crate::sys::rseq;
 use crate::sys::scale::{MISS_TICK, TICK};
+use crate::sys::{magazine, rseq};
 use std::convert::Infallible;
 use std::panic::resume_unwind;
 use std::thread;

@@ -8,7 +8,7 @@ use super::panics::Payload;
 use super::state::{Evictor, State};
 use crate::builder::Builder;
 use crate::collector::registry;
-use crate::engine::budget::Budget;
+use crate::engine::Budget;
 use crate::sys::magazine::{self, Table};
 use std::mem;
 use std::ptr::{self, NonNull};

@@ -1,9 +1,7 @@
 //! Operations on a whole pool: age it, empty it, fill it.
 
 use crate::collector::registry::ErasedPool;
-use crate::engine::batch::Batch;
-use crate::engine::counters::Outcome;
-use crate::engine::object::Object;
+use crate::engine::{Batch, Object, Outcome};
 use crate::policy::Policy;
 use crate::pool::Pool;
 use crate::pool::drain::Drain;

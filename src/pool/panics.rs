@@ -1,7 +1,6 @@
 //! Panics of user code: they are kept while the work goes on, and the first one is resumed at its end.
 
-use crate::engine::batch::Batch;
-use crate::engine::counters::Counter;
+use crate::engine::{Batch, Counter};
 use std::any::Any;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

@@ -6,16 +6,12 @@
 
 use super::panics::{Panics, Payload, caught, dispose, drop_counted, drop_each};
 use crate::builder::Builder;
-use crate::collector::background;
-use crate::collector::export;
 use crate::collector::registry::{ErasedPool, Place};
-use crate::engine::batch::Batch;
-use crate::engine::budget::Budget;
-use crate::engine::{Engine, Plan};
+use crate::collector::{background, export};
+use crate::engine::{Batch, Budget, Engine, Plan};
 use crate::stats::{Collected, Stats};
-use crate::sys;
-use crate::sys::fast_path::fast_path;
 use crate::sys::nesting::Nesting;
+use crate::sys::{self, fast_path};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU64, fence};
