@@ -1,14 +1,9 @@
-//! The bounds on idle objects: one on their number, one on their bytes.
+//! The bounds on idle objects: one on their number, one on their bytes. Several pools may share them (`keyed.rs`).
 //!
 //! Both bounds hold at every moment. An object in a slot is charged when it goes there, and refunded when it leaves. A
 //! magazine is charged as a whole: it reserves a [`Share`] when its first object comes, and keeps it while objects come
-//! and go. So the fast path touches nothing shared.
-//!
-//! A share is half of each bound, divided by the number of processors. Shares together never exceed that half. The
-//! other half is for slots. A cycle releases the shares of the magazines that it stops. A processor releases its own
-//! share before an object of its own is refused.
-//!
-//! A pool without bounds does none of this. Several pools may share one budget (`keyed.rs`).
+//! and go. So the fast path touches nothing shared. Shares together never exceed half of each bound; the other half is
+//! for slots. Section 8 of `docs/design.md` says when a share is given back.
 
 use super::HEAVIEST;
 use crate::sys::atomic::AtomicU64;

@@ -1,13 +1,10 @@
-//! The cost of a creation, and whether it is expensive.
+//! The cost of a creation, and whether it is expensive: then objects bypass the magazine, so that a get on any processor
+//! finds them.
 //!
-//! Only the own processor finds an object in a magazine. If making an object takes far longer than stealing one, objects
-//! bypass the magazine, and a get on any processor finds them.
-//!
-//! The pool times its creations: all of them until two samples exist, then the first two of each worker and one in 64.
-//! A look at the clock costs as much as a cheap constructor, so it does not time all. A sample may be too long, because
-//! the thread was preempted. So a shorter sample replaces the cost at once. A longer one raises it by an eighth of the
-//! difference, and by no more than an eighth. The first sample alone decides only if it is very long: waiting for a
-//! second one would cost as much.
+//! The pool times all creations until two samples exist, then the first two of each worker and one in 64: a look at the
+//! clock costs as much as a cheap constructor. A sample may be too long, because the thread was preempted. So a shorter
+//! sample replaces the cost at once. A longer one raises it by an eighth of the difference, and by no more than an
+//! eighth. The first sample alone decides only if it is very long: waiting for a second one would cost as much.
 
 use crate::sys::atomic::AtomicU64;
 use crate::sys::atomic::Ordering::Relaxed;

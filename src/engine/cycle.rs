@@ -1,13 +1,6 @@
-//! One ageing step, and the other ways in which a collector takes idle objects.
+//! One ageing step, and the other ways in which a collector takes idle objects. The caller drops them afterwards.
 //!
-//! A cycle has three parts.
-//!
-//! 1. It takes all victims.
-//! 2. It turns the generation: primaries become victims where they are.
-//! 3. It reclaims each magazine that nothing has come to since the last cycle. In a magazine that is in use, it demotes
-//!    all objects but the newest to victims. Otherwise an object at the bottom of a busy magazine would never age.
-//!
-//! The caller drops the objects that a cycle takes, after the cycle.
+//! A cycle takes all victims, then turns the generation, then looks at the magazines (section 6 of `docs/design.md`).
 //!
 //! **An unused object is gone after two cycles.** The first makes it a victim, or notes the arrivals of its magazine. The
 //! second takes it. It survives the first, because a collector reclaims a magazine only if nothing has come since the
@@ -15,13 +8,10 @@
 //! another collector may have ended that cycle. So with several collectors at once, an object in a slot may die one cycle
 //! early. A lent object never does.
 //!
-//! **A floor** (`min_idle`): if too few objects are idle after a cycle or a step, some of those that it has taken go back
-//! to slots, as primaries, where every processor finds them. Steps of several threads may take too many together. Each
-//! of them puts back what is missing, so the floor holds when the last one is done.
+//! **The floor** (`min_idle`) holds when the last of several steps is done: each puts back what is missing then.
 //!
 //! **Several collectors** may run at once, and none waits. All of them empty the same victims, one turns the generation,
-//! and all look at the magazines. Each has seen a whole cycle when it returns. A collector that is preempted holds up
-//! nobody: the next cycle overtakes it. It keeps only the magazines and the slot that it has claimed.
+//! and all look at the magazines. A collector that is preempted keeps only the magazines and the slot that it has claimed.
 
 use super::{Batch, Chain, Engine, Generation, Held, Side, Worker};
 use crate::sys::atomic::Ordering::{Acquire, Relaxed};
