@@ -1,7 +1,7 @@
 //! The collector's thread: sleep, work, report.
 
 use super::report::CycleReport;
-use super::{BUDGET_LOOKS, Shared, trim};
+use super::{Shared, trim};
 use crate::collector::background::Claim;
 use crate::collector::idle_budget;
 use crate::collector::pressure::{PressureSource, PressureStatus, Sleep};
@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 
 /// The pause after all idle objects were dropped. If memory is still short then, pools cannot help at once.
 const AFTER_RELIEF: Duration = Duration::from_millis(100);
+
+/// How often to check the budget of the process, if there is one.
+const BUDGET_LOOKS: Duration = Duration::from_secs(1);
 
 /// The state that the thread owns.
 pub(super) struct Runner {
