@@ -62,9 +62,11 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         drop(object);
     }
 
-    /// Counts an object from outside.
-    pub(crate) fn adopt(&self) {
+    /// Boxes and counts an object from outside.
+    pub(crate) fn adopt(&self, value: T) -> Object<T> {
+        let object = Object::new(value);
         self.count(Outcome::Adopted, 1);
+        object
     }
 
     /// Counts the outcome of some objects.
