@@ -25,6 +25,7 @@ const EXPENSIVE_AT_ONCE: u64 = 1_000_000;
 const SAMPLE: u64 = 64;
 
 /// The cost of a creation in one pool.
+#[derive(Default)]
 pub(crate) struct Cost {
     /// Nanoseconds of a creation; 0 before the second sample.
     creation: AtomicU64,
@@ -33,10 +34,6 @@ pub(crate) struct Cost {
 }
 
 impl Cost {
-    pub(crate) fn new() -> Self {
-        Cost { creation: AtomicU64::new(0), first: AtomicU64::new(0) }
-    }
-
     /// Whether to time a creation, after `before` creations on this worker.
     #[inline]
     pub(crate) fn is_sampled(&self, before: u64) -> bool {
@@ -82,7 +79,7 @@ mod tests {
     const VERY_LONG: Duration = Duration::from_millis(2);
 
     fn cost(samples: &[Duration]) -> Cost {
-        let cost = Cost::new();
+        let cost = Cost::default();
         samples.iter().for_each(|&took| _ = cost.created(took));
         cost
     }

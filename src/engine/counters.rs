@@ -77,13 +77,10 @@ pub(crate) enum Outcome {
     Overflowed,
 }
 
-/// How many outcomes there are.
-const OUTCOMES: usize = Outcome::Overflowed as usize + 1;
-
 /// How many objects had each outcome. One cache line. A worker gets one when it first needs it.
 #[derive(Default)]
 #[repr(align(64))]
-pub(crate) struct Outcomes([Counter; OUTCOMES]);
+pub(crate) struct Outcomes([Counter; Outcome::Overflowed as usize + 1]);
 
 impl Outcomes {
     pub(crate) fn add(&self, outcome: Outcome, n: u64) {

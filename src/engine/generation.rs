@@ -33,15 +33,12 @@ impl Side {
 }
 
 /// The cycle number of a pool.
+#[derive(Default)]
 pub(crate) struct Generation {
     cycle: AtomicU64,
 }
 
 impl Generation {
-    pub(crate) fn new() -> Self {
-        Generation { cycle: AtomicU64::new(0) }
-    }
-
     /// Cycles completed so far.
     #[inline]
     pub(crate) fn cycle(&self) -> u64 {

@@ -110,10 +110,10 @@ impl<T> Engine<T> {
         Engine {
             slots: Slots::new(workers.places()),
             workers,
-            generation: Generation::new(),
+            generation: Generation::default(),
             budget,
             counters: PoolCounters::default(),
-            cost: Cost::new(),
+            cost: Cost::default(),
             share,
             min_idle: plan.min_idle,
             closed: AtomicBool::new(false),
