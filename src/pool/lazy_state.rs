@@ -97,7 +97,7 @@ impl<T: Send + 'static> LazyState<T> {
 
 /// Removes a pool from the registry.
 fn leave<T>(state: &State<T>) {
-    if let Some(place) = state.place {
+    if let Some(place) = &state.place {
         // SAFETY: `open` registered it. This is called once: right after that if the state was not published, or when
         // `close` takes the state out.
         unsafe { place.leave() };
