@@ -89,21 +89,19 @@ impl Runner {
             let end = catch_unwind(AssertUnwindSafe(|| {
                 source.wait(sleep).map_err(|error| error.to_string())
             }));
-            let reason = match end {
-                Ok(Ok(true)) => return true,
-                Ok(Ok(false)) => None,
-                Ok(Err(reason)) => Some(reason),
-                Err(payload) => {
-                    dispose(payload);
-                    Some(String::from("it panicked"))
+            let end = end.unwrap_or_else(|payload| {
+                dispose(payload);
+                Err(String::from("it panicked"))
+            });
+            match end {
+                Ok(true) => return true,
+                Ok(false) => {}
+                Err(reason) => {
+                    let reason = format!("{}: {reason}", self.shared.status.load());
+                    self.shared.status.store(Arc::new(PressureStatus::Off(reason)));
+                    let source = self.source.take();
+                    catch_unwind(AssertUnwindSafe(|| drop(source))).unwrap_or_else(dispose);
                 }
-            };
-            if let Some(reason) = reason {
-                let reason = format!("{}: {reason}", self.shared.status.load());
-                let off = PressureStatus::Off(reason);
-                self.shared.status.store(Arc::new(off));
-                let source = self.source.take();
-                catch_unwind(AssertUnwindSafe(|| drop(source))).unwrap_or_else(dispose);
             }
         }
         // The source may have returned too early.
