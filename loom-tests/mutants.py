@@ -21,7 +21,7 @@ MUTANTS = [
     ("no claim", "src/engine/worker.rs", "        won.ok()?;\n        point(\"worker: claimed\");", "        point(\"worker: claimed\");"),
     ("gate not looked at again", "src/engine/worker.rs", "if self.worker.magazine.gate.load(Acquire) != STOPPED {", "if false {"),
     ("claim given back by nobody", "src/engine/held.rs", "        if self.state & CLAIMED != 0 {\n", "        if false {\n"),
-    ("no barrier", "src/engine/cycle.rs", "!self.needs_barrier() || rseq::restart()", "true"),
+    ("no barrier", "src/engine/cycle.rs", "if self.needs_barrier() && !rseq::restart() {", "if false {"),
     ("arrivals ignored", "src/engine/cycle.rs", "Age::Idle { since } if since == held.worker().arrivals() as u32 => {", "Age::Idle { since } if since == since => {"),
     ("refills are no arrivals", "src/engine/worker.rs", "counted.wrapping_add(self.refills.get())", "counted"),
     ("later cycle's note ignored", "src/engine/cycle.rs", "if (cycle.wrapping_sub(seen_cycle) as i32) <= 0 {", "if false {"),

@@ -177,7 +177,8 @@ impl<T> Engine<T> {
             if count == 0 {
                 return;
             }
-            if !self.barrier() {
+            // If the system refuses, the stops undo themselves.
+            if self.needs_barrier() && !rseq::restart() {
                 continue;
             }
             for (stop, want) in stops.into_iter().flatten() {
@@ -189,11 +190,7 @@ impl<T> Engine<T> {
         }
     }
 
-    /// Restarts all sequences that are under way. `false`: the system refused.
-    fn barrier(&self) -> bool {
-        !self.needs_barrier() || rseq::restart()
-    }
-
+    /// Whether sequences may be under way.
     fn needs_barrier(&self) -> bool {
         // Acquire: pairs with the Release in `close`. The last user's last sequence is over.
         self.workers.path() == FastPath::Sequence && !self.closed.load(Acquire)
