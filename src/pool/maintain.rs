@@ -66,7 +66,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// Whether the pool takes room in its budget.
     pub(crate) fn takes_room(&self) -> bool {
         let engine = self.state.get().map(|state| &state.engine);
-        engine.is_some_and(|engine| engine.has_shares() || engine.stats().idle > 0)
+        engine.is_some_and(|engine| engine.has_shares() || engine.idle() > 0)
     }
 
     /// Takes out all idle objects. Dropping the iterator drops the objects that it has not returned.
@@ -112,7 +112,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         if self.settings.max_idle == 0 {
             return;
         }
-        let ready = self.state().stats().idle;
+        let ready = self.state().engine.idle();
         for _ in ready..count {
             let object = Object::new(self.policy.create());
             let bytes = self.policy.footprint(object.value());
