@@ -6,7 +6,7 @@ use crate::collector::background::Claim;
 use crate::collector::idle_budget;
 use crate::collector::pressure::{PressureSource, PressureStatus, Sleep};
 use crate::collector::registry::{self, AnyPool};
-use crate::pool::panics::{Payload, dispose};
+use crate::pool::panics::dispose;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -126,12 +126,12 @@ impl Runner {
 /// Runs a cycle on every pool, and enforces the budget of the process.
 pub(super) fn cycle(shared: &Shared) -> CycleReport {
     work(shared, |report| {
-        visit(shared, report, |pool, report| {
-            let collected = pool.collect()?;
+        for pool in registry::pools() {
+            let collected = shared.hooks.report(&*pool, pool.collect());
+            report.pools += 1;
             report.aged += collected.dropped;
             report.idle += collected.aged;
-            Ok(())
-        });
+        }
         report.over_budget = keep_to_budget(shared);
         report.idle = report.idle.saturating_sub(report.over_budget);
         #[cfg(feature = "metrics")]
@@ -142,10 +142,10 @@ pub(super) fn cycle(shared: &Shared) -> CycleReport {
 /// Drops all idle objects.
 fn relieve(shared: &Shared) -> CycleReport {
     work(shared, |report| {
-        visit(shared, report, |pool, report| {
-            report.relieved += pool.clear()?;
-            Ok(())
-        });
+        for pool in registry::pools() {
+            report.pools += 1;
+            report.relieved += shared.hooks.report(&*pool, pool.clear());
+        }
     })
 }
 
@@ -174,17 +174,4 @@ fn work(shared: &Shared, run: impl FnOnce(&mut CycleReport)) -> CycleReport {
     }
     report.took = begun.elapsed();
     report
-}
-
-fn visit(
-    shared: &Shared,
-    report: &mut CycleReport,
-    mut each: impl FnMut(&AnyPool, &mut CycleReport) -> Result<(), Payload>,
-) {
-    for pool in registry::pools() {
-        report.pools += 1;
-        if let Err(payload) = each(&*pool, report) {
-            shared.hooks.panicked(pool.name(), payload);
-        }
-    }
 }
