@@ -1,7 +1,6 @@
 //! The settings of a pool. All functions are `const`, and every value is valid.
 
-use crate::engine::budget::Budget;
-use crate::engine::object::HEAVIEST;
+use crate::engine::{Budget, HEAVIEST};
 use crate::policy::Policy;
 use crate::pool::Pool;
 use crate::sys::magazine::CAPACITY;

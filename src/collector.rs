@@ -259,13 +259,14 @@ impl CollectorBuilder {
             let what = "a stealpool collector runs in this process already";
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, what));
         };
-        let (source, status) = match self.pressure {
-            Choice::Off => (None, PressureStatus::Off(String::from("not wanted"))),
-            Choice::System => match pressure::find() {
-                Ok(source) => watching(source),
-                Err(reason) => (None, PressureStatus::Off(reason)),
-            },
-            Choice::Custom(source) => watching(source),
+        let source = match self.pressure {
+            Choice::Off => Err(String::from("not wanted")),
+            Choice::System => pressure::find(),
+            Choice::Custom(source) => Ok(source),
+        };
+        let status = match &source {
+            Ok(source) => PressureStatus::Watching(source.name()),
+            Err(reason) => PressureStatus::Off(reason.clone()),
         };
         let shared = Arc::new(Shared {
             signals,
@@ -273,18 +274,15 @@ impl CollectorBuilder {
             status: ArcSwap::from_pointee(status),
             hooks: self.hooks,
         });
-        let runner = thread::Runner::new(Arc::clone(&shared), self.every, source, claim);
+        let runner = thread::Runner {
+            shared: Arc::clone(&shared),
+            every: self.every,
+            source: source.ok(),
+            _claim: claim,
+        };
         let thread =
             threads::Builder::new().name(String::from("stealpool")).spawn(move || runner.run())?;
         shared.signals.belong_to(thread.thread().clone());
         Ok(Collector { shared, thread: Some(thread), process: process::id() })
     }
 }
-
-fn watching(source: Box<dyn PressureSource>) -> (Option<Box<dyn PressureSource>>, PressureStatus) {
-    let status = PressureStatus::Watching(source.name());
-    (Some(source), status)
-}
-
-/// How often to check the budget of the process, if there is one.
-const BUDGET_LOOKS: Duration = Duration::from_secs(1);

@@ -3,8 +3,7 @@
 //! Both guards have two words: the pool and the object. A guard takes the object out of itself before any user code
 //! runs. So the object is given back or dropped exactly once, even if user code panics.
 
-use crate::engine::counters::Outcome;
-use crate::engine::object::Object;
+use crate::engine::{Object, Outcome};
 use crate::policy::Policy;
 use crate::pool::Pool;
 use std::borrow::{Borrow, BorrowMut};

@@ -8,7 +8,7 @@
 mod entry;
 
 use crate::builder::Builder;
-use crate::engine::budget::Budget;
+use crate::engine::Budget;
 use crate::guard::OwnedGuard;
 use crate::policy::Policy;
 use crate::pool::Pool;
@@ -53,12 +53,7 @@ const KEYS: usize = 1024;
 /// assert!(buffers.get(&10_000).capacity() >= 10_000);
 /// assert_eq!((buffers.keys().len(), buffers.stats().creates), (2, 2));
 /// ```
-pub struct KeyedPool<K, T, P = fn() -> T>
-where
-    K: Send + Sync + 'static,
-    T: Send + 'static,
-    P: Policy<T> + Send + Sync + 'static,
-{
+pub struct KeyedPool<K, T: Send + 'static, P: Policy<T> = fn() -> T> {
     shared: Arc<Shared<K, T, P>>,
 }
 
@@ -276,12 +271,7 @@ where
     }
 }
 
-impl<K, T, P> Shared<K, T, P>
-where
-    K: Send + Sync,
-    T: Send + 'static,
-    P: Policy<T> + Send + Sync,
-{
+impl<K, T: Send + 'static, P: Policy<T>> Shared<K, T, P> {
     fn now(&self) -> u64 {
         self.start.elapsed().as_millis() as u64
     }
@@ -357,24 +347,14 @@ where
     }
 }
 
-impl<K, T, P> Clone for KeyedPool<K, T, P>
-where
-    K: Send + Sync + 'static,
-    T: Send + 'static,
-    P: Policy<T> + Send + Sync + 'static,
-{
+impl<K, T: Send + 'static, P: Policy<T>> Clone for KeyedPool<K, T, P> {
     /// The same pool.
     fn clone(&self) -> Self {
         KeyedPool { shared: Arc::clone(&self.shared) }
     }
 }
 
-impl<K, T, P> fmt::Debug for KeyedPool<K, T, P>
-where
-    K: fmt::Debug + Send + Sync + 'static,
-    T: Send + 'static,
-    P: Policy<T> + Send + Sync + 'static,
-{
+impl<K: fmt::Debug, T: Send + 'static, P: Policy<T>> fmt::Debug for KeyedPool<K, T, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let map = self.shared.map.load();
         let pools = map.iter().map(|(key, entry)| (key, &entry.pool));

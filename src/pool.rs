@@ -8,12 +8,10 @@ pub(crate) mod loans;
 mod maintain;
 pub(crate) mod panics;
 pub(crate) mod state;
-pub(crate) mod taken;
 
 use crate::builder::Builder;
 use crate::collector::registry::ErasedPool;
-use crate::engine::budget::Budget;
-use crate::engine::object::Object;
+use crate::engine::Budget;
 use crate::guard::{Guard, OwnedGuard};
 use crate::policy::Policy;
 use crate::stats::Stats;
@@ -166,9 +164,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// assert!(pool.get().capacity() >= 100);
     /// ```
     pub fn put(&self, value: T) {
-        let object = Object::new(value);
-        self.adopt();
-        self.give_back(object);
+        self.give_back(self.adopt(value));
     }
 
     /// Wraps an object in a guard. Dropping the guard gives the object to the pool.
@@ -182,9 +178,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// ```
     #[cfg_attr(feature = "loans", track_caller)]
     pub fn wrap(&self, value: T) -> Guard<'_, T, P> {
-        let object = Object::new(value);
-        self.adopt();
-        Guard::new(self, object)
+        Guard::new(self, self.adopt(value))
     }
 
     /// Like [`get`](Self::get), with a guard that owns a reference to the pool.
@@ -231,9 +225,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// ```
     #[cfg_attr(feature = "loans", track_caller)]
     pub fn wrap_owned(self: &Arc<Self>, value: T) -> OwnedGuard<T, P> {
-        let object = Object::new(value);
-        self.adopt();
-        OwnedGuard::new(Arc::clone(self), object)
+        OwnedGuard::new(Arc::clone(self), self.adopt(value))
     }
 
     /// How many objects are idle. Exact if no other thread uses the pool. O(workers).

@@ -61,24 +61,27 @@ pub trait Recycle {
     }
 }
 
-/// Implements `Recycle` by clearing, with the capacity as footprint.
-macro_rules! recycle_by_capacity {
-    ($($(#[$meta:meta])* [$($generics:tt)*] $type:ty, $element:ty;)*) => {$(
+/// Implements `Recycle` by clearing. The footprint is the capacity, in elements of the type given. Without one, a
+/// cleared value owns no memory.
+macro_rules! recycle_by_clearing {
+    ($([$($generics:tt)*] $type:ty $(, $element:ty)?;)*) => {$(
         impl<$($generics)*> Recycle for $type {
             #[inline]
             fn recycle(&mut self) {
                 self.clear();
             }
-            #[inline]
-            fn footprint(&self) -> usize {
-                // A collection of zero-sized elements has an unlimited capacity, and no memory.
-                self.capacity().saturating_mul(size_of::<$element>())
-            }
+            $(
+                #[inline]
+                fn footprint(&self) -> usize {
+                    // A collection of zero-sized elements has an unlimited capacity, and no memory.
+                    self.capacity().saturating_mul(size_of::<$element>())
+                }
+            )?
         }
     )*};
 }
 
-recycle_by_capacity! {
+recycle_by_clearing! {
     [T] Vec<T>, T;
     [T] VecDeque<T>, T;
     [T: Ord] BinaryHeap<T>, T;
@@ -87,21 +90,6 @@ recycle_by_capacity! {
     [] String, u8;
     [] OsString, u8;
     [] PathBuf, u8;
-}
-
-/// Implements `Recycle` by clearing. The value then owns no memory.
-macro_rules! recycle_by_clearing {
-    ($([$($generics:tt)*] $type:ty;)*) => {$(
-        impl<$($generics)*> Recycle for $type {
-            #[inline]
-            fn recycle(&mut self) {
-                self.clear();
-            }
-        }
-    )*};
-}
-
-recycle_by_clearing! {
     [K, V] BTreeMap<K, V>;
     [T] BTreeSet<T>;
     [T] LinkedList<T>;

@@ -103,42 +103,25 @@ impl Drops {
     }
 }
 
-/// Adds each figure, for the sum of several pools.
-impl std::ops::AddAssign for Stats {
-    fn add_assign(&mut self, other: Self) {
-        self.gets += other.gets;
-        self.private_hits += other.private_hits;
-        self.local_hits += other.local_hits;
-        self.steals += other.steals;
-        self.victim_hits += other.victim_hits;
-        self.creates += other.creates;
-        self.puts += other.puts;
-        self.discarded += other.discarded;
-        self.overflowed += other.overflowed;
-        self.aged_out += other.aged_out;
-        self.cleared += other.cleared;
-        self.drops += other.drops;
-        self.live += other.live;
-        self.idle += other.idle;
-        // Footprints come from policies, so their sum may overflow.
-        self.idle_bytes = self.idle_bytes.saturating_add(other.idle_bytes);
-        self.workers += other.workers;
-        self.cycles += other.cycles;
-    }
+/// Implements `+=` by adding each field. A field that is left out does not compile.
+macro_rules! add_fields {
+    ($type:ident: $($field:ident)* $(, saturating $bytes:ident)?) => {
+        /// Adds each figure, for the sum of several pools.
+        impl std::ops::AddAssign for $type {
+            fn add_assign(&mut self, other: Self) {
+                let Self { $($field,)* $($bytes)? } = other;
+                $(self.$field += $field;)*
+                $(self.$bytes = self.$bytes.saturating_add($bytes);)?
+            }
+        }
+    };
 }
 
-impl std::ops::AddAssign for Drops {
-    fn add_assign(&mut self, other: Self) {
-        self.refused += other.refused;
-        self.too_big += other.too_big;
-        self.by_hand += other.by_hand;
-        self.panicked += other.panicked;
-        self.disabled += other.disabled;
-        self.over_budget += other.over_budget;
-        self.aged += other.aged;
-        self.cleared += other.cleared;
-    }
-}
+// Footprints come from policies, so their sum may overflow.
+add_fields!(Stats: gets private_hits local_hits steals victim_hits creates puts discarded overflowed aged_out cleared
+    drops live idle workers cycles, saturating idle_bytes);
+add_fields!(Drops: refused too_big by_hand panicked disabled over_budget aged cleared);
+add_fields!(Collected: aged dropped);
 
 impl Stats {
     /// The share of gets that found an object, from 0 to 1. 0 if there was no get.
@@ -193,11 +176,4 @@ pub struct Collected {
     pub aged: usize,
     /// Objects that the cycle dropped.
     pub dropped: usize,
-}
-
-impl std::ops::AddAssign for Collected {
-    fn add_assign(&mut self, other: Self) {
-        self.aged += other.aged;
-        self.dropped += other.dropped;
-    }
 }

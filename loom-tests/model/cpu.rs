@@ -1,8 +1,7 @@
 //! A model's thread that comes by restartable sequences.
 
 use super::{Core, Held};
-use crate::engine::batch::Batch;
-use crate::engine::object::Object;
+use crate::engine::{Batch, Object};
 use crate::sys::rseq;
 
 /// A thread on a processor, in a core with sequences.

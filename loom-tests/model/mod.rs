@@ -7,12 +7,9 @@ mod cpu;
 
 pub use cpu::Cpu;
 
-use crate::engine::batch::Batch;
-use crate::engine::budget::Budget;
-use crate::engine::object::Object;
-use crate::engine::{Engine, Plan};
+use crate::engine::{Batch, Budget, Engine, Object, Plan};
+use crate::sys::FastPath;
 use crate::sys::blocks::Block;
-use crate::sys::fast_path::FastPath;
 use crate::sys::ref_slot::RefSlot;
 use crate::sys::rseq;
 use std::sync::atomic::AtomicUsize;

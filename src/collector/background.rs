@@ -12,13 +12,8 @@ use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
 
 /// The process whose collector runs, or 0.
 static PROCESS: AtomicU32 = AtomicU32::new(0);
-static SLEEPER: ArcSwapOption<Sleeper> = ArcSwapOption::const_empty();
-
-/// The collector of one process. A forked child finds its parent's here, and ignores it.
-struct Sleeper {
-    process: u32,
-    signals: Arc<Signals>,
-}
+/// Those of its collector. A forked child finds its parent's here, and ignores them.
+static SIGNALS: ArcSwapOption<Signals> = ArcSwapOption::const_empty();
 
 /// Whether a collector runs.
 pub(crate) fn runs() -> bool {
@@ -34,7 +29,7 @@ pub(crate) struct Claim(());
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        SLEEPER.store(None);
+        SIGNALS.store(None);
         // Release: pairs with the exchange in `begin`; a later collector comes after this one.
         PROCESS.store(0, Release);
     }
@@ -48,8 +43,7 @@ pub(crate) fn begin(signals: Arc<Signals>) -> Option<Claim> {
     // AcqRel: pairs with the Release in `drop`; this comes after what a former collector did.
     let free = before != here && PROCESS.compare_exchange(before, here, AcqRel, Relaxed).is_ok();
     free.then(|| {
-        let process = here;
-        SLEEPER.store(Some(Arc::new(Sleeper { process, signals })));
+        SIGNALS.store(Some(signals));
         Claim(())
     })
 }
@@ -57,9 +51,10 @@ pub(crate) fn begin(signals: Arc<Signals>) -> Option<Claim> {
 /// Wakes the collector, if one runs.
 #[cold]
 pub(crate) fn wake() {
-    if let Some(sleeper) = &*SLEEPER.load() {
-        if sleeper.process == process::id() {
-            sleeper.signals.wake();
+    // In this order: who finds a collector's signals here also sees its process.
+    if let Some(signals) = &*SIGNALS.load() {
+        if runs() {
+            signals.wake();
         }
     }
 }

@@ -44,13 +44,13 @@ pub fn record_metrics() {
     }
 }
 
-/// Emits an event when a pool has ended a cycle: level `DEBUG`, target `stealpool`.
-#[cfg(feature = "tracing")]
+/// With the feature `tracing`, emits an event when a pool has ended a cycle: level `DEBUG`, target `stealpool`.
 pub(crate) fn cycle_ended(
     pool: Option<&'static str>,
     stats: impl FnOnce() -> crate::Stats,
     dropped: usize,
 ) {
+    #[cfg(feature = "tracing")]
     if tracing::enabled!(target: "stealpool", tracing::Level::DEBUG) {
         let stats = stats();
         tracing::debug!(
@@ -64,12 +64,6 @@ pub(crate) fn cycle_ended(
             "cycle"
         );
     }
-}
-
-#[cfg(not(feature = "tracing"))]
-pub(crate) fn cycle_ended(
-    _: Option<&'static str>,
-    _: impl FnOnce() -> crate::Stats,
-    _dropped: usize,
-) {
+    #[cfg(not(feature = "tracing"))]
+    let _unused = (pool, stats, dropped);
 }

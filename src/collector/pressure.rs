@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 mod linux;
 #[cfg(target_os = "linux")]
 mod place;
+#[cfg(target_os = "linux")]
+pub(crate) use linux::find;
 
 /// A source of memory pressure.
 ///
@@ -182,13 +184,6 @@ impl PressureSource for PressureSwitch {
             sleep.park();
         }
     }
-}
-
-/// The system's source: what systemd names in `$MEMORY_PRESSURE_WATCH`, else the pressure file of the process's own
-/// control group, else that of the whole system.
-#[cfg(target_os = "linux")]
-pub(crate) fn find() -> Result<Box<dyn PressureSource>, String> {
-    linux::find()
 }
 
 /// No source is known for this system.

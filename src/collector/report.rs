@@ -1,5 +1,6 @@
 //! Reports of a collector to its program.
 
+use crate::collector::registry::AnyPool;
 use crate::pool::panics::{Payload, dispose};
 use crate::stats::Collected;
 use std::any::Any;
@@ -128,6 +129,14 @@ impl Hooks {
             hook.run(|call| call(&report));
         }
         dispose(payload);
+    }
+
+    /// Returns the result of some work on a pool. If it ended in a panic, reports that.
+    pub(super) fn report<R: Default>(&self, pool: &AnyPool, end: Result<R, Payload>) -> R {
+        end.unwrap_or_else(|payload| {
+            self.panicked(pool.name(), payload);
+            R::default()
+        })
     }
 
     pub(super) fn cycled(&self, report: &CycleReport) {

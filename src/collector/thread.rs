@@ -1,12 +1,12 @@
 //! The collector's thread: sleep, work, report.
 
 use super::report::CycleReport;
-use super::{BUDGET_LOOKS, Shared, trim};
+use super::{Shared, trim};
 use crate::collector::background::Claim;
 use crate::collector::idle_budget;
 use crate::collector::pressure::{PressureSource, PressureStatus, Sleep};
 use crate::collector::registry::{self, AnyPool};
-use crate::pool::panics::{Payload, dispose};
+use crate::pool::panics::dispose;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,13 +16,16 @@ use std::time::{Duration, Instant};
 /// The pause after all idle objects were dropped. If memory is still short then, pools cannot help at once.
 const AFTER_RELIEF: Duration = Duration::from_millis(100);
 
+/// How often to check the budget of the process, if there is one.
+const BUDGET_LOOKS: Duration = Duration::from_secs(1);
+
 /// The state that the thread owns.
 pub(super) struct Runner {
-    shared: Arc<Shared>,
-    every: Duration,
-    source: Option<Box<dyn PressureSource>>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) every: Duration,
+    pub(super) source: Option<Box<dyn PressureSource>>,
     /// Dropped with the thread, or if it could not be started.
-    _claim: Claim,
+    pub(super) _claim: Claim,
 }
 
 /// What ended a sleep.
@@ -34,15 +37,6 @@ enum Woken {
 }
 
 impl Runner {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        every: Duration,
-        source: Option<Box<dyn PressureSource>>,
-        claim: Claim,
-    ) -> Self {
-        Runner { shared, every, source, _claim: claim }
-    }
-
     pub(super) fn run(mut self) {
         let mut due = self.next_cycle();
         loop {
@@ -95,21 +89,19 @@ impl Runner {
             let end = catch_unwind(AssertUnwindSafe(|| {
                 source.wait(sleep).map_err(|error| error.to_string())
             }));
-            let reason = match end {
-                Ok(Ok(true)) => return true,
-                Ok(Ok(false)) => None,
-                Ok(Err(reason)) => Some(reason),
-                Err(payload) => {
-                    dispose(payload);
-                    Some(String::from("it panicked"))
+            let end = end.unwrap_or_else(|payload| {
+                dispose(payload);
+                Err(String::from("it panicked"))
+            });
+            match end {
+                Ok(true) => return true,
+                Ok(false) => {}
+                Err(reason) => {
+                    let reason = format!("{}: {reason}", self.shared.status.load());
+                    self.shared.status.store(Arc::new(PressureStatus::Off(reason)));
+                    let source = self.source.take();
+                    catch_unwind(AssertUnwindSafe(|| drop(source))).unwrap_or_else(dispose);
                 }
-            };
-            if let Some(reason) = reason {
-                let reason = format!("{}: {reason}", self.shared.status.load());
-                let off = PressureStatus::Off(reason);
-                self.shared.status.store(Arc::new(off));
-                let source = self.source.take();
-                catch_unwind(AssertUnwindSafe(|| drop(source))).unwrap_or_else(dispose);
             }
         }
         // The source may have returned too early.
@@ -134,12 +126,12 @@ impl Runner {
 /// Runs a cycle on every pool, and enforces the budget of the process.
 pub(super) fn cycle(shared: &Shared) -> CycleReport {
     work(shared, |report| {
-        visit(shared, report, |pool, report| {
-            let collected = pool.collect()?;
+        for pool in registry::pools() {
+            let collected = shared.hooks.report(&*pool, pool.collect());
+            report.pools += 1;
             report.aged += collected.dropped;
             report.idle += collected.aged;
-            Ok(())
-        });
+        }
         report.over_budget = keep_to_budget(shared);
         report.idle = report.idle.saturating_sub(report.over_budget);
         #[cfg(feature = "metrics")]
@@ -150,10 +142,10 @@ pub(super) fn cycle(shared: &Shared) -> CycleReport {
 /// Drops all idle objects.
 fn relieve(shared: &Shared) -> CycleReport {
     work(shared, |report| {
-        visit(shared, report, |pool, report| {
-            report.relieved += pool.clear()?;
-            Ok(())
-        });
+        for pool in registry::pools() {
+            report.pools += 1;
+            report.relieved += shared.hooks.report(&*pool, pool.clear());
+        }
     })
 }
 
@@ -182,17 +174,4 @@ fn work(shared: &Shared, run: impl FnOnce(&mut CycleReport)) -> CycleReport {
     }
     report.took = begun.elapsed();
     report
-}
-
-fn visit(
-    shared: &Shared,
-    report: &mut CycleReport,
-    mut each: impl FnMut(&AnyPool, &mut CycleReport) -> Result<(), Payload>,
-) {
-    for pool in registry::pools() {
-        report.pools += 1;
-        if let Err(payload) = each(&*pool, report) {
-            shared.hooks.panicked(pool.name(), payload);
-        }
-    }
 }

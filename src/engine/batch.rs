@@ -2,7 +2,7 @@
 //!
 //! A batch allocates nothing: it links its objects by their own links.
 
-use super::object::{Chain, Object};
+use super::{Chain, Object};
 use std::fmt;
 
 /// A stack of any number of objects.

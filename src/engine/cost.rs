@@ -1,13 +1,10 @@
-//! The cost of a creation, and whether it is expensive.
+//! The cost of a creation, and whether it is expensive: then objects bypass the magazine, so that a get on any processor
+//! finds them.
 //!
-//! Only the own processor finds an object in a magazine. If making an object takes far longer than stealing one, objects
-//! bypass the magazine, and a get on any processor finds them.
-//!
-//! The pool times its creations: all of them until two samples exist, then the first two of each worker and one in 64.
-//! A look at the clock costs as much as a cheap constructor, so it does not time all. A sample may be too long, because
-//! the thread was preempted. So a shorter sample replaces the cost at once. A longer one raises it by an eighth of the
-//! difference, and by no more than an eighth. The first sample alone decides only if it is very long: waiting for a
-//! second one would cost as much.
+//! The pool times all creations until two samples exist, then the first two of each worker and one in 64: a look at the
+//! clock costs as much as a cheap constructor. A sample may be too long, because the thread was preempted. So a shorter
+//! sample replaces the cost at once. A longer one raises it by an eighth of the difference, and by no more than an
+//! eighth. The first sample alone decides only if it is very long: waiting for a second one would cost as much.
 
 use crate::sys::atomic::AtomicU64;
 use crate::sys::atomic::Ordering::Relaxed;
@@ -28,6 +25,7 @@ const EXPENSIVE_AT_ONCE: u64 = 1_000_000;
 const SAMPLE: u64 = 64;
 
 /// The cost of a creation in one pool.
+#[derive(Default)]
 pub(crate) struct Cost {
     /// Nanoseconds of a creation; 0 before the second sample.
     creation: AtomicU64,
@@ -36,10 +34,6 @@ pub(crate) struct Cost {
 }
 
 impl Cost {
-    pub(crate) fn new() -> Self {
-        Cost { creation: AtomicU64::new(0), first: AtomicU64::new(0) }
-    }
-
     /// Whether to time a creation, after `before` creations on this worker.
     #[inline]
     pub(crate) fn is_sampled(&self, before: u64) -> bool {
@@ -85,7 +79,7 @@ mod tests {
     const VERY_LONG: Duration = Duration::from_millis(2);
 
     fn cost(samples: &[Duration]) -> Cost {
-        let cost = Cost::new();
+        let cost = Cost::default();
         samples.iter().for_each(|&took| _ = cost.created(took));
         cost
     }

@@ -1,27 +1,13 @@
 //! Counters. Statistics are sums over workers and slots; the fast path pays nothing for them.
 //!
-//! A hit in a magazine counts nothing. The store that pushes an object also counts the put, in the magazine's header. All
-//! other events are counted where they happen. Hits in magazines follow from the sums over the workers:
-//!
-//! * `puts`: objects put into magazines,
-//! * `spilled`: objects that left magazines otherwise than by a hit or a collector, minus those that came back by
-//!   refills,
-//! * `held`: objects in magazines now,
-//! * `reclaimed`: objects that collectors took from magazines.
-//!
+//! A hit in a magazine counts nothing, and the store that pushes an object also counts the put, in the magazine's header.
 //! Each put adds one object to a magazine; one that finds no room counts as spilled at once. Each hit, each spilled and
-//! each reclaimed object removes one. Hence `private_hits = puts - spilled - held - reclaimed`. Slots count their own
-//! puts, and the hits of their own processor. Steals, creations and misses are counted on the worker of the thread's
-//! processor.
+//! each reclaimed object leaves one. So the sums over the workers give the hits: `puts - spilled - held - reclaimed`.
+//! All other events are counted where they happen (section 9 of `docs/design.md`).
 //!
 //! The sums are exact when no other thread uses the pool. Otherwise they are close: they are read one after the other.
-//!
-//! A [`LocalCounter`] is written with plain stores, by the holder of the worker or of the slot. A [`Counter`] is written
-//! by any thread with a read-modify-write, off the fast path. [`Outcomes`] is a block of counters for rare events. A
-//! worker gets one when it first needs it.
 
-use super::Engine;
-use super::worker::Worker;
+use super::{Engine, Worker};
 use crate::stats::{Drops, Stats};
 use crate::sys::atomic::AtomicU64;
 use crate::sys::atomic::Ordering::Relaxed;
@@ -71,7 +57,7 @@ impl Counter {
 }
 
 /// How an object came to a pool or left it, other than by a creation, a hit, a put that kept it, or a collector.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(crate) enum Outcome {
     /// Came from outside, by `put` or `wrap`.
     Adopted,
@@ -91,13 +77,10 @@ pub(crate) enum Outcome {
     Overflowed,
 }
 
-/// How many outcomes there are.
-const OUTCOMES: usize = Outcome::Overflowed as usize + 1;
-
-/// How many objects had each outcome. One cache line.
+/// How many objects had each outcome. One cache line. A worker gets one when it first needs it.
 #[derive(Default)]
 #[repr(align(64))]
-pub(crate) struct Outcomes([Counter; OUTCOMES]);
+pub(crate) struct Outcomes([Counter; Outcome::Overflowed as usize + 1]);
 
 impl Outcomes {
     pub(crate) fn add(&self, outcome: Outcome, n: u64) {

@@ -1,13 +1,6 @@
-//! One ageing step, and the other ways in which a collector takes idle objects.
+//! One ageing step, and the other ways in which a collector takes idle objects. The caller drops them afterwards.
 //!
-//! A cycle has three parts.
-//!
-//! 1. It takes all victims.
-//! 2. It turns the generation: primaries become victims where they are.
-//! 3. It reclaims each magazine that nothing has come to since the last cycle. In a magazine that is in use, it demotes
-//!    all objects but the newest to victims. Otherwise an object at the bottom of a busy magazine would never age.
-//!
-//! The caller drops the objects that a cycle takes, after the cycle.
+//! A cycle takes all victims, then turns the generation, then looks at the magazines (section 6 of `docs/design.md`).
 //!
 //! **An unused object is gone after two cycles.** The first makes it a victim, or notes the arrivals of its magazine. The
 //! second takes it. It survives the first, because a collector reclaims a magazine only if nothing has come since the
@@ -15,25 +8,15 @@
 //! another collector may have ended that cycle. So with several collectors at once, an object in a slot may die one cycle
 //! early. A lent object never does.
 //!
-//! **A floor** (`min_idle`): if too few objects are idle after a cycle or a step, some of those that it has taken go back
-//! to slots, as primaries, where every processor finds them. Steps of several threads may take too many together. Each
-//! of them puts back what is missing, so the floor holds when the last one is done.
+//! **The floor** (`min_idle`) holds when the last of several steps is done: each puts back what is missing then.
 //!
 //! **Several collectors** may run at once, and none waits. All of them empty the same victims, one turns the generation,
-//! and all look at the magazines. Each has seen a whole cycle when it returns. A collector that is preempted holds up
-//! nobody: the next cycle overtakes it. It keeps only the magazines and the slot that it has claimed.
+//! and all look at the magazines. A collector that is preempted keeps only the magazines and the slot that it has claimed.
 
-use super::Engine;
-use super::batch::Batch;
-use super::generation::{Generation, Side};
-use super::held::Held;
-use super::object::Chain;
-use super::worker::Worker;
+use super::{Batch, Chain, Engine, Generation, Held, Side, Worker};
 use crate::sys::atomic::Ordering::{Acquire, Relaxed};
-use crate::sys::chaos::point;
-use crate::sys::fast_path::FastPath;
-use crate::sys::rseq;
 use crate::sys::scale::REAL;
+use crate::sys::{FastPath, point, rseq};
 
 /// How many magazines a collector stops at a time.
 const BLOCK: usize = if REAL { 64 } else { 2 };
@@ -194,7 +177,8 @@ impl<T> Engine<T> {
             if count == 0 {
                 return;
             }
-            if !self.barrier() {
+            // If the system refuses, the stops undo themselves.
+            if self.needs_barrier() && !rseq::restart() {
                 continue;
             }
             for (stop, want) in stops.into_iter().flatten() {
@@ -206,11 +190,7 @@ impl<T> Engine<T> {
         }
     }
 
-    /// Restarts all sequences that are under way. `false`: the system refused.
-    fn barrier(&self) -> bool {
-        !self.needs_barrier() || rseq::restart()
-    }
-
+    /// Whether sequences may be under way.
     fn needs_barrier(&self) -> bool {
         // Acquire: pairs with the Release in `close`. The last user's last sequence is over.
         self.workers.path() == FastPath::Sequence && !self.closed.load(Acquire)
@@ -269,22 +249,24 @@ impl<T> Engine<T> {
     /// Whether a magazine was used in the cycle before `now`; notes its arrivals for the next cycle. `None`: the magazine
     /// has nothing to give, or a collector of this cycle or of a later one was here first.
     fn age(&self, now: u64, worker: &Worker<T>) -> Option<Age> {
-        let seen = Seen::load(worker);
-        let stands = Seen { cycle: now as u32, arrivals: worker.arrivals() as u32 };
-        if (stands.cycle.wrapping_sub(seen.cycle) as i32) <= 0 {
+        // Relaxed: a note among collectors. The arrivals are checked again after the barrier.
+        let seen = worker.seen.load(Relaxed);
+        let (seen_cycle, seen_arrivals) = ((seen >> 32) as u32, seen as u32);
+        let (cycle, arrivals) = (now as u32, worker.arrivals() as u32);
+        if (cycle.wrapping_sub(seen_cycle) as i32) <= 0 {
             return None;
         }
-        stands.store(worker);
+        // Relaxed: as above. Replacing a later note is harmless: what came after this one is young.
+        worker.seen.store(u64::from(cycle) << 32 | u64::from(arrivals), Relaxed);
         point("cycle: noted");
-        if self.holds(worker) && seen.arrivals == stands.arrivals {
-            return Some(Age::Idle { since: stands.arrivals });
+        if self.holds(worker) && seen_arrivals == arrivals {
+            return Some(Age::Idle { since: arrivals });
         }
         (worker.census().0 > 1 || self.has_share(worker)).then_some(Age::Used)
     }
 }
 
 /// How much a collector may still take.
-#[derive(Clone, Copy)]
 struct Quota {
     objects: usize,
     /// `u64::MAX`: whatever they weigh.
@@ -310,31 +292,9 @@ impl Quota {
 }
 
 /// Whether a magazine was used during a cycle.
-#[derive(Clone, Copy)]
 enum Age {
     /// Nothing has come since the magazine had this many arrivals.
-    Idle {
-        since: u32,
-    },
+    Idle { since: u32 },
+    /// Something has.
     Used,
-}
-
-/// A collector's note about a worker: the cycle, and the arrivals by then.
-#[derive(Clone, Copy)]
-struct Seen {
-    cycle: u32,
-    arrivals: u32,
-}
-
-impl Seen {
-    fn load<T>(worker: &Worker<T>) -> Self {
-        // Relaxed: a note among collectors. The arrivals are checked again after the barrier.
-        let word = worker.seen.load(Relaxed);
-        Seen { cycle: (word >> 32) as u32, arrivals: word as u32 }
-    }
-
-    fn store<T>(self, worker: &Worker<T>) {
-        // Relaxed: as in `load`. Replacing a later note is harmless: what came after this one is young.
-        worker.seen.store(u64::from(self.cycle) << 32 | u64::from(self.arrivals), Relaxed);
-    }
 }

@@ -1,10 +1,4 @@
-//! The cycle number; its parity says which side is primary.
-//!
-//! ```text
-//!   cycle     0           1           2
-//!   primary   even        odd         even
-//!   victim    odd         even        odd
-//! ```
+//! The cycle number; its parity says which side is primary: even, odd, even, and so on. The other side has the victims.
 //!
 //! Turning the generation moves no object: primaries become victims where they are. No thread waits for the turn. A
 //! thread that still uses the old number puts its chain on the side of the victims, where it ages one cycle early.
@@ -39,15 +33,12 @@ impl Side {
 }
 
 /// The cycle number of a pool.
+#[derive(Default)]
 pub(crate) struct Generation {
     cycle: AtomicU64,
 }
 
 impl Generation {
-    pub(crate) fn new() -> Self {
-        Generation { cycle: AtomicU64::new(0) }
-    }
-
     /// Cycles completed so far.
     #[inline]
     pub(crate) fn cycle(&self) -> u64 {

@@ -1,13 +1,8 @@
 //! A put that the fast path could not serve: into the magazine, a slot, or nowhere if a bound is reached.
 
-use super::Engine;
-use super::batch::Batch;
-use super::generation::Side;
-use super::held::Held;
-use super::object::{Chain, Object};
-use super::worker::Worker;
-use crate::sys::chaos::point;
+use super::{Batch, Chain, Engine, Held, Object, Side, Worker};
 use crate::sys::magazine::{self, COUNTED, NOTED};
+use crate::sys::point;
 use crate::sys::scale::TICK;
 
 /// What a put has done, apart from the objects that it refused. It has two words, so that it is passed in registers.

@@ -1,10 +1,9 @@
 //! A held worker: what a thread may do after it has closed the gate.
 
-use super::object::{Chain, Object};
-use super::worker::Worker;
+use super::{Chain, Object, Worker};
 use crate::sys::atomic::Ordering::{Relaxed, Release};
-use crate::sys::chaos::point;
 use crate::sys::magazine::{self, COUNTED, Magazine, NOTED, OPEN};
+use crate::sys::point;
 use std::marker::PhantomData;
 
 /// Proof that this thread has closed a worker's gate. Dropping it opens the gate, also when a panic unwinds.

@@ -44,7 +44,7 @@ pub(crate) const HEAVIEST: usize =
     if usize::BITS < 64 { usize::MAX } else { Measure::MAX_WEIGHT as usize };
 
 /// The weight (44 bits, in bytes) and the length (20 bits) of the chain that starts at a node.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(crate) struct Measure(u64);
 
 impl Measure {

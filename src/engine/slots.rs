@@ -13,12 +13,11 @@ mod tests;
 
 pub(crate) use slot::Claim;
 
-use super::generation::Side;
-use super::object::Chain;
+use super::{Chain, Side};
+use crate::sys::OnceBox;
 use crate::sys::atomic::AtomicUsize;
 use crate::sys::atomic::Ordering::Relaxed;
 use crate::sys::magazine::CAPACITY;
-use crate::sys::once_box::OnceBox;
 use crate::sys::scale::REAL;
 use slot::Slot;
 

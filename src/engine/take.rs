@@ -1,11 +1,7 @@
 //! A get that the fast path could not serve: steps 2 to 5 of a [get](super).
 
-use super::Engine;
-use super::generation::Side;
-use super::held::Held;
-use super::object::{Chain, Object};
-use super::worker::Worker;
-use crate::sys::chaos::point;
+use super::{Chain, Engine, Held, Object, Side, Worker};
+use crate::sys::point;
 
 impl<T> Engine<T> {
     /// Takes an object from a slot, or from a sibling's magazine, and counts where it came from.

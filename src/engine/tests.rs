@@ -1,12 +1,9 @@
 //! The engine by explicit workers, with magazines as large as they are: in models, a chain is one object.
 
-use super::batch::Batch;
-use super::budget::Budget;
-use super::object::Object;
-use super::{Engine, Plan};
+use super::{Batch, Budget, Engine, Object, Plan};
 use crate::sys::atomic::Ordering::Relaxed;
-use crate::sys::fast_path::{FastPath, fast_path};
 use crate::sys::magazine::{CAPACITY, MOST_BYTES};
+use crate::sys::{FastPath, fast_path};
 
 /// What an object weighs here.
 const WEIGHT: u64 = 100;

@@ -1,38 +1,22 @@
-//! A worker: one processor's magazine, and who may use it.
+//! A worker: one processor's magazine with its counters, and who may use it.
 //!
-//! A gate guards the magazine. While the gate is open, restartable sequences of its processor push and pop. For
-//! everything else a thread closes the gate and gets a [`Held`]. The holder alone uses the magazine's header, its objects
-//! and the worker's local counters, until it opens the gate. No thread waits for a gate to open.
+//! **Invariant.** While the gate is open, only restartable sequences of the processor change the magazine. For everything
+//! else a thread closes the gate and gets a [`Held`]. It alone uses the magazine and the local counters, until it opens
+//! the gate by a Release store. No thread waits for a gate to open.
 //!
-//! **Fields.** `magazine`: see [`magazine`](crate::sys::magazine). `claim`: a collector sets it by a compare-exchange and
-//! clears it. `seen`: written by any collector, before its claim. `LocalCounter`s: written by the holder, read by any
-//! thread. `Counter`s: any thread. `granted`: written by the holder, read when the pool has no users left.
-//!
-//! **Closing.** There are three ways.
-//!
-//! * With sequences, a thread of the magazine's processor closes the gate by a sequence ([`enter`]).
-//! * Without sequences, any thread closes it by a compare-exchange ([`try_enter`]).
-//! * A collector claims the worker and stops the gate by a compare-exchange ([`stop`]). Then a heavy barrier restarts all
-//!   sequences, and the collector reads the gate again ([`Stop::held`]). A sequence that read the open gate before the
-//!   stop may have closed it over the stop. In that case its thread is the holder, and the collector gives up. The claim
-//!   keeps a second collector away: without it, the stop that this one reads could be the other one's.
-//!
-//! **Orderings.** [`Held`] opens the gate by a Release store. The compare-exchange that closes it next acquires. A
-//! sequence reads the gate first, so what it reads afterwards is what the holder left.
+//! With sequences, a thread of the processor closes the gate by a sequence ([`enter`]). Without them, any thread closes
+//! it by a compare-exchange ([`Worker::try_enter`]). A collector claims the worker, stops the gate ([`Worker::stop`]),
+//! makes a barrier, and looks at the gate again ([`Stop::held`]): a sequence that read the open gate may have closed it
+//! over the stop. The claim makes sure that the stop it sees is its own. Section 5 of `docs/design.md` has the proof.
 //!
 //! [`enter`]: super::workers::Workers::enter
-//! [`try_enter`]: Worker::try_enter
-//! [`stop`]: Worker::stop
 
-use super::counters::{Counter, LocalCounter, Outcomes};
-use super::held::Held;
-use crate::sys::Witness;
+use super::{Counter, Held, LocalCounter, Outcomes};
 use crate::sys::atomic::Ordering::{Acquire, Relaxed, Release};
 use crate::sys::atomic::{AtomicU16, AtomicU64};
-use crate::sys::chaos::point;
 use crate::sys::magazine::{self, HELD, Magazine, OPEN, STOPPED};
-use crate::sys::once_box::OnceBox;
 use crate::sys::scale::REAL;
+use crate::sys::{OnceBox, Witness, point};
 use std::marker::PhantomData;
 use std::mem;
 use std::sync::Mutex;
@@ -41,13 +25,14 @@ use std::sync::Mutex;
 #[repr(C, align(128))]
 pub(crate) struct Worker<T> {
     pub(crate) magazine: Magazine,
+    /// 1 while a collector has claimed the worker.
     pub(super) claim: AtomicU16,
-    /// The capacity that the last holder granted.
+    /// The capacity that the last holder granted. Read when the pool has no users left.
     pub(super) granted: AtomicU16,
     index: u32,
     /// The weight that an empty magazine starts with, so that one push too heavy overflows the header.
     bias: u64,
-    /// The cycle of a collector's last look (upper half) and the arrivals by then (lower half).
+    /// The cycle of a collector's last look (upper half) and the arrivals by then (lower half). Written without a claim.
     pub(crate) seen: AtomicU64,
     /// Puts that the header counted before its count was reset.
     pub(super) old_count: LocalCounter,

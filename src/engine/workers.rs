@@ -5,15 +5,12 @@
 //! thread keeps the worker that it has closed. A thread uses the worker of its [`shard`]. If that one is closed, it moves
 //! to another worker of the same processor.
 
-use super::held::Held;
-use super::worker::Worker;
+use super::{Held, Worker};
 use crate::sys::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use crate::sys::atomic::{AtomicPtr, AtomicUsize};
-use crate::sys::chaos::point;
-use crate::sys::fast_path::FastPath;
 use crate::sys::magazine::{self, HEAD, Magazine, Table};
 use crate::sys::scale::{LEAST_WORKERS, WORKERS_EACH};
-use crate::sys::{move_to_shard, rseq, shard};
+use crate::sys::{FastPath, move_to_shard, point, rseq, shard};
 use std::marker::PhantomData;
 use std::ptr;
 
@@ -113,7 +110,7 @@ impl<T> Workers<T> {
     #[inline(always)]
     pub(crate) fn enter(&self) -> Option<Held<'_, T>> {
         match self.path {
-            FastPath::Sequence => self.enter_here(),
+            FastPath::Sequence => self.close_here().or_else(|| self.make_here()),
             FastPath::Exchange => {
                 let start = self.here();
                 self.enter_at(start).or_else(|| self.enter_another(start))
@@ -141,11 +138,6 @@ impl<T> Workers<T> {
     }
 
     #[inline(always)]
-    fn enter_here(&self) -> Option<Held<'_, T>> {
-        self.close_here().or_else(|| self.make_here())
-    }
-
-    #[inline(always)]
     fn close_here(&self) -> Option<Held<'_, T>> {
         // SAFETY: there are sequences, and the table lives as long as `self`.
         let (closed, gate) = unsafe { rseq::close(&self.table) }?;
@@ -155,23 +147,13 @@ impl<T> Workers<T> {
         Some(unsafe { worker.held(gate) })
     }
 
-    /// Makes this processor's worker, if it could not be closed because it did not exist.
+    /// Makes this processor's worker. `None`: it exists already, or this thread has no processor number.
     #[cold]
     fn make_here(&self) -> Option<Held<'_, T>> {
-        loop {
-            let index = rseq::here()?;
-            if self.get(index).is_some() {
-                return None;
-            }
-            if let Some(held) = self.make(index) {
-                return Some(held);
-            }
-            if index >= self.places() {
-                return None;
-            }
-            if let Some(held) = self.close_here() {
-                return Some(held);
-            }
+        let index = rseq::here()?;
+        match self.get(index) {
+            Some(_) => None,
+            None => self.make(index),
         }
     }
 

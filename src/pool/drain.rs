@@ -1,9 +1,7 @@
 //! The iterator over idle objects that were taken out of a pool.
 
-use crate::engine::batch::Batch;
-use crate::engine::object::Object;
-use crate::pool::panics::or_resume;
-use crate::pool::taken::drop_each;
+use crate::engine::{Batch, Object};
+use crate::pool::panics::{drop_each, or_resume};
 use std::mem;
 
 /// The idle objects of a pool, taken out by [`Pool::drain`](crate::Pool::drain).

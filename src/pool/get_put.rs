@@ -6,17 +6,13 @@
 //!
 //! A hit is one restartable sequence on the magazine of the thread's processor. Everything else is out of line.
 
-use super::panics::{Panics, Payload, dispose, or_resume};
-use super::taken::drop_each;
-use crate::engine::batch::Batch;
-use crate::engine::counters::Outcome;
+use super::panics::{Panics, Payload, dispose, drop_each, or_resume};
 use crate::engine::give::PutResult;
-use crate::engine::object::Object;
+use crate::engine::{Batch, Object, Outcome};
 use crate::policy::Policy;
 use crate::pool::Pool;
-use crate::sys::magazine;
-use crate::sys::rseq;
 use crate::sys::scale::{MISS_TICK, TICK};
+use crate::sys::{magazine, rseq};
 use std::convert::Infallible;
 use std::panic::resume_unwind;
 use std::thread;
@@ -66,9 +62,11 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         drop(object);
     }
 
-    /// Counts an object from outside.
-    pub(crate) fn adopt(&self) {
+    /// Boxes and counts an object from outside.
+    pub(crate) fn adopt(&self, value: T) -> Object<T> {
+        let object = Object::new(value);
         self.count(Outcome::Adopted, 1);
+        object
     }
 
     /// Counts the outcome of some objects.

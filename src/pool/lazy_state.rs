@@ -8,9 +8,8 @@ use super::panics::Payload;
 use super::state::{Evictor, State};
 use crate::builder::Builder;
 use crate::collector::registry;
-use crate::engine::budget::Budget;
+use crate::engine::Budget;
 use crate::sys::magazine::{self, Table};
-use std::fmt;
 use std::mem;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::AtomicPtr;
@@ -98,7 +97,7 @@ impl<T: Send + 'static> LazyState<T> {
 
 /// Removes a pool from the registry.
 fn leave<T>(state: &State<T>) {
-    if let Some(place) = state.place {
+    if let Some(place) = &state.place {
         // SAFETY: `open` registered it. This is called once: right after that if the state was not published, or when
         // `close` takes the state out.
         unsafe { place.leave() };
@@ -117,11 +116,5 @@ impl<T> LazyState<T> {
         leave(&state);
         // SAFETY: `&mut self`: no thread uses the pool any more.
         unsafe { state.close() }.map(drop)
-    }
-}
-
-impl<T> fmt::Debug for LazyState<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LazyState").finish_non_exhaustive()
     }
 }

@@ -1,15 +1,12 @@
 //! Operations on a whole pool: age it, empty it, fill it.
 
 use crate::collector::registry::ErasedPool;
-use crate::engine::batch::Batch;
-use crate::engine::counters::Outcome;
-use crate::engine::object::Object;
+use crate::engine::{Batch, Object, Outcome};
 use crate::policy::Policy;
 use crate::pool::Pool;
 use crate::pool::drain::Drain;
 use crate::pool::panics::{Payload, or_resume};
 use crate::pool::state::State;
-use crate::pool::taken::Taken;
 use crate::stats::Collected;
 
 impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
@@ -69,7 +66,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// Whether the pool takes room in its budget.
     pub(crate) fn takes_room(&self) -> bool {
         let engine = self.state.get().map(|state| &state.engine);
-        engine.is_some_and(|engine| engine.has_shares() || engine.stats().idle > 0)
+        engine.is_some_and(|engine| engine.has_shares() || engine.idle() > 0)
     }
 
     /// Takes out all idle objects. Dropping the iterator drops the objects that it has not returned.
@@ -88,9 +85,12 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// assert_eq!(counters.idle(), 0);
     /// ```
     pub fn drain(&self) -> Drain<T> {
-        let state = self.state.get();
-        let taken = state.map(|state| state.take_all(&state.engine.counters.drained));
-        Drain::new(taken.map_or_else(Batch::new, Taken::into_objects))
+        let mut taken = Batch::new();
+        if let Some(state) = self.state.get() {
+            state.engine.take_all(&mut taken);
+            state.engine.counters.drained.add(taken.len() as u64);
+        }
+        Drain::new(taken)
     }
 
     /// Creates objects until at least `count` are idle or a bound is reached.
@@ -112,7 +112,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         if self.settings.max_idle == 0 {
             return;
         }
-        let ready = self.state().stats().idle;
+        let ready = self.state().engine.idle();
         for _ in ready..count {
             let object = Object::new(self.policy.create());
             let bytes = self.policy.footprint(object.value());

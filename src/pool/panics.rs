@@ -1,5 +1,6 @@
 //! Panics of user code: they are kept while the work goes on, and the first one is resumed at its end.
 
+use crate::engine::{Batch, Counter};
 use std::any::Any;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -30,10 +31,8 @@ impl Panics {
 
     /// Resumes the first one; see [`or_resume`].
     #[inline]
-    pub(crate) fn resume(mut self) {
-        if let Some(first) = self.0.take() {
-            or_resume(Err(first))
-        }
+    pub(crate) fn resume(self) {
+        or_resume(self.first());
     }
 }
 
@@ -69,4 +68,23 @@ pub(crate) fn dispose(payload: Payload) {
     if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         mem::forget(second);
     }
+}
+
+/// Drops every object, even if destructors panic. Returns the first panic.
+pub(crate) fn drop_each<T>(mut objects: Batch<T>) -> Result<(), Payload> {
+    let mut panics = Panics::default();
+    while let Some(object) = objects.pop() {
+        panics.keep(caught(|| {
+            drop(object);
+            Ok(())
+        }));
+    }
+    panics.first()
+}
+
+/// The same, after counting the objects. Returns how many they were.
+pub(super) fn drop_counted<T>(objects: Batch<T>, counted: &Counter) -> Result<usize, Payload> {
+    let count = objects.len();
+    counted.add(count as u64);
+    drop_each(objects).map(|()| count)
 }

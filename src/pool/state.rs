@@ -4,20 +4,14 @@
 //! The objects that a cycle takes are dropped here, after the engine has let go of them. Each is dropped separately, so
 //! that a panicking destructor affects no other object.
 
-use super::panics::{Panics, Payload, caught, dispose};
-use super::taken::{Taken, drop_each};
+use super::panics::{Panics, Payload, caught, dispose, drop_counted, drop_each};
 use crate::builder::Builder;
-use crate::collector::background;
-use crate::collector::export;
 use crate::collector::registry::{ErasedPool, Place};
-use crate::engine::batch::Batch;
-use crate::engine::budget::Budget;
-use crate::engine::counters::Counter;
-use crate::engine::{Engine, Plan};
+use crate::collector::{background, export};
+use crate::engine::{Batch, Budget, Engine, Plan};
 use crate::stats::{Collected, Stats};
-use crate::sys;
-use crate::sys::fast_path::fast_path;
 use crate::sys::nesting::Nesting;
+use crate::sys::{self, fast_path};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU64, fence};
@@ -135,14 +129,13 @@ impl<T> State<T> {
             return Ok(());
         };
         caught(|| {
-            let mut dead = Taken::new(&self.engine.counters.aged_out);
+            let mut dead = Batch::new();
             // Relaxed: a hint.
             let overdue = self.due.load(Relaxed) % 2 == 1;
-            let taken = &mut dead.objects;
-            self.engine.step(cycle, objects, overdue, taken);
-            let dropped = dead.objects.len();
+            self.engine.step(cycle, objects, overdue, &mut dead);
+            let dropped = dead.len();
             let mut panics = Panics::default();
-            panics.keep(dead.drop_each());
+            panics.keep(drop_counted(dead, &self.engine.counters.aged_out));
             panics.keep(self.clear_if_retired());
             if self.engine.generation.cycle() != cycle {
                 export::cycle_ended(self.name, || self.stats(), dropped);
@@ -189,13 +182,6 @@ impl<T> State<T> {
         }
         Ok(())
     }
-
-    /// Takes all idle objects, and counts them here.
-    pub(crate) fn take_all<'a>(&'a self, counted: &'a Counter) -> Taken<'a, T> {
-        let mut taken = Taken::new(counted);
-        self.engine.take_all(&mut taken.objects);
-        taken
-    }
 }
 
 impl<T> ErasedPool for State<T> {
@@ -214,10 +200,10 @@ impl<T> ErasedPool for State<T> {
 
     fn collect(&self) -> Result<Collected, Payload> {
         caught(|| {
-            let mut dead = Taken::new(&self.engine.counters.aged_out);
-            self.engine.cycle(&mut dead.objects);
+            let mut dead = Batch::new();
+            self.engine.cycle(&mut dead);
             let aged = self.stats().idle;
-            let dropped = dead.drop_each()?;
+            let dropped = drop_counted(dead, &self.engine.counters.aged_out)?;
             self.clear_if_retired()?;
             export::cycle_ended(self.name, || self.stats(), dropped);
             Ok(Collected { aged, dropped })
@@ -225,16 +211,16 @@ impl<T> ErasedPool for State<T> {
     }
 
     fn clear(&self) -> Result<usize, Payload> {
-        caught(|| self.take_all(&self.engine.counters.cleared).drop_each())
+        let mut taken = Batch::new();
+        self.engine.take_all(&mut taken);
+        drop_counted(taken, &self.engine.counters.cleared)
     }
 
     fn shrink(&self, bytes: u64) -> Result<usize, Payload> {
-        caught(|| {
-            let mut taken = Taken::new(&self.engine.counters.cleared);
-            self.engine.take_bytes(bytes, &mut taken.objects);
-            let count = taken.drop_each()?;
-            self.clear_if_retired().map(|()| count)
-        })
+        let mut taken = Batch::new();
+        self.engine.take_bytes(bytes, &mut taken);
+        let count = drop_counted(taken, &self.engine.counters.cleared)?;
+        self.clear_if_retired().map(|()| count)
     }
 }
 

@@ -108,21 +108,13 @@ impl<T> Block<T> {
     }
 }
 
-impl<T> Clone for Place<'_, T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for Place<'_, T> {}
-
 impl<T> Place<'_, T> {
     /// Removes the entry: now, or when its last reader is done.
     ///
     /// # Safety
     ///
     /// [`enter`](Block::enter) returned this place, and this is the only call for it.
-    pub(crate) unsafe fn leave(self) {
+    pub(crate) unsafe fn leave(&self) {
         // SAFETY: `enter` has settled the slot, and the caller calls this once.
         if unsafe { self.block.places[self.index as usize].leave() }.is_some() {
             self.block.vacate(self.index);

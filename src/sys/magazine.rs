@@ -5,24 +5,14 @@
 //!   ┌────────┬────────┬────────┬────────┬─ ─ ─┬────────┬────────┬─ ─
 //!   │ header │  gate  │ weight │ weight │     │ oldest │ newer  │
 //!   └────────┴────────┴────────┴────────┴─ ─ ─┴────────┴────────┴─ ─
-//!
-//!   header   63      48 47                        8 7       0
-//!            ┌─────────┬───────────────────────────┬─────────┐
-//!            │ weight  │ puts so far               │ length  │
-//!            └─────────┴───────────────────────────┴─────────┘
 //! ```
 //!
-//! One store of the header pushes or pops an object, adds or subtracts its weight, and counts a push. The weight starts
-//! at a bias. So the word overflows exactly at the magazine's bound on bytes, and a push sees that by the carry of its
-//! one addition.
+//! The header is 8 bits of length, 40 of puts so far, and 16 of weight. One store of it pushes or pops an object, weighs
+//! it, and counts a push. The weight starts at a bias, so that the word overflows exactly at the bound on bytes: a push
+//! sees that by the carry of its one addition.
 //!
-//! | `gate` | who may use the header and the objects |
-//! |---|---|
-//! | open, with a capacity | sequences of the magazine's processor; without sequences, nobody |
-//! | [`HELD`] | the thread that closed it |
-//! | [`STOPPED`] | the collector that stopped it, after its barrier |
-//!
-//! A closed gate has capacity 0, so that a pop finds the magazine empty and a push finds it full.
+//! The gate says who may use the header and the objects: [`OPEN`], [`HELD`], [`STOPPED`]. A closed gate has capacity 0,
+//! so that a pop finds the magazine empty and a push finds it full.
 
 use super::atomic::{AtomicPtr, AtomicU16, AtomicU64};
 use super::scale::REAL;
@@ -50,11 +40,12 @@ const _: () = assert!(
             && std::mem::offset_of!(Magazine, objects) == 144)
 );
 
-/// A thread has closed the gate.
+/// The gate is closed: the magazine belongs to the thread that closed it.
 pub(crate) const HELD: u64 = 0;
-/// A collector has stopped the magazine.
+/// The gate is stopped: the magazine belongs to the collector that stopped it, after its barrier.
 pub(crate) const STOPPED: u64 = 1 << 33;
-/// Set while the gate is open; the capacity is below.
+/// Set while the gate is open for sequences of the processor; the capacity is below. Without sequences, the magazine then
+/// belongs to nobody.
 pub(crate) const OPEN: u64 = 1 << 32;
 
 /// One object in the header's length.

@@ -18,6 +18,12 @@ pub(crate) mod once_box;
 pub(crate) mod ref_slot;
 pub(crate) mod rseq;
 
+pub(crate) use chaos::point;
+pub(crate) use fast_path::FastPath;
+#[cfg(not(loom))]
+pub(crate) use fast_path::fast_path;
+pub(crate) use once_box::OnceBox;
+
 #[cfg(not(any(loom, shuttle)))]
 pub(crate) use std::sync::atomic;
 

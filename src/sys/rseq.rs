@@ -1,10 +1,8 @@
 //! The three restartable sequences, and whether this process has them.
 //!
-//! A restartable sequence is a few instructions. If the thread is preempted, migrated or interrupted by a signal in the
-//! middle of them, the kernel restarts it at the first one. The last instruction is the only store that other threads can
-//! see: it *commits*. So to all other threads of its processor, a sequence is one atomic step, without a lock and without
-//! a locked instruction. The C library registers an area for each thread (glibc from 2.35 on). The kernel writes the
-//! processor's number there, and reads the descriptor of the sequence that is under way.
+//! If a thread is preempted, migrated or interrupted by a signal in the middle of a sequence, the kernel restarts the
+//! sequence. The last instruction is the only store that other threads can see: it *commits*. So to all other threads of
+//! its processor, a sequence is one atomic step. Section 3 of `docs/design.md` explains each instruction.
 //!
 //! | sequence | reads | commits | fails |
 //! |---|---|---|---|
@@ -12,22 +10,10 @@
 //! | [`push`] | gate, header; writes object and weight above the newest | `header`, with both, counted | full, too heavy, or closed |
 //! | [`close`] | gate | `gate = HELD` | closed already |
 //!
-//! **Exclusion.** While the gate is open, only sequences of this processor change the magazine. If another one ran in
-//! the middle of this one, the kernel has restarted this one. A collector on another processor stops the gate first,
-//! and takes objects only after its [barrier](restart) has restarted all sequences that were under way. A sequence does
-//! not dereference objects.
-//!
-//! **The gate is read before the header.** The holder of a gate may have moved to another processor. It opens the gate
-//! there, after it has changed the header. A sequence that read the header first and then an open gate could commit a
-//! header that the holder has already replaced. (x86-64 keeps loads in order. AArch64 loads the gate with acquire.)
-//!
-//! **The processor's number** is read inside the sequence. Where the kernel has it, it is the concurrency id of the
-//! memory map (`mm_cid`): a dense number, below the number of threads and below the number of processors that the
-//! process may use. Otherwise it is the number of the processor. A thread without a registered area (not started by the
-//! C library, or registered without success) has a negative `cpu_id`, and every sequence fails there.
-//!
-//! **The descriptor's pointer** is cleared after each sequence. The kernel follows it at the next preemption, and the
-//! library that contains the descriptor may be unloaded by then.
+//! **Invariant.** While the gate is open, only sequences of this processor change the magazine. A collector on another
+//! processor stops the gate first, and takes objects only after its [barrier](restart) has restarted all sequences that
+//! were under way. A holder may open the gate from another processor, after it has changed the header. So a sequence
+//! reads the gate before the header. (x86-64 keeps loads in order. AArch64 loads the gate with acquire.)
 
 #[cfg_attr(loom, path = "../../loom-tests/model/sequences.rs")]
 #[cfg_attr(

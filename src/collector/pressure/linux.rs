@@ -8,9 +8,9 @@
 
 use super::{PressureSource, Sleep, place};
 use std::env;
-use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
+use std::iter;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::os::unix::net::UnixStream;
@@ -21,60 +21,43 @@ use std::time::Duration;
 /// 1 s) have about the same share.
 const TRIGGER: &[u8] = b"some 200000 2000000\0";
 
-/// Finds a source that can be watched; else why there is none.
-pub(super) fn find() -> Result<Box<dyn PressureSource>, String> {
-    let (watch, write) =
-        (env::var_os("MEMORY_PRESSURE_WATCH"), env::var_os("MEMORY_PRESSURE_WRITE"));
-    find_by(watch.as_deref(), write.as_deref(), &candidates())
-}
-
-/// The pressure files of this process, the narrowest first.
-fn candidates() -> Vec<PathBuf> {
-    let text = |path| fs::read_to_string(path).unwrap_or_default();
-    let group = place::of_group(&text("/proc/self/cgroup"), &text("/proc/self/mountinfo"));
-    let system = PathBuf::from("/proc/pressure/memory");
-    group.into_iter().chain([system]).collect()
-}
-
-/// As [`find`], for given variables and files. A file that cannot be watched is passed over.
-fn find_by(
-    watch: Option<&OsStr>,
-    write: Option<&OsStr>,
-    files: &[PathBuf],
-) -> Result<Box<dyn PressureSource>, String> {
-    let mut reasons = Vec::new();
-    if let Some(watch) = watch.map(Path::new) {
-        if watch == Path::new("/dev/null") {
-            return Err(String::from("$MEMORY_PRESSURE_WATCH is /dev/null"));
-        }
-        match named(watch, write) {
-            Ok(source) => return Ok(Box::new(source)),
-            Err(error) => reasons.push(format!("{}: {error}", watch.display())),
-        }
+/// The system's source: what systemd names in `$MEMORY_PRESSURE_WATCH`, else the pressure file of the process's own
+/// control group, else that of the whole system. The first that can be watched; an error says why none can.
+pub(crate) fn find() -> Result<Box<dyn PressureSource>, String> {
+    let named = env::var_os("MEMORY_PRESSURE_WATCH").map(PathBuf::from);
+    if named.as_deref() == Some(Path::new("/dev/null")) {
+        return Err(String::from("$MEMORY_PRESSURE_WATCH is /dev/null"));
     }
-    for file in files {
-        match Watch::open(file, TRIGGER) {
+    let named = named.into_iter().map(|path| (open_named(&path), path));
+    let group = iter::once_with(group_file).flatten();
+    let files = group.chain([PathBuf::from("/proc/pressure/memory")]);
+    let files = files.map(|path| (Watch::open(&path, TRIGGER), path));
+    let mut reasons = Vec::new();
+    // Lazy: a file is not opened if an earlier one can be watched.
+    for (opened, path) in named.chain(files) {
+        match opened {
             Ok(source) => return Ok(Box::new(source)),
-            Err(error) => reasons.push(format!("{}: {error}", file.display())),
+            Err(error) => reasons.push(format!("{}: {error}", path.display())),
         }
     }
     Err(reasons.join("; "))
 }
 
-/// What the environment names.
-fn named(path: &Path, write: Option<&OsStr>) -> io::Result<Watch> {
+/// The pressure file of this process's control group.
+fn group_file() -> Option<PathBuf> {
+    let text = |path| fs::read_to_string(path).unwrap_or_default();
+    place::of_group(&text("/proc/self/cgroup"), &text("/proc/self/mountinfo"))
+}
+
+/// Opens what the environment names.
+fn open_named(path: &Path) -> io::Result<Watch> {
     let invalid = |what| io::Error::new(io::ErrorKind::InvalidInput, what);
     if !path.is_absolute() {
         return Err(invalid("$MEMORY_PRESSURE_WATCH is not an absolute path"));
     }
-    let write = match write {
-        None => Vec::new(),
-        Some(write) => write
-            .to_str()
-            .and_then(place::base64)
-            .ok_or_else(|| invalid("$MEMORY_PRESSURE_WRITE is not base64"))?,
-    };
-    Watch::open(path, &write)
+    let write = env::var_os("MEMORY_PRESSURE_WRITE").unwrap_or_default();
+    let write = write.to_str().and_then(place::base64);
+    Watch::open(path, &write.ok_or_else(|| invalid("$MEMORY_PRESSURE_WRITE is not base64"))?)
 }
 
 /// A file descriptor that becomes ready when memory is short.

@@ -6,13 +6,12 @@
 //! **Invariant.** While a slot is [`CLAIMED`], all of it belongs to the thread that claimed it. No thread follows the
 //! chain's pointer before its claim. So it is harmless if the chain is gone and another one is at the same address (ABA).
 
-use super::super::counters::LocalCounter;
-use super::super::object::{Chain, Measure, Node};
-use crate::sys::Witness;
+use crate::engine::LocalCounter;
+use crate::engine::object::{Chain, Measure, Node};
 use crate::sys::atomic::AtomicPtr;
 use crate::sys::atomic::Ordering::{AcqRel, Acquire, Release};
-use crate::sys::chaos::point;
 use crate::sys::scale::SLOT_TICK;
+use crate::sys::{Witness, point};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 use std::sync::Mutex;

@@ -1,11 +1,10 @@
 //! The barrier that restarts sequences. It costs a collector one system call, and users nothing.
 //!
-//! [`restart`] restarts the restartable sequence of every running thread of the process, and is a full fence for each. A
-//! thread that does not run at that moment has gone through the scheduler, which does the same.
+//! [`restart`] restarts the sequence of every running thread of the process, and is a full fence for each. A thread that
+//! does not run at that moment has gone through the scheduler, which does the same.
 //!
-//! A process must register for the barrier. If it has several threads, that takes the kernel some 10 ms: it waits until
-//! every processor has passed through the scheduler. So the first call registers, and a process without a call never
-//! waits.
+//! A process must register for the barrier. If it has several threads, that takes the kernel some 10 ms. So the first
+//! call registers, and a process without a call never waits.
 //!
 //! A kernel may refuse: it is too old, or a seccomp filter is active. [`is_offered`] tells before the first worker
 //! exists, and then pools use no sequences. If the kernel refuses later, [`restart`] returns `false`. Then the
