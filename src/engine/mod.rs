@@ -1,7 +1,6 @@
 //! The core of a pool: where a get finds an object, and where a put leaves one.
 //!
-//! No user code runs here. The pool creates, cleans, judges and drops objects, and the engine moves them. Each processor
-//! has two kinds of places.
+//! Idle objects are in two kinds of places. Each processor has both.
 //!
 //! * A **magazine** is a stack of at most 64 light objects. Only threads that run on its processor use it, by
 //!   restartable sequences ([`rseq`](crate::sys::rseq)): without a lock and without a locked instruction.
@@ -19,23 +18,40 @@
 //!     [ victim slots  ] ◄──── steal ───► [ victim slots  ]
 //! ```
 //!
-//! **A get** tries these places in order, and stops at the first object. If there is none, the pool creates one.
+//! **A get** tries these places in order, and stops at the first object.
 //!
-//! 1. The magazine of its processor: the newest object. Most gets end here.
-//! 2. The slots of its processor: one object of the newest chain. Half a magazine of the rest refills the magazine.
-//! 3. The slots of other processors: one object of the oldest chain.
-//! 4. The victims, its own processor's first.
-//! 5. Steps 3 and 4 again, if any slot is full or claimed: an object may have moved behind the search.
+//! 1. It pops the newest object of its processor's magazine. Most gets end here.
+//! 2. It claims the newest chain of its processor's slots and takes one object. Half a magazine of the rest refills
+//!    the magazine.
+//! 3. It steals from the oldest chain of another processor's slots.
+//! 4. It takes a victim, its own processor's first.
+//! 5. It repeats steps 3 and 4, unless all slots are empty and none is claimed: an object may have moved behind the
+//!    search.
+//! 6. It finds nothing, and the pool creates an object.
 //!
-//! **A put** pushes onto the magazine. If that is full, its older half goes to the slots as one chain. Heavy and
-//! expensive objects go straight to a slot. A bound may refuse a put.
+//! **A put** pushes onto its processor's magazine. If the magazine is full, the older half goes to the processor's slots
+//! as one chain. A put is refused if a bound on idle objects leaves no room.
 //!
-//! **A cycle** takes the victims and makes victims of the primaries. So what nobody uses is gone after two cycles.
+//! **Heavy and expensive objects bypass the magazine.** Heavy is from 64 KiB on, expensive from 0.1 ms a creation on
+//! ([`cost`]). A magazine hides what it holds from other processors, and no processor may keep such an object to itself.
 //!
-//! To read on: `worker` is a magazine with its counters, and `held` what a thread may do that has closed its gate. `take`
-//! is a get after step 1, `give` a put, `cycle` what a collector does. `workers` finds a thread's worker, `slots` holds
-//! chains of `object`s, `budget` keeps the bounds, `cost` tells what is expensive, and `counters` adds up what happened.
-//! `docs/design.md` says why all this is right, and what differs where there are no sequences (section 4).
+//! **Ageing.** Slots have two sides. A cycle ([`cycle`](self::cycle)) takes what is on the victim side. Then the sides
+//! change roles, by one increment ([`generation`]). The cycle also takes what is in magazines that nothing has come to
+//! since the last cycle. So an object that nobody uses is gone after two cycles.
+//!
+//! **A worker** ([`worker`]) is one processor's magazine with its counters. A thread that must do more to a magazine than
+//! push or pop closes its gate first, and is then its only user ([`held`]). A thread that finds a gate closed does not
+//! wait: it uses the slots.
+//!
+//! **Without restartable sequences**, a processor has several workers, and each push or pop closes and opens a gate.
+//! Before the pool creates, a get also tries the magazines of other workers.
+//!
+//! **No user code runs here.** The engine has no policy. It moves objects; the pool creates, cleans, judges and drops
+//! them.
+//!
+//! To read on: `take` is a get after step 1, `give` a put, `cycle` what a collector does. `workers` finds a thread's
+//! worker, `slots` holds chains of `object`s, `budget` keeps the bounds, `cost` tells what is expensive, and `counters`
+//! adds up what happened. `docs/design.md` says why all this is right.
 
 mod batch;
 mod budget;
