@@ -42,6 +42,11 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     for (name, _, runs) in CASES {
+        // Others end the process without the destructors of the main thread.
+        let destroys = cfg!(any(target_env = "gnu", target_vendor = "apple")) && !cfg!(windows);
+        if !destroys && name.contains("on_main") {
+            continue;
+        }
         for run in 0..runs {
             let output = this_program().env(CASE, name).output().expect("this runs again");
             let (out, err) =

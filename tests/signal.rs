@@ -23,6 +23,18 @@ const PATIENCE: u32 = 60;
 /// Times that a handler came.
 static CAME: AtomicUsize = AtomicUsize::new(0);
 
+/// A thread's name: a number with glibc, a pointer with musl.
+struct Name(libc::pthread_t);
+
+// SAFETY: nothing is read through it; any thread may pass it to the system.
+unsafe impl Sync for Name {}
+
+impl Name {
+    fn get(&self) -> libc::pthread_t {
+        self.0
+    }
+}
+
 /// Runs `work` again and again in a thread that gets `times` signals meanwhile, at odd moments.
 fn interrupted(times: usize, handler: extern "C" fn(libc::c_int), mut work: impl FnMut()) {
     // SAFETY: arms a timer of this process.
@@ -34,14 +46,14 @@ fn interrupted(times: usize, handler: extern "C" fn(libc::c_int), mut work: impl
     let set = unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, ptr::null_mut()) };
     assert_eq!(set, 0);
     // SAFETY: asks who is calling.
-    let victim = unsafe { libc::pthread_self() };
+    let victim = Name(unsafe { libc::pthread_self() });
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
             let mut random = Random::new(27);
             while CAME.load(Relaxed) < times {
                 // SAFETY: the victim is in this scope until `done`.
-                assert_eq!(unsafe { libc::pthread_kill(victim, libc::SIGUSR1) }, 0);
+                assert_eq!(unsafe { libc::pthread_kill(victim.get(), libc::SIGUSR1) }, 0);
                 thread::sleep(Duration::from_micros(random.below(50) as u64));
             }
             done.store(true, Relaxed);

@@ -1,6 +1,7 @@
 //! Threads by the C library's own calls, which ThreadSanitizer intercepts.
 
 use std::ffi::c_void;
+use std::mem::MaybeUninit;
 use std::ptr;
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -20,11 +21,12 @@ extern "C" fn run(job: *mut c_void) -> *mut c_void {
 impl Thread {
     pub(crate) fn start(job: impl FnOnce() + Send + 'static) -> Self {
         let job: *mut Job = Box::into_raw(Box::new(Box::new(job)));
-        let mut id = 0;
+        let mut id = MaybeUninit::uninit();
         // SAFETY: `id` is a place for the thread's name, and `run` takes what `job` is.
-        let failed = unsafe { libc::pthread_create(&raw mut id, ptr::null(), run, job.cast()) };
+        let failed = unsafe { libc::pthread_create(id.as_mut_ptr(), ptr::null(), run, job.cast()) };
         assert_eq!(failed, 0, "pthread_create");
-        Thread(id)
+        // SAFETY: the call succeeded, so it has written the name.
+        Thread(unsafe { id.assume_init() })
     }
 
     /// Waits for the end of the thread, its thread-local destructors included.
