@@ -9,6 +9,8 @@
 compile_error!("stealpool needs 64-bit atomics, which this target does not have");
 #[cfg(not(any(target_pointer_width = "32", target_pointer_width = "64")))]
 compile_error!("stealpool needs pointers of 32 or 64 bits");
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+compile_error!("stealpool needs a clock, which this target does not have; wasm32-wasip1 has one");
 
 // What users see; user code runs here and nowhere below.
 #[cfg(not(loom))]

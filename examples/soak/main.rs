@@ -118,6 +118,7 @@ fn run(settings: &Settings) -> bool {
             })
         })
         .collect();
+    println!("fast path: {}", stealpool::fast_path());
     let begun = Instant::now();
     let mut collector: Option<Collector> = None;
     let mut seconds = 0u64;

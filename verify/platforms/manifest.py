@@ -55,6 +55,6 @@ def kept(section):
 
 
 text = "".join(section for section in sections if kept(section))
-text += "\n[dev-dependencies]\n" + "\n".join(KEPT.values()) + "\n\n[workspace]\n"
+text += "\n[target.'cfg(not(target_family = \"wasm\"))'.dev-dependencies]\n" + "\n".join(KEPT.values()) + "\n\n[workspace]\n"
 (folder / "Cargo.toml").write_text(text)
 print("left out, for what they depend on:", *left_out)
