@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Proves: the tests pass whatever the compiler may choose or the user may set: other layouts of structures,
 # panics that abort, overflow and standard library assertions in optimised code, no restartable sequences;
-# and the library compiles where pointers have 32 bits, and the sequences of AArch64 assemble.
+# no pointer is made of an integer; the library compiles where pointers have 32 bits, and the sequences of AArch64
+# assemble.
 # Cannot: run on other machines; say that any other layout is right.
 set -euo pipefail
 source "$(dirname "$0")/common.sh"
@@ -38,6 +39,11 @@ export RUSTFLAGS="--cfg stealpool_cpu_id"
 variant cpu-id --test rseq_steps --test affinity --test unregistered --test in_turn
 
 unset RUSTFLAGS
+# No pointer is made of an integer, or the other way about.
+printf '\n== strict provenance\n'
+RUSTC_BOOTSTRAP=1 cargo rustc --quiet -p stealpool --lib --features "$features,loans" --profile check -- \
+  '-Zcrate-attr=feature(strict_provenance_lints)' -Dlossy_provenance_casts -Dfuzzy_provenance_casts
+
 if rustc --print target-libdir --target i686-unknown-linux-gnu 2>/dev/null | xargs -r test -d; then
   cargo check -p stealpool --target i686-unknown-linux-gnu --features "$features"
 else
