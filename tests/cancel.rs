@@ -118,6 +118,7 @@ fn a_thousand_cancels_at_random_polls() {
 /// A cancelled task's object is where the cancelling thread finds it at once: at hand, and not with
 /// whoever has polled the task.
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "the thread cannot be kept on its processor")]
 fn what_a_cancelled_task_held_is_at_hand_where_it_was_dropped() {
     stay_here();
     let census = Census::new();
