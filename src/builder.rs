@@ -11,8 +11,8 @@ use std::time::Duration;
 /// | setting | default | zero | huge |
 /// |---|---|---|---|
 /// | [`max_idle`](Self::max_idle) | no bound | pooling off | no bound |
-/// | [`max_object_bytes`](Self::max_object_bytes) | no bound | keep only objects of footprint 0 | 2^44 - 1 bytes |
-/// | [`idle_bytes`](Self::idle_bytes) | no bound | keep only objects of footprint 0 | from 2^44 on, no bound |
+/// | [`max_object_bytes`](Self::max_object_bytes) | no bound | keep only objects of footprint 0 | 2^44 - 1 bytes (of 32-bit pointers: no bound) |
+/// | [`idle_bytes`](Self::idle_bytes) | no bound | keep only objects of footprint 0 | from 2^44 on (of 32-bit pointers: `usize::MAX`), no bound |
 /// | [`collect_every`](Self::collect_every) | 10 s | at every look at the clock | never |
 /// | [`private_depth`](Self::private_depth) | 64 | 1 | 64 |
 /// | [`min_idle`](Self::min_idle) | 0 | cycles leave nothing | 65,535 |

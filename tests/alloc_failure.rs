@@ -94,10 +94,8 @@ fn with_a_failure(which: &str) {
     let no_core = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `no_core` lives through the call.
     unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const no_core) };
-    if stealpool::fast_path() == stealpool::FastPath::Exchange {
-        // The first pool asks std for the number of processors. std reads files for that, and goes on without memory.
-        drop(Pool::new(Vec::<u8>::new).get());
-    }
+    // The first pool asks std for the number of processors. std reads files for that, and goes on without memory.
+    drop(Pool::new(Vec::<u8>::new).get());
     LEFT.store(which.parse().expect("a number"), Relaxed);
     use_pools();
     LEFT.store(0, Relaxed);

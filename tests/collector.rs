@@ -110,9 +110,11 @@ fn a_spawn_without_a_thread_changes_nothing() {
             match spawned {
                 Ok(spawned) => {
                     // glibc hands on what the system says; musl says `EAGAIN`.
-                    let kind = spawned.unwrap_err().kind();
-                    let expected = [io::ErrorKind::PermissionDenied, io::ErrorKind::WouldBlock];
-                    assert!(expected.contains(&kind), "{kind}");
+                    let expected = match cfg!(target_env = "musl") {
+                        true => io::ErrorKind::WouldBlock,
+                        false => io::ErrorKind::PermissionDenied,
+                    };
+                    assert_eq!(spawned.unwrap_err().kind(), expected);
                 }
                 Err(_) => assert!(drop),
             }
@@ -624,11 +626,15 @@ fn huge_footprints_do_not_stop_it() {
             sum
         });
         assert_eq!(sum.idle, 96_000);
-        assert!(sum.idle_bytes >= HEAVIEST.saturating_mul(3), "{}", sum.idle_bytes);
+        assert!(
+            sum.idle_bytes >= HEAVIEST.saturating_add(1).saturating_mul(3),
+            "{}",
+            sum.idle_bytes
+        );
         // Of one pool, too.
         for objects in [33_000, 66_000, 140_000] {
             drop((0..objects).map(|_| pools[0].get()).collect::<Vec<_>>());
-            assert!(pools[0].stats().idle_bytes >= HEAVIEST);
+            assert!(pools[0].stats().idle_bytes >= HEAVIEST.saturating_add(1));
         }
         stealpool::set_idle_budget(usize::MAX - 1);
         stealpool::set_idle_budget(1000);

@@ -1,11 +1,23 @@
 //! The pool where there is one thread and no unwinding: what a program for WebAssembly relies on. Runs on every
-//! target; it needs nothing of the other tests.
+//! target.
 
+mod common;
+
+use common::stay_here;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use stealpool::{Builder, Collected, KeyedPool, Pool, collect_all, fast_path};
 
+/// One test at a time, on one processor: a cycle of all pools is a cycle of the other tests' pools, too.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    stay_here();
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[test]
 fn objects_come_back_and_age() {
+    let _alone = alone();
     let pool: Pool<Vec<u8>> = Builder::new().collect_manually().build(Vec::new);
     pool.get().extend_from_slice(&[1; 100]);
     let again = pool.get();
@@ -20,6 +32,7 @@ fn objects_come_back_and_age() {
 
 #[test]
 fn bounds_hold() {
+    let _alone = alone();
     let settings = Builder::new().max_idle(10).max_object_bytes(1000).collect_manually();
     let pool: Pool<Vec<u8>> = settings.build(Vec::new);
     drop((0..100).map(|_| pool.get()).collect::<Vec<_>>());
@@ -30,6 +43,7 @@ fn bounds_hold() {
 
 #[test]
 fn keys_have_pools_of_their_own() {
+    let _alone = alone();
     let keyed = KeyedPool::new(|&size: &usize| move || Vec::<u8>::with_capacity(size));
     for size in [10, 1000] {
         drop(keyed.get(&size));
@@ -40,6 +54,7 @@ fn keys_have_pools_of_their_own() {
 
 #[test]
 fn cycles_run_on_use() {
+    let _alone = alone();
     let settings = Builder::new().collect_every(Duration::ZERO);
     let pool: Pool<Vec<u8>> = settings.build(Vec::new);
     drop((0..500).map(|_| pool.get()).collect::<Vec<_>>());
@@ -51,6 +66,7 @@ fn cycles_run_on_use() {
 
 #[test]
 fn all_pools_are_found() {
+    let _alone = alone();
     let pool: Pool<String> = Builder::new().collect_manually().build(String::new);
     pool.get().push_str("gone");
     assert_eq!(pool.idle(), 1);

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Census, CountedPool, MAGAZINE, Puppet, processors, scaled, stay_here};
+use common::{Census, CountedPool, MAGAZINE, Puppet, in_child, processors, scaled, stay_here};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
@@ -48,11 +48,13 @@ fn objects_of_an_ended_thread_are_used_again() {
     let census = Census::new();
     let pool = census.pool();
     let same = Arc::clone(&pool);
-    let guards = thread::spawn(move || [(); 20].map(|()| same.get_owned())).join().unwrap();
+    let all = 4 * MAGAZINE;
+    let get = move || (0..all).map(|_| same.get_owned()).collect::<Vec<_>>();
+    let guards = thread::spawn(get).join().unwrap();
     thread::spawn(move || drop(guards)).join().unwrap();
-    let held: Vec<_> = (0..20).map(|_| pool.get()).collect();
-    // Those of the thread's own processor may be out of reach.
-    assert!(census.made() <= 20 + MAGAZINE, "{}", census.made());
+    let held: Vec<_> = (0..all).map(|_| pool.get()).collect();
+    // Those in the magazine of the processor that gave back may be out of reach.
+    assert!(census.made() <= all + MAGAZINE, "{}", census.made());
     drop(held);
     pool.collect();
     pool.collect();
@@ -152,13 +154,15 @@ fn many_threads_that_only_give_back_keep_nothing_each() {
 /// program with one busy thread.
 #[test]
 fn one_busy_thread_needs_one_object() {
-    let census = Census::new();
-    let pool = census.pool();
-    for _ in 0..1000 {
+    // Alone in its process: the kernel may number a processor anew while other threads start.
+    in_child("one_busy_thread_needs_one_object", || {
         stay_here();
-        drop(pool.get());
-    }
-    assert_eq!((census.made(), pool.idle()), (1, 1), "{}", pool.stats());
+        let census = Census::new();
+        let pool = census.pool();
+        (0..1000).for_each(|_| drop(pool.get()));
+        let expected = if cfg!(target_os = "linux") { 1 } else { processors() };
+        assert!(census.made() <= expected && pool.idle() == census.made(), "{}", pool.stats());
+    });
 }
 
 /// blackbeam/mysql_async#405: the users wanted to turn the pool of buffers off by a capacity of 0.
@@ -174,6 +178,7 @@ fn a_capacity_of_zero_turns_pooling_off() {
 /// objects counted twice what came from outside.
 #[test]
 fn gauges_count_what_is_there() {
+    stay_here();
     let pool: Pool<Vec<u8>> = MANUAL.build(Vec::new);
     drop(pool.wrap(vec![7; 1000]));
     let stats = pool.stats();

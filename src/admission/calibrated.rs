@@ -208,8 +208,8 @@ mod tests {
     #[test]
     fn what_it_makes_it_keeps() {
         // Miri fills a thousand bytes in the time of others' millions.
-        let most = if cfg!(miri) { 1_000 } else { 40 << 20 };
-        for size in [1, 64, 65, 1_000, most] {
+        let most = if cfg!(miri) { 1_000 } else { usize::MAX };
+        for size in [1, 64, 65, 1_000, 1 << 20, 40 << 20].into_iter().filter(|&size| size <= most) {
             let policy = calibrated(&[(size, 100)]);
             let mut buffer = policy.create();
             buffer.resize(size, 0);

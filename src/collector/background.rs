@@ -12,7 +12,8 @@ use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
 
 /// The process whose collector runs, or 0.
 static PROCESS: AtomicU32 = AtomicU32::new(0);
-/// Those of its collector. A forked child finds its parent's here, and ignores them.
+/// Those of its collector. A forked child finds its parent's here, and ignores them. (While a collector of its own begins,
+/// one wake-up may go to the parent's. That is harmless.)
 static SIGNALS: ArcSwapOption<Signals> = ArcSwapOption::const_empty();
 
 /// Whether a collector runs.
@@ -51,7 +52,7 @@ pub(crate) fn begin(signals: Arc<Signals>) -> Option<Claim> {
 /// Wakes the collector, if one runs.
 #[cold]
 pub(crate) fn wake() {
-    // In this order: who finds a collector's signals here also sees its process.
+    // In this order: a thread that finds a collector's signals here also sees its process.
     if let Some(signals) = &*SIGNALS.load() {
         if runs() {
             signals.wake();

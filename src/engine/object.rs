@@ -129,7 +129,7 @@ impl<T> Object<T> {
         node.measure.weight()
     }
 
-    /// Sets the weight, in bytes, at most [`HEAVIEST`].
+    /// Sets the weight, in bytes, at most [`Measure::MAX_WEIGHT`].
     #[inline]
     pub(crate) fn weighing(mut self, bytes: u64) -> Self {
         // SAFETY: as in `value_mut`.

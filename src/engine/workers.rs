@@ -147,13 +147,14 @@ impl<T> Workers<T> {
         Some(unsafe { worker.held(gate) })
     }
 
-    /// Makes this processor's worker. `None`: it exists already, or this thread has no processor number.
+    /// Makes this processor's worker, or closes it if another thread has just made it. `None`: it exists for longer, or that
+    /// thread holds it, or this thread has no processor number.
     #[cold]
     fn make_here(&self) -> Option<Held<'_, T>> {
         let index = rseq::here()?;
         match self.get(index) {
             Some(_) => None,
-            None => self.make(index),
+            None => self.make(index).or_else(|| self.close_here()),
         }
     }
 
