@@ -25,8 +25,6 @@ mod guard;
 #[cfg(not(loom))]
 mod keyed;
 #[cfg(not(loom))]
-mod pass_through;
-#[cfg(not(loom))]
 mod policy;
 #[cfg(not(loom))]
 #[expect(unsafe_code, reason = "an `Arc` behind an atomic pointer; the fast path's sequences")]

@@ -1,4 +1,4 @@
-//! The bounds on idle objects: one on their number, one on their bytes. Several pools may share them (`keyed.rs`).
+//! The bounds on idle objects: one on their number, one on their bytes. Several pools may share them (`keyed`).
 //!
 //! Both bounds hold at every moment. An object in a slot is charged when it goes there, and refunded when it leaves. A
 //! magazine is charged as a whole: it reserves a [`Share`] when its first object comes, and keeps it while objects come

@@ -3,6 +3,8 @@
 //! Both guards have two words: the pool and the object. A guard takes the object out of itself before any user code
 //! runs. So the object is given back or dropped exactly once, even if user code panics.
 
+mod pass_through;
+
 use crate::engine::{Object, Outcome};
 use crate::policy::Policy;
 use crate::pool::Pool;
