@@ -112,7 +112,7 @@ emulated() {
   upper=$(tr 'a-z-' 'A-Z_' <<<"$target")
   # Not these: an emulator has no seccomp, and memory of its own; 20,000 keys take it minutes.
   on "qemu-$machine" "$target" "CARGO_TARGET_${upper}_LINKER=$machine-linux-gnu-gcc" \
-    "qemu-$machine -L /usr/$machine-linux-gnu" "" "refused thread_ends -- a_spawn_without_a_thread many_forgotten_keys"
+    "qemu-$machine -L /usr/$machine-linux-gnu" "" "refused membarrier thread_ends memory_back -- a_spawn_without_a_thread many_forgotten_keys"
 }
 
 checked() {
