@@ -49,7 +49,7 @@ use std::time::Duration;
 ///
 /// fn main() -> std::io::Result<()> {
 ///     let _collector = Collector::builder()
-///         .every(Duration::from_millis(20)) // in earnest: seconds, 10 unless said
+///         .every(Duration::from_millis(20)) // in production: seconds; 10 by default
 ///         .spawn()?;
 ///     drop(BUFFERS.get());
 ///     while BUFFERS.idle() > 0 {
