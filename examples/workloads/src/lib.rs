@@ -25,3 +25,8 @@ pub use program::{Job, Program, Scenario};
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/ecosystem.md")]
 pub mod ecosystem {}
+
+/// The page for users of other pools: here, because it compares with those crates.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/from-rust-pools.md")]
+pub mod from_rust_pools {}
