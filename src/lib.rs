@@ -110,7 +110,10 @@ pub mod docs {
         policy "../docs/policy.md"
     }
 
-    // Its examples need those crates: they are run as those of `examples/workloads`.
+    // Their examples need those crates: they are run as those of `examples/workloads`.
     #[cfg_attr(not(doctest), doc = include_str!("../docs/ecosystem.md"))]
     pub mod ecosystem {}
+    #[cfg_attr(not(doctest), doc = include_str!("../docs/labels.txt"))]
+    #[cfg_attr(not(doctest), doc = include_str!("../docs/from-rust-pools.md"))]
+    pub mod from_rust_pools {}
 }
