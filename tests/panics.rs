@@ -6,7 +6,8 @@ mod common;
 
 use common::{Census, Counted, in_child};
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use std::sync::atomic::{AtomicBool, AtomicUsize};
@@ -16,6 +17,14 @@ use stealpool::{Builder, Guard, OwnedGuard, Policy, Pool};
 
 /// Operations between two looks at the clock.
 const TICK: usize = 1024;
+
+// A type that has a pool inside promises what it did before: regex's `Regex` is unwind safe.
+const _: () = {
+    const fn promises<T: UnwindSafe + RefUnwindSafe>() {}
+    promises::<Pool<Vec<u8>>>();
+    type Make = Box<dyn Fn() -> Cell<u8> + UnwindSafe + RefUnwindSafe>;
+    promises::<Pool<Cell<u8>, Make>>();
+};
 
 /// Panics without a word on stderr.
 fn go_off(with: impl Any + Send) -> ! {

@@ -19,6 +19,7 @@ use lazy_state::LazyState;
 use panics::or_resume;
 use state::{Evictor, State};
 use std::fmt;
+use std::panic::UnwindSafe;
 use std::sync::Arc;
 
 /// A pool of `T`s that any number of threads share.
@@ -213,6 +214,47 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         Some(OwnedGuard::new(Arc::clone(self), object))
     }
 
+    /// Like [`get_with`](Self::get_with), with a guard that owns a reference to the pool.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use stealpool::Pool;
+    ///
+    /// let pool: Arc<Pool<Vec<u8>>> = Arc::new(Pool::new(Vec::new));
+    /// assert!(pool.get_owned_with(|| Vec::with_capacity(4096)).capacity() >= 4096);
+    /// ```
+    #[inline]
+    #[cfg_attr(feature = "loans", track_caller)]
+    pub fn get_owned_with(self: &Arc<Self>, create: impl FnOnce() -> T) -> OwnedGuard<T, P> {
+        OwnedGuard::new(Arc::clone(self), self.take_or(create))
+    }
+
+    /// Like [`try_get_with`](Self::try_get_with), with a guard that owns a reference to the pool.
+    ///
+    /// # Errors
+    ///
+    /// The error of the constructor. Then the call counts neither as a get nor as a creation.
+    ///
+    /// ```
+    /// use std::fs::File;
+    /// use std::sync::Arc;
+    /// use stealpool::{Pool, policy};
+    ///
+    /// let new = policy(|| unreachable!("each get has its own")).recycle_with(|_: &mut File| true);
+    /// let files = Arc::new(Pool::new(new));
+    /// assert!(files.try_get_owned_with(|| File::open("/no/such/file")).is_err());
+    /// assert_eq!(files.live(), 0);
+    /// ```
+    #[inline]
+    #[cfg_attr(feature = "loans", track_caller)]
+    pub fn try_get_owned_with<E>(
+        self: &Arc<Self>,
+        create: impl FnOnce() -> Result<T, E>,
+    ) -> Result<OwnedGuard<T, P>, E> {
+        let object = self.take_or_try(create)?;
+        Ok(OwnedGuard::new(Arc::clone(self), object))
+    }
+
     /// Like [`wrap`](Self::wrap), with a guard that owns a reference to the pool.
     ///
     /// ```
@@ -296,6 +338,9 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         self.state.open(&self.settings, budget, Some(evictor));
     }
 }
+
+// A panic of a user's function leaves no half-changed object: the pool drops the one in use. So `T` does not matter.
+impl<T, P: UnwindSafe> UnwindSafe for Pool<T, P> {}
 
 impl<T, P> Drop for Pool<T, P> {
     fn drop(&mut self) {
