@@ -96,6 +96,7 @@ pub mod docs {
         readme "../README.md"
         guide "../docs/guide.md"
         recipes "../docs/recipes.md"
+        running "../docs/running.md"
         from_go "../docs/from-go.md"
         from_go_idioms "../docs/from-go-idioms.md"
         when_not_to_pool "../docs/when-not-to-pool.md"

@@ -1,15 +1,19 @@
 //! How many objects threads make between them: in turn, a processor's worth; all at once, as many as there
-//! are users and what the magazines hide. Counts, whatever the number of threads.
+//! are users and what the magazines hide, also where a semaphore says who may use one. Counts, whatever the number
+//! of threads.
 
 mod common;
 
 use common::{MAGAZINE, processors};
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
-use std::sync::{Barrier, Condvar, Mutex};
+use std::sync::{Arc, Barrier, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 use stealpool::{Builder, Policy, Pool};
+use tokio::runtime::{self, Handle};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -220,5 +224,68 @@ fn what_is_heavy_does_not_pile_up() {
             let most = Allowed { always: 4 * threads, mostly: threads + processors() };
             most.keeps(who, &pool)
         });
+    }
+}
+
+/// Threads that run what blocks for tasks of a runtime.
+const BLOCKING: usize = 320;
+
+/// How many of them may hold an object at once.
+const HOLDERS: usize = 8;
+
+/// All blocking threads of a runtime use the pool at once; a permit of a semaphore lives as long as the guard.
+fn blocking_threads<P>(pool: Pool<Vec<u8>, P>) -> Pool<Vec<u8>, P>
+where
+    P: Policy<Vec<u8>> + Send + Sync + 'static,
+{
+    let pool = Arc::new(pool);
+    let permits = Arc::new(Semaphore::new(HOLDERS));
+    let all_there = Arc::new(Barrier::new(BLOCKING));
+    let mut builder = runtime::Builder::new_multi_thread();
+    let builder = builder.worker_threads(2).max_blocking_threads(BLOCKING);
+    let runtime = builder.thread_stack_size(256 * KIB).build().expect("a runtime");
+    runtime.block_on(async {
+        let jobs = (0..BLOCKING).map(|_| {
+            let (pool, permits) = (Arc::clone(&pool), Arc::clone(&permits));
+            let all_there = Arc::clone(&all_there);
+            spawn_blocking(move || {
+                all_there.wait();
+                for round in 0..LONG / 16 {
+                    let _permit = Handle::current().block_on(permits.acquire()).expect("open");
+                    let mut object = pool.get();
+                    object.push(1);
+                    if round % 4 == 0 {
+                        thread::yield_now();
+                    }
+                }
+            })
+        });
+        for job in jobs.collect::<Vec<_>>() {
+            job.await.expect("no job panics");
+        }
+    });
+    drop(runtime);
+    Arc::into_inner(pool).expect("no job has it")
+}
+
+/// What is heavy is in no magazine, and with a depth of one a magazine hides one object. So there are no more objects than
+/// holders and processors. With the usual depth there may be more: a magazine hides up to 64 small ones, and mostly no more
+/// than there are holders.
+#[test]
+fn blocking_threads_make_no_more_than_holders_and_magazines_hold() {
+    for (depth, bytes) in
+        [(MAGAZINE, 16), (MAGAZINE, 16 * KIB), (1, 16), (MAGAZINE, 64 * KIB), (MAGAZINE, MIB)]
+    {
+        let hides = in_a_magazine(bytes).min(depth);
+        let most = Allowed {
+            always: 2 * HOLDERS + processors() * hides,
+            mostly: HOLDERS + processors() * hides.min(HOLDERS),
+        };
+        for settings in settings() {
+            mostly(&format!("{bytes} bytes, depth {depth}"), |who| {
+                let pool = blocking_threads(buffers(settings.private_depth(depth), bytes));
+                most.keeps(who, &pool)
+            });
+        }
     }
 }
