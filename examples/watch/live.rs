@@ -1,19 +1,11 @@
-//! Pools at work, in the terminal: what each holds, how it fares, what the collector drops and why.
-//!
-//! Three pools under a load that comes and goes, a collector with a cycle a second, a budget for the
-//! process, and every 15 seconds a signal that memory is short.
-//!
-//! ```text
-//! cargo run --release --example watch                  until Ctrl-C
-//! cargo run --release --example watch -- --seconds 30  half a minute
-//! ```
+//! Three pools under a load that comes and goes, a collector with a cycle a second, a budget for the process, and every
+//! 15 seconds a signal that memory is short.
 //!
 //! Without a terminal, one frame a second is printed below the other.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
-use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -30,40 +22,8 @@ const HISTORY: usize = 40;
 const REPORTS: usize = 6;
 const FRAME: Duration = Duration::from_millis(250);
 
-fn main() -> ExitCode {
-    let seconds = match arguments() {
-        Ok(seconds) => seconds,
-        Err(message) => {
-            eprintln!("watch: {message}; there is --seconds N alone");
-            return ExitCode::from(2);
-        }
-    };
-    match watch(seconds) {
-        Ok(()) => ExitCode::SUCCESS,
-        // Whoever reads us has closed the pipe.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("watch: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn arguments() -> Result<Option<u64>, String> {
-    let mut arguments = std::env::args().skip(1);
-    let seconds = match arguments.next().as_deref() {
-        None => return Ok(None),
-        Some("--seconds") => arguments.next().ok_or("--seconds needs a number")?,
-        Some(other) => return Err(format!("unknown argument {other:?}")),
-    };
-    match (seconds.parse(), arguments.next()) {
-        (Ok(seconds), None) => Ok(Some(seconds)),
-        (Err(_), _) => Err(format!("{seconds:?} is not a number of seconds")),
-        (_, Some(other)) => Err(format!("unknown argument {other:?}")),
-    }
-}
-
-fn watch(seconds: Option<u64>) -> io::Result<()> {
+/// Until the time is over, or without end.
+pub(crate) fn watch(seconds: Option<u64>) -> io::Result<()> {
     let reports = Arc::new(Mutex::new(VecDeque::new()));
     let (begun, notes) = (Instant::now(), Arc::clone(&reports));
     let switch = PressureSwitch::new();
