@@ -40,7 +40,7 @@ impl Contender {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Contender::Stealpool => "stealpool",
-            Contender::Queue => "queue",
+            Contender::Queue => "ArrayQueue",
             Contender::NoPool => "no pool",
         }
     }
@@ -65,6 +65,17 @@ impl Contender {
             Contender::Stealpool => POOL.stats().creates,
             // Relaxed: the threads have ended.
             Contender::Queue | Contender::NoPool => MADE.load(Relaxed),
+        }
+    }
+
+    /// Bytes of idle buffers. Empties the queue.
+    pub(crate) fn idle_bytes(self) -> usize {
+        match self {
+            Contender::Stealpool => POOL.stats().idle_bytes,
+            Contender::Queue => {
+                std::iter::from_fn(|| QUEUE.pop()).map(|buffer| buffer.capacity()).sum()
+            }
+            Contender::NoPool => 0,
         }
     }
 }
@@ -121,6 +132,7 @@ mod tests {
                 assert_eq!(made, u64::from(made_one), "{contender:?}, {size}");
                 // It would come back.
                 std::mem::forget(buffer);
+                assert_eq!(contender.idle_bytes(), 0);
             }
         }
     }

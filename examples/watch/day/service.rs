@@ -26,6 +26,8 @@ pub(crate) struct Run {
     pub(crate) late: u64,
     /// Buffers made.
     pub(crate) made: u64,
+    /// Bytes of buffers that are idle at the end.
+    pub(crate) idle: usize,
 }
 
 /// Runs the service for a day.
@@ -60,6 +62,7 @@ pub(crate) fn run(contender: Contender, day: Duration) -> io::Result<Run> {
         run.requests = threads.into_iter().map(|one| one.join().unwrap_or(0)).sum();
         run.resident = sampler.join().unwrap_or_default();
     });
+    run.idle = contender.idle_bytes();
     drop(collector);
     // Relaxed: the threads have ended.
     run.late = late.load(Relaxed);

@@ -38,10 +38,14 @@ pub(crate) fn table(runs: &[Run]) -> String {
     };
     let counts =
         |figure: fn(&Run) -> u64| runs.iter().map(|run| grouped(figure(run))).collect::<Vec<_>>();
-    let rows: [(&str, Vec<String>); 6] = [
+    let rows: [(&str, Vec<String>); 7] = [
         ("most resident", mebibytes(|one| one.peak)),
         ("mean of the day", mebibytes(|one| one.mean)),
         ("in the night after it, 1 to 4 o'clock", mebibytes(|one| one.night)),
+        (
+            "idle buffers at the end",
+            runs.iter().map(|run| format!("{:.1} MiB", run.idle as f64 / MIB / 1024.0)).collect(),
+        ),
         ("buffers made", counts(|run| run.made)),
         ("requests served", counts(|run| run.requests)),
         ("of them begun 100 ms late or more", counts(|run| run.late)),
@@ -90,6 +94,6 @@ mod tests {
         let text = table(&[run("a"), run("b")]);
         assert!(text.starts_with("|  | a | b |\n|---|---:|---:|\n"), "{text}");
         assert!(text.contains("| buffers made | 1,000 | 1,000 |"), "{text}");
-        assert_eq!(table(&[]).lines().count(), 8);
+        assert_eq!(table(&[]).lines().count(), 9);
     }
 }
