@@ -11,7 +11,7 @@ mod metrics_feature {
     use metrics::{
         Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
     };
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
     use std::panic::{catch_unwind, panic_any, resume_unwind, set_hook};
     use std::sync::atomic::AtomicUsize;
     use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
@@ -19,9 +19,12 @@ mod metrics_feature {
     use std::time::Duration;
     use stealpool::{Builder, Collector, Guard, Pool};
 
-    /// Keeps the last figure of each metric by its name and labels.
+    /// Keeps the last figure of each metric by its name and labels, and the names of the labels.
     #[derive(Default)]
-    struct Notes(Arc<Mutex<BTreeMap<String, f64>>>);
+    pub(super) struct Notes {
+        figures: Arc<Mutex<BTreeMap<String, f64>>>,
+        pub(super) labels: Arc<Mutex<BTreeMap<String, BTreeSet<String>>>>,
+    }
 
     struct Note(Arc<Mutex<BTreeMap<String, f64>>>, String);
 
@@ -54,10 +57,12 @@ mod metrics_feature {
 
     impl Notes {
         fn note(&self, key: &Key) -> Arc<Note> {
+            let names = key.labels().map(|label| label.key().to_owned());
+            self.labels.lock().unwrap().entry(key.name().to_owned()).or_default().extend(names);
             let labels = key.labels().map(|label| label.value().to_owned());
             let labels: Vec<String> = labels.collect();
             let name = format!("{} {}", key.name(), labels.join(" "));
-            Arc::new(Note(Arc::clone(&self.0), name))
+            Arc::new(Note(Arc::clone(&self.figures), name))
         }
     }
 
@@ -84,7 +89,7 @@ mod metrics_feature {
         Guard::discard(pool.get());
         let lent = pool.get();
         let recorder = Notes::default();
-        let notes = Arc::clone(&recorder.0);
+        let notes = Arc::clone(&recorder.figures);
         metrics::with_local_recorder(&recorder, stealpool::record_metrics);
         drop(lent);
         let notes = notes.lock().unwrap();
@@ -101,7 +106,7 @@ mod metrics_feature {
         for (name, value) in expected {
             assert_eq!(notes.get(name), Some(&value), "{name}: {notes:?}");
         }
-        let named = ["told", "heard"];
+        let named = ["told", "heard", "shown"];
         assert!(notes.keys().all(|key| named.iter().any(|name| key.contains(name))));
     }
 
@@ -218,6 +223,10 @@ mod metrics_feature {
         });
     }
 }
+
+#[cfg(feature = "metrics")]
+#[path = "export/dashboard.rs"]
+mod dashboard;
 
 #[cfg(feature = "tracing")]
 #[path = "export/tracing_feature.rs"]

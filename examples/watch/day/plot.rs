@@ -86,7 +86,7 @@ pub(crate) fn svg(runs: &[Run]) -> String {
 
 /// The distance of the marks of an axis that ends at `most`: four or five, at round figures.
 fn step(most: f64) -> f64 {
-    let decade = 10_f64.powf((most.max(1.0) / 5.0).log10().floor());
+    let decade = 10_f64.powf((most / 5.0).max(1.0).log10().floor());
     let steps = [1.0, 2.0, 5.0, 10.0].map(|step| step * decade);
     steps.into_iter().find(|step| most / step <= 5.0).unwrap_or(10.0 * decade)
 }

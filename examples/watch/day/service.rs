@@ -127,6 +127,8 @@ fn resident_of(status: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(target_os = "linux")]
+    use crate::day::contender::tests::alone;
 
     #[test]
     fn resident_memory_is_read_or_it_is_said_why_not() {
@@ -142,10 +144,12 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn every_request_of_a_day_is_served() {
+        let _alone = alone();
         let day = Duration::from_millis(300);
+        let before = Contender::NoPool.made();
         let run = run(Contender::NoPool, day).expect("figures");
         let requests = Requests::new(day).count() as u64;
-        assert_eq!((run.requests, run.made), (requests, 2 * requests));
+        assert_eq!((run.requests, run.made - before), (requests, 2 * requests));
         assert!(run.resident.iter().all(|kib| *kib > 0) && run.resident.len() > 1000);
         assert!(run.late <= requests);
     }
