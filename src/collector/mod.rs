@@ -70,6 +70,7 @@ pub struct Collector {
 struct Shared {
     signals: Arc<Signals>,
     trims: bool,
+    dropped: trim::Dropped,
     status: ArcSwap<PressureStatus>,
     hooks: Hooks,
 }
@@ -189,8 +190,8 @@ impl CollectorBuilder {
         self
     }
 
-    /// Whether to ask the C library's allocator to return free pages to the system when a cycle has dropped a thousand
-    /// objects or a megabyte. Yes by default.
+    /// Whether to ask the C library's allocator to return free pages to the system when cycles have dropped a thousand
+    /// objects or a megabyte since the last time. Yes by default.
     ///
     /// It works on Linux with glibc. By itself, glibc keeps most memory that one thread allocates and another frees.
     /// The search for free pages takes some milliseconds for each hundred megabytes. Threads that allocate from the
@@ -271,6 +272,7 @@ impl CollectorBuilder {
         let shared = Arc::new(Shared {
             signals,
             trims: self.trims,
+            dropped: trim::Dropped::default(),
             status: ArcSwap::from_pointee(status),
             hooks: self.hooks,
         });

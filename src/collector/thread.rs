@@ -169,8 +169,11 @@ fn work(shared: &Shared, run: impl FnOnce(&mut CycleReport)) -> CycleReport {
     let mut report = CycleReport::default();
     run(&mut report);
     let dropped = report.aged + report.relieved + report.over_budget;
-    if shared.trims && dropped > 0 && trim::is_due(dropped, before.saturating_sub(idle_bytes())) {
-        trim::trim();
+    if shared.trims && dropped > 0 {
+        let bytes = before.saturating_sub(idle_bytes());
+        if shared.dropped.add(dropped, bytes) {
+            trim::trim();
+        }
     }
     report.took = begun.elapsed();
     report

@@ -2,8 +2,10 @@
 //!
 //! Dropping an object returns its memory to the allocator, which may keep it. glibc returns only what is free at the
 //! end of an arena. One small object in use there keeps hundreds of megabytes. `malloc_trim` returns free pages
-//! wherever they are. It holds the lock of one arena at a time, so only the collector calls it, and only after many
-//! drops.
+//! between objects in use in all arenas, but of free ends only that of the first arena. It holds the lock of one arena
+//! at a time, so only the collector calls it, and only after many drops.
+
+use std::sync::{Mutex, PoisonError};
 
 /// The number of dropped objects from which on a trim is worthwhile.
 const OBJECTS: usize = 1000;
@@ -11,9 +13,28 @@ const OBJECTS: usize = 1000;
 /// The dropped bytes from which on a trim is worthwhile.
 const BYTES: usize = 1 << 20;
 
-/// Whether a trim is worthwhile after so many drops.
-pub(super) fn is_due(objects: usize, bytes: usize) -> bool {
-    objects >= OBJECTS || bytes >= BYTES
+/// What has been dropped since the last trim. When the load falls slowly, each cycle drops little, and the sum is much.
+#[derive(Default)]
+pub(super) struct Dropped(Mutex<Sum>);
+
+#[derive(Default)]
+struct Sum {
+    objects: usize,
+    bytes: usize,
+}
+
+impl Dropped {
+    /// Adds these. Says whether a trim is worthwhile now, and then begins anew.
+    pub(super) fn add(&self, objects: usize, bytes: usize) -> bool {
+        let mut sum = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sum.objects = sum.objects.saturating_add(objects);
+        sum.bytes = sum.bytes.saturating_add(bytes);
+        let is_due = sum.objects >= OBJECTS || sum.bytes >= BYTES;
+        if is_due {
+            *sum = Sum::default();
+        }
+        is_due
+    }
 }
 
 /// Returns free pages to the system.
@@ -26,3 +47,16 @@ pub(super) fn trim() {
 /// Does nothing: no allocator is known here that must be asked.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub(super) fn trim() {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_drops_add_up() {
+        let dropped = Dropped::default();
+        assert!(!dropped.add(1, BYTES - 1) && dropped.add(1, 1), "by bytes");
+        assert!(!dropped.add(OBJECTS - 1, 0) && dropped.add(1, 0), "by number");
+        assert!(dropped.add(1, usize::MAX) && !dropped.add(1, 0), "anew");
+    }
+}
