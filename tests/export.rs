@@ -24,6 +24,7 @@ mod metrics_feature {
     pub(super) struct Notes {
         figures: Arc<Mutex<BTreeMap<String, f64>>>,
         pub(super) labels: Arc<Mutex<BTreeMap<String, BTreeSet<String>>>>,
+        described: Mutex<BTreeSet<String>>,
     }
 
     struct Note(Arc<Mutex<BTreeMap<String, f64>>>, String);
@@ -67,8 +68,12 @@ mod metrics_feature {
     }
 
     impl Recorder for Notes {
-        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_counter(&self, name: KeyName, _: Option<Unit>, _: SharedString) {
+            self.described.lock().unwrap().insert(format!("counter {}", name.as_str()));
+        }
+        fn describe_gauge(&self, name: KeyName, _: Option<Unit>, _: SharedString) {
+            self.described.lock().unwrap().insert(format!("gauge {}", name.as_str()));
+        }
         fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
         fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
             Counter::from_arc(self.note(key))
@@ -106,8 +111,27 @@ mod metrics_feature {
         for (name, value) in expected {
             assert_eq!(notes.get(name), Some(&value), "{name}: {notes:?}");
         }
+        let hits = |from| notes[&format!("stealpool_hits_total told {from}")];
+        assert_eq!(["private", "local", "steal", "victim"].map(hits).iter().sum::<f64>(), 2.0);
         let named = ["told", "heard", "shown"];
         assert!(notes.keys().all(|key| named.iter().any(|name| key.contains(name))));
+    }
+
+    #[test]
+    fn a_recorder_is_told_what_each_figure_is() {
+        let pool: Pool<Vec<u8>> = Builder::new().name("heard").build(Vec::new);
+        drop(pool.get());
+        let recorder = Notes::default();
+        metrics::with_local_recorder(&recorder, stealpool::record_metrics);
+        let kind = |name: &str| if name.ends_with("_total") { "counter" } else { "gauge" };
+        let recorded: BTreeSet<_> = recorder
+            .labels
+            .lock()
+            .unwrap()
+            .keys()
+            .map(|name| format!("{} {name}", kind(name)))
+            .collect();
+        assert_eq!(*recorder.described.lock().unwrap(), recorded);
     }
 
     /// Panics wherever it is called, if it is told to.

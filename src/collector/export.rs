@@ -11,6 +11,7 @@
 /// | metric | kind | what |
 /// |---|---|---|
 /// | `stealpool_gets_total` | counter | objects lent |
+/// | `stealpool_hits_total` | counter | gets that found an object, with the label `from`: `private`, `local`, `steal` or `victim`, as in [`Stats`](crate::Stats) |
 /// | `stealpool_creates_total` | counter | objects created |
 /// | `stealpool_drops_total` | counter | objects dropped, with the label `reason`, as in [`Drops`](crate::Drops) |
 /// | `stealpool_cycles_total` | counter | cycles |
@@ -29,19 +30,44 @@
 #[cfg(feature = "metrics")]
 pub fn record_metrics() {
     use metrics::{counter, gauge};
+    describe();
     for pool in crate::registry() {
         let (name, stats) = (pool.name(), pool.stats());
         counter!("stealpool_gets_total", "pool" => name).absolute(stats.gets);
+        let hits = [
+            ("private", stats.private_hits),
+            ("local", stats.local_hits),
+            ("steal", stats.steals),
+            ("victim", stats.victim_hits),
+        ];
+        for (from, count) in hits {
+            counter!("stealpool_hits_total", "pool" => name, "from" => from).absolute(count);
+        }
         counter!("stealpool_creates_total", "pool" => name).absolute(stats.creates);
-        counter!("stealpool_cycles_total", "pool" => name).absolute(stats.cycles);
         for (reason, count) in stats.drops.by_reason() {
             counter!("stealpool_drops_total", "pool" => name, "reason" => reason).absolute(count);
         }
+        counter!("stealpool_cycles_total", "pool" => name).absolute(stats.cycles);
         gauge!("stealpool_idle_objects", "pool" => name).set(stats.idle as f64);
         gauge!("stealpool_idle_bytes", "pool" => name).set(stats.idle_bytes as f64);
         gauge!("stealpool_live_objects", "pool" => name).set(stats.live as f64);
         gauge!("stealpool_workers", "pool" => name).set(stats.workers as f64);
     }
+}
+
+/// Each time, since a recorder may be installed at any time.
+#[cfg(feature = "metrics")]
+fn describe() {
+    use metrics::{Unit, describe_counter, describe_gauge};
+    describe_counter!("stealpool_gets_total", Unit::Count, "Objects lent");
+    describe_counter!("stealpool_hits_total", Unit::Count, "Gets that found an object");
+    describe_counter!("stealpool_creates_total", Unit::Count, "Objects created");
+    describe_counter!("stealpool_drops_total", Unit::Count, "Objects dropped");
+    describe_counter!("stealpool_cycles_total", Unit::Count, "Cycles");
+    describe_gauge!("stealpool_idle_objects", Unit::Count, "Objects idle");
+    describe_gauge!("stealpool_idle_bytes", Unit::Bytes, "Bytes that idle objects keep");
+    describe_gauge!("stealpool_live_objects", Unit::Count, "Objects lent and idle");
+    describe_gauge!("stealpool_workers", Unit::Count, "Processors on which the pool was used");
 }
 
 /// With the feature `tracing`, emits an event when a pool has ended a cycle: level `DEBUG`, target `stealpool`.

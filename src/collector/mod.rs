@@ -82,6 +82,7 @@ impl Collector {
             every: Duration::from_secs(10),
             pressure: Choice::System,
             trims: true,
+            trim_threshold: None,
             hooks: Hooks::default(),
         }
     }
@@ -152,6 +153,7 @@ pub struct CollectorBuilder {
     every: Duration,
     pressure: Choice,
     trims: bool,
+    trim_threshold: Option<usize>,
     hooks: Hooks,
 }
 
@@ -198,6 +200,29 @@ impl CollectorBuilder {
     /// same arena wait meanwhile. It does nothing on other systems, and finds nothing under another global allocator.
     pub fn trim(mut self, trim: bool) -> Self {
         self.trims = trim;
+        self
+    }
+
+    /// Sets the allocator's trim threshold for the process when the collector starts, and leaves it so. Not set by default.
+    ///
+    /// [`trim`](Self::trim) does not return the free end of an arena, except of the first. glibc returns such an end when
+    /// it is larger than the threshold: 128 KiB, but twice the size of the largest buffer that was freed so far, up to
+    /// 64 MiB. There may be eight arenas for each processor. A threshold that is set does not grow.
+    ///
+    /// The price: the size from which glibc maps each buffer by itself does not grow either. An allocation of 128 KiB or
+    /// more is then a system call and page faults, and so is its free. Objects that stay in a pool do not pay it.
+    ///
+    /// It works on Linux with glibc, as does the environment's `GLIBC_TUNABLES=glibc.malloc.trim_threshold`. It does
+    /// nothing elsewhere. Source: `mallopt(3)`, `M_TRIM_THRESHOLD`.
+    ///
+    /// ```
+    /// use stealpool::Collector;
+    ///
+    /// let _collector = Collector::builder().trim_threshold(128 << 10).spawn()?;
+    /// # std::io::Result::Ok(())
+    /// ```
+    pub fn trim_threshold(mut self, bytes: usize) -> Self {
+        self.trim_threshold = Some(bytes);
         self
     }
 
@@ -285,6 +310,9 @@ impl CollectorBuilder {
         let thread =
             threads::Builder::new().name(String::from("stealpool")).spawn(move || runner.run())?;
         shared.signals.belong_to(thread.thread().clone());
+        if let Some(bytes) = self.trim_threshold {
+            trim::set_threshold(bytes);
+        }
         Ok(Collector { shared, thread: Some(thread), process: process::id() })
     }
 }

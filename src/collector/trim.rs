@@ -48,6 +48,17 @@ pub(super) fn trim() {
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub(super) fn trim() {}
 
+/// Sets the size from which on the free end of any arena is returned when memory is freed.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub(super) fn set_threshold(bytes: usize) {
+    let bytes = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
+    // SAFETY: takes two numbers. It fails only for an unknown parameter.
+    unsafe { libc::mallopt(libc::M_TRIM_THRESHOLD, bytes) };
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub(super) fn set_threshold(_: usize) {}
+
 #[cfg(test)]
 mod tests {
     use super::*;

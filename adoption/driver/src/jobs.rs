@@ -14,6 +14,7 @@ pub(crate) const JOBS: &[Entry] = &[
     ("regex-short", regex_short),
     ("regex-captures", regex_captures),
     ("regex-scan", regex_scan),
+    ("regex-many", regex_many),
     ("regex-lite", regex_lite_captures),
     ("globset", globset_matches),
     ("ignore", ignore_matches),
@@ -23,7 +24,8 @@ pub(crate) const JOBS: &[Entry] = &[
     ("rkyv", rkyv_bytes),
 ];
 
-const LINE: &str = r#"127.0.0.1 - - [30/Nov/2026:05:11:07 +0000] "GET /pool/index.html HTTP/1.1" 200 5120"#;
+const LINE: &str =
+    r#"127.0.0.1 - - [30/Nov/2026:05:11:07 +0000] "GET /pool/index.html HTTP/1.1" 200 5120"#;
 const FIELDS: &str = r#"^(\S+) \S+ \S+ \[([^\]]+)\] "(\S+) (\S+) [^"]*" (\d+) (\d+)$"#;
 
 const PATHS: &[&str] = &[
@@ -63,6 +65,16 @@ fn regex_scan() -> Box<Job> {
     Box::new(move |_| regex.find_iter(black_box(&text)).count() as u64)
 }
 
+/// A thousand regexes in turn: each has a pool.
+fn regex_many() -> Box<Job> {
+    let regex =
+        |number| regex::Regex::new(&format!("^[a-z]+_{number}[.][a-z]+$")).expect("is valid");
+    let regexes: Vec<_> = (0..1_000).map(regex).collect();
+    Box::new(move |n| {
+        u64::from(regexes[n as usize % regexes.len()].is_match(black_box("test_12.py")))
+    })
+}
+
 fn regex_lite_captures() -> Box<Job> {
     let regex = regex_lite::Regex::new(FIELDS).expect("is valid");
     Box::new(move |_| {
@@ -72,7 +84,14 @@ fn regex_lite_captures() -> Box<Job> {
 }
 
 fn globset_matches() -> Box<Job> {
-    let globs = ["**/*.r[sl]*", "target/**/lib*.rlib", "docs/**/{plots,img}/*.svg", "*@[23]x.png", "**/test_*.py", "*.log"];
+    let globs = [
+        "**/*.r[sl]*",
+        "target/**/lib*.rlib",
+        "docs/**/{plots,img}/*.svg",
+        "*@[23]x.png",
+        "**/test_*.py",
+        "*.log",
+    ];
     let mut set = globset::GlobSetBuilder::new();
     for glob in globs {
         set.add(globset::Glob::new(glob).expect("is valid"));
@@ -83,11 +102,15 @@ fn globset_matches() -> Box<Job> {
 
 fn ignore_matches() -> Box<Job> {
     let mut builder = ignore::gitignore::GitignoreBuilder::new("");
-    for line in ["/target", "*.log", "node_modules/", "!keep.log", "**/img/*@[23]x.png", "test_*.py[co]"] {
+    for line in
+        ["/target", "*.log", "node_modules/", "!keep.log", "**/img/*@[23]x.png", "test_*.py[co]"]
+    {
         builder.add_line(None, line).expect("is valid");
     }
     let rules = builder.build().expect("is valid");
-    Box::new(move |n| u64::from(rules.matched_path_or_any_parents(black_box(path(n)), false).is_ignore()))
+    Box::new(move |n| {
+        u64::from(rules.matched_path_or_any_parents(black_box(path(n)), false).is_ignore())
+    })
 }
 
 fn jieba_cut() -> Box<Job> {
@@ -106,7 +129,9 @@ fn tracing_event() -> Box<Job> {
     let subscriber = tracing_subscriber::fmt().with_writer(io::sink).with_ansi(false).finish();
     let dispatch = tracing::Dispatch::new(subscriber);
     Box::new(move |n| {
-        tracing::dispatcher::with_default(&dispatch, || tracing::info!(n, path = path(n), "request done"));
+        tracing::dispatcher::with_default(&dispatch, || {
+            tracing::info!(n, path = path(n), "request done")
+        });
         n
     })
 }
@@ -121,7 +146,8 @@ fn rkyv_bytes() -> Box<Job> {
     let lines = PATHS.iter().map(|path| ((*path).to_owned(), path.len() as u32));
     let order = Order { number: 7, lines: lines.collect() };
     Box::new(move |n| {
-        let bytes = rkyv::to_bytes::<rkyv::rancor::Error>(black_box(&order)).expect("nothing here fails");
+        let bytes =
+            rkyv::to_bytes::<rkyv::rancor::Error>(black_box(&order)).expect("nothing here fails");
         bytes.len() as u64 + n
     })
 }
