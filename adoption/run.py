@@ -6,7 +6,8 @@
     adoption/run.py benches [--rounds N] [NAME...]  each crate's own benchmarks, where its package has them
 
 The crates come from the registry, at the versions in crates.json. `patches/` has our change to each. Two workspaces are
-made in the target folder: `before` has the crates as they are, `after` has them patched. A crate's package leaves out
+made in the target folder: `before` has the crates as they are, `after` has them patched. `without` in crates.json are
+features with which a crate must build when its defaults are off. A crate's package leaves out
 some files that its tests read; `supply` in crates.json says what stands in for them, in both workspaces.
 """
 
@@ -42,11 +43,18 @@ def folder(crate):
     return f"{crate['name']}-{crate['version']}"
 
 
-def call(*command, where, check=True, environment=ENVIRONMENT):
+def run(*command, where, environment=ENVIRONMENT):
+    """What it printed, and its exit status."""
     done = subprocess.run(command, cwd=where, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if check and done.returncode != 0:
-        sys.exit(f"{' '.join(command)} failed:\n{done.stdout[-6000:]}")
-    return done.stdout
+    return done.stdout, done.returncode
+
+
+def call(*command, where, environment=ENVIRONMENT):
+    """What it printed. Ends the program if it fails."""
+    said, status = run(*command, where=where, environment=environment)
+    if status != 0:
+        sys.exit(f"{' '.join(command)} failed:\n{said[-6000:]}")
+    return said
 
 
 def fetch():
@@ -72,12 +80,13 @@ def lay_out():
             if old.is_dir() and old.name != "target":
                 shutil.rmtree(old)
         for crate in CRATES:
-            place = workspace / folder(crate)
-            shutil.copytree(TARGET / "vendor" / folder(crate), place)
+            place = workspace / crate["name"]  # some tests look at the folder's name
+            # With the time of now: Cargo takes a file that is older than what it built for unchanged.
+            shutil.copytree(TARGET / "vendor" / folder(crate), place, copy_function=shutil.copyfile)
             for leftover in ("Cargo.lock", "Cargo.toml.orig", ".cargo-checksum.json"):
                 (place / leftover).unlink(missing_ok=True)
             patch = HERE / "patches" / f"{folder(crate)}.diff"
-            if side == "after" and patch.exists():  # regex gets its pool from regex-automata
+            if side == "after" and crate.get("patched", True):
                 call("patch", "-p1", "--no-backup-if-mismatch", "-i", str(patch), where=place)
         for crate in CRATES:
             supply(workspace, crate)
@@ -88,7 +97,7 @@ def lay_out():
 
 def supply(workspace, crate):
     for path, content in crate.get("supply", {}).items():
-        place = workspace / folder(crate) / path
+        place = workspace / crate["name"] / path
         place.parent.mkdir(parents=True, exist_ok=True)
         if "copy" in content:
             source = workspace / content["copy"] if not content["copy"].startswith("vendor/") else TARGET / content["copy"]
@@ -100,12 +109,14 @@ def supply(workspace, crate):
 
 
 def manifest(side):
-    members = ", ".join(f'"{member}"' for member in [*map(folder, CRATES), "driver"])
-    patched = "".join(f'{crate["name"]} = {{ path = "{folder(crate)}" }}\n' for crate in CRATES)
+    members = ", ".join(f'"{member}"' for member in [*(crate["name"] for crate in CRATES), "driver"])
+    patched = "".join(f'{crate["name"]} = {{ path = "{crate["name"]}" }}\n' for crate in CRATES)
     if side == "after":
         patched += f'stealpool = {{ path = "{ROOT}" }}\n'
     return (
         f'[workspace]\nmembers = [{members}]\nresolver = "2"\n\n'
+        # Without optimisation, the tests of regex-automata take a quarter of an hour.
+        "[profile.dev]\nopt-level = 1\n\n[profile.test]\nopt-level = 1\n\n"
         '[profile.release]\nlto = "thin"\ncodegen-units = 1\n\n[profile.bench]\nlto = "thin"\ncodegen-units = 1\n\n'
         f"[patch.crates-io]\n{patched}"
     )
@@ -123,7 +134,7 @@ def features(crate):
 def changed(crate):
     """Lines added and removed by our patch."""
     patch = HERE / "patches" / f"{folder(crate)}.diff"
-    lines = patch.read_text().splitlines() if patch.exists() else []
+    lines = patch.read_text().splitlines() if crate.get("patched", True) else []
     added = sum(line.startswith("+") and not line.startswith("+++") for line in lines)
     removed = sum(line.startswith("-") and not line.startswith("---") for line in lines)
     return f"+{added} -{removed}"
@@ -142,22 +153,35 @@ def outcomes(said):
     return {key: sorted(values) for key, values in found.items()}
 
 
+def uses_stealpool():
+    """The crates that depend on it in the patched workspace."""
+    said = call("cargo", "tree", "--invert", "stealpool", "--workspace", "--depth", "1", "--prefix", "none", where=TARGET / "after")
+    return {line.split()[0] for line in said.splitlines() if line}
+
+
 def tests(crates):
     lay_out()
+    missing = {crate["name"] for crate in CRATES if crate.get("patched", True)} - uses_stealpool()
+    if missing:
+        sys.exit(f"do not use stealpool: {', '.join(missing)}")
     failed = False
+    for crate in crates:
+        if "without" in crate:
+            command = ["cargo", "check", "--quiet", "--no-default-features", *crate["without"]]
+            call(*command, where=TARGET / "after" / crate["name"])
     print("| crate | lines changed | tests before | tests after |\n|---|---|---|---|", flush=True)
     for crate in crates:
-        came = {}
+        came, status = {}, {}
         for side in SIDES:
             command = ["cargo", "test", "--package", crate["name"], "--no-fail-fast", *features(crate)]
-            said = call(*command, where=TARGET / side, check=False)
+            said, status[side] = run(*command, where=TARGET / side)
             (TARGET / f"{side}-{crate['name']}.log").write_text(said)
             came[side] = outcomes(said)
         count = {side: sum(values.count("ok") for values in came[side].values()) for side in SIDES}
         fell = {side: sum(values.count("FAILED") for values in came[side].values()) for side in SIDES}
         print(f"| {folder(crate)} | {changed(crate)} | {count['before']} passed, {fell['before']} failed "
               f"| {count['after']} passed, {fell['after']} failed |", flush=True)
-        if came["before"] != came["after"] or count["before"] == 0 or fell["before"]:
+        if came["before"] != came["after"] or count["before"] == 0 or status != {"before": 0, "after": 0}:
             failed = True
             for key in sorted(came["before"].keys() | came["after"].keys()):
                 before, after = came["before"].get(key), came["after"].get(key)
@@ -175,8 +199,8 @@ def build_driver():
 
 def measure(crates, rounds):
     build_driver()
-    print("| job | threads | ns an item: before | after | after / before | peak MiB: before | after |")
-    print("|---|---|---|---|---|---|---|", flush=True)
+    print("| job | threads | ns an item: before | after | after / before | peak MiB: before | after | of it in the run: before | after |")
+    print("|---|---|---|---|---|---|---|---|---|", flush=True)
     for crate in crates:
         for job, items in crate.get("jobs", {}).items():
             for threads in THREADS:
@@ -186,18 +210,16 @@ def measure(crates, rounds):
 
 def row(job, threads, items, rounds):
     """Both sides in turn, first one and then the other first. The ratio is the median of the rounds' ratios."""
-    time, memory = {side: [] for side in SIDES}, {side: [] for side in SIDES}
+    figures = {side: [] for side in SIDES}
     for round_ in range(rounds):
         for side in SIDES if round_ % 2 else reversed(SIDES):
             binary = TARGET / side / "target/release/driver"
-            nanoseconds, kib = call(str(binary), job, str(threads), str(items), where=TARGET).split()
-            time[side].append(float(nanoseconds))
-            memory[side].append(int(kib))
-    ratio = statistics.median(after / before for before, after in zip(time["before"], time["after"]))
-    mid = {side: statistics.median(time[side]) for side in SIDES}
-    mib = {side: statistics.median(memory[side]) / 1024 for side in SIDES}
-    print(f"| {job} | {threads} | {figure(mid['before'])} | {figure(mid['after'])} | {ratio:.2f} "
-          f"| {mib['before']:.1f} | {mib['after']:.1f} |", flush=True)
+            said = call(str(binary), job, str(threads), str(items), where=TARGET)
+            figures[side].append([float(figure) for figure in said.split()])
+    ratio = statistics.median(after[0] / before[0] for before, after in zip(figures["before"], figures["after"]))
+    time, peak, grown = ([statistics.median(run[which] for run in figures[side]) for side in SIDES] for which in range(3))
+    print(f"| {job} | {threads} | {figure(time[0])} | {figure(time[1])} | {ratio:.2f} "
+          f"| {peak[0] / 1024:.1f} | {peak[1] / 1024:.1f} | {grown[0] / 1024:.1f} | {grown[1] / 1024:.1f} |", flush=True)
 
 
 def figure(value):
@@ -229,6 +251,8 @@ def benches(crates, rounds):
                     command = ["cargo", "bench", "--package", crate["name"], *features(crate), "--bench", bench, "--", *arguments]
                     for name, value in bench_times(call(*command, where=TARGET / side, environment=BENCHES)).items():
                         times[side].setdefault(name, []).append(value)
+            if not times["before"]:
+                sys.exit(f"{crate['name']}: {bench} printed no figure")
             for name, before in times["before"].items():
                 after = times["after"][name]
                 ratio = statistics.median(new / old for old, new in zip(before, after))
@@ -242,7 +266,7 @@ def main():
     parser.add_argument("what", choices=["tests", "measure", "benches"])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("names", nargs="*")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     known = [crate["name"] for crate in CRATES]
     for name in arguments.names:
         if name not in known:

@@ -102,6 +102,7 @@ pub mod docs {
         when_not_to_pool "../docs/when-not-to-pool.md"
         compared "../docs/compared.md"
         workloads "../docs/workloads.md"
+        adoption "../docs/adoption.md"
         faq "../docs/faq.md"
         design "../docs/design.md"
         verification "../docs/verification.md"

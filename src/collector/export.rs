@@ -1,7 +1,7 @@
 //! Metrics and events: the features `metrics` and `tracing`.
 //!
 //! These functions are called while the thread holds nothing of a pool. So a recorder or a subscriber may use the same
-//! pool.
+//! pool. A subscriber that does gets the event of a cycle on use inside its own call: `collect_manually` avoids that.
 
 /// Records the statistics of all [named pools](crate::registry) with the `metrics` crate.
 ///

@@ -89,7 +89,7 @@ impl Collector {
 
     /// Runs a cycle on every pool now, in the calling thread. The schedule of the background thread does not change.
     ///
-    /// A destructor's panic goes to the hook.
+    /// A destructor's panic goes to the hook. After many drops, this thread asks the allocator to return free pages.
     ///
     /// ```
     /// use stealpool::{Collector, Pool};
@@ -212,8 +212,9 @@ impl CollectorBuilder {
     /// The price: the size from which glibc maps each buffer by itself does not grow either. An allocation of 128 KiB or
     /// more is then a system call and page faults, and so is its free. Objects that stay in a pool do not pay it.
     ///
-    /// It works on Linux with glibc, as does the environment's `GLIBC_TUNABLES=glibc.malloc.trim_threshold`. It does
-    /// nothing elsewhere. Source: `mallopt(3)`, `M_TRIM_THRESHOLD`.
+    /// It works on Linux with glibc, and does nothing elsewhere. `mallopt(3)`, which it calls with `M_TRIM_THRESHOLD`, is
+    /// made for the start of a program: spawn the collector before other threads allocate, or set
+    /// `GLIBC_TUNABLES=glibc.malloc.trim_threshold` in the environment instead.
     ///
     /// ```
     /// use stealpool::Collector;
@@ -307,12 +308,12 @@ impl CollectorBuilder {
             source: source.ok(),
             _claim: claim,
         };
-        let thread =
-            threads::Builder::new().name(String::from("stealpool")).spawn(move || runner.run())?;
-        shared.signals.belong_to(thread.thread().clone());
         if let Some(bytes) = self.trim_threshold {
             trim::set_threshold(bytes);
         }
+        let thread =
+            threads::Builder::new().name(String::from("stealpool")).spawn(move || runner.run())?;
+        shared.signals.belong_to(thread.thread().clone());
         Ok(Collector { shared, thread: Some(thread), process: process::id() })
     }
 }

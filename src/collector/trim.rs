@@ -3,7 +3,7 @@
 //! Dropping an object returns its memory to the allocator, which may keep it. glibc returns only what is free at the
 //! end of an arena. One small object in use there keeps hundreds of megabytes. `malloc_trim` returns free pages
 //! between objects in use in all arenas, but of free ends only that of the first arena. It holds the lock of one arena
-//! at a time, so only the collector calls it, and only after many drops.
+//! at a time, so it is called only after many drops, by the collector's thread or [`pulse`](super::Collector::pulse).
 
 use std::sync::{Mutex, PoisonError};
 
@@ -49,10 +49,13 @@ pub(super) fn trim() {
 pub(super) fn trim() {}
 
 /// Sets the size from which on the free end of any arena is returned when memory is freed.
+///
+/// `mallopt` is documented as unsafe while other threads allocate. For this parameter it writes two aligned words, the
+/// threshold and that it is fixed, which other threads read as hints: each value of either is valid, in each order.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub(super) fn set_threshold(bytes: usize) {
     let bytes = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
-    // SAFETY: takes two numbers. It fails only for an unknown parameter.
+    // SAFETY: takes two numbers. Other threads that allocate meanwhile read an old or a new threshold; see above.
     unsafe { libc::mallopt(libc::M_TRIM_THRESHOLD, bytes) };
 }
 

@@ -35,6 +35,9 @@ pub(crate) fn compare(seconds: Duration, svg: Option<&Path>) -> io::Result<()> {
         eprintln!("{}: a day of {} s", contender.name(), seconds.as_secs());
         runs.push(in_child(contender, seconds)?);
     }
+    if runs.iter().any(|run| run.requests != runs[0].requests) {
+        return Err(io::Error::other("the days differ in the requests served"));
+    }
     if let Some(path) = svg {
         std::fs::write(path, plot::svg(&runs)).map_err(|error| named(path, error))?;
     }

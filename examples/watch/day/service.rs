@@ -59,8 +59,8 @@ pub(crate) fn run(contender: Contender, day: Duration) -> io::Result<Run> {
             served
         };
         let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
-        run.requests = threads.into_iter().map(|one| one.join().unwrap_or(0)).sum();
-        run.resident = sampler.join().unwrap_or_default();
+        run.requests = threads.into_iter().map(|one| one.join().expect("serves")).sum();
+        run.resident = sampler.join().expect("samples");
     });
     run.idle = contender.idle_bytes();
     drop(collector);
@@ -146,11 +146,18 @@ mod tests {
     fn every_request_of_a_day_is_served() {
         let _alone = alone();
         let day = Duration::from_millis(300);
-        let before = Contender::NoPool.made();
-        let run = run(Contender::NoPool, day).expect("figures");
         let requests = Requests::new(day).count() as u64;
-        assert_eq!((run.requests, run.made - before), (requests, 2 * requests));
-        assert!(run.resident.iter().all(|kib| *kib > 0) && run.resident.len() > 1000);
-        assert!(run.late <= requests);
+        for contender in Contender::ALL {
+            let before = contender.made();
+            let run = run(contender, day).expect("figures");
+            assert_eq!(run.requests, requests, "{contender:?}");
+            assert!(run.resident.iter().all(|kib| *kib > 0) && run.resident.len() > 1000);
+            let made = run.made - before;
+            assert_eq!(
+                made == 2 * requests,
+                contender == Contender::NoPool,
+                "{contender:?}: {made}"
+            );
+        }
     }
 }
