@@ -3,6 +3,7 @@
 
 mod common;
 
+use common::pause::pause;
 use common::{Census, Counted, CountedPool, Maker, Puppet, Random, stay_here};
 use std::future::Future;
 use std::pin::Pin;
@@ -14,20 +15,6 @@ use stealpool::{Builder, OwnedGuard};
 const CANCELS: usize = 1_000;
 
 const THREADS: usize = 4;
-
-/// Ready the second time.
-struct Yield(bool);
-
-impl Future for Yield {
-    type Output = ();
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-        if self.0 {
-            return Poll::Ready(());
-        }
-        self.0 = true;
-        Poll::Pending
-    }
-}
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -42,7 +29,7 @@ async fn work(pool: Arc<CountedPool>, mut random: Random) {
     let first = pool.get_owned();
     let mut more = Vec::new();
     for _ in 0..1 + random.below(8) {
-        Yield(false).await;
+        pause().await;
         match random.below(4) {
             0 | 1 if more.len() < 3 => more.push(pool.get_owned()),
             2 => drop(more.pop()),

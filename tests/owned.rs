@@ -2,9 +2,10 @@
 
 mod common;
 
+use common::pause::pause;
 use common::{Census, Counted, CountedPool, Maker, Puppet, Random, stay_here};
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -116,26 +117,11 @@ async fn task(pool: Arc<CountedPool>, yields: usize) -> usize {
     for _ in 0..yields {
         let second = pool.get_owned();
         assert_ne!(first.id, second.id);
-        Yield(false).await;
+        pause().await;
         drop(second);
-        Yield(false).await;
+        pause().await;
     }
     first.id
-}
-
-/// Ready the second time.
-struct Yield(bool);
-
-impl Future for Yield {
-    type Output = ();
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if self.0 {
-            return Poll::Ready(());
-        }
-        self.0 = true;
-        context.waker().wake_by_ref();
-        Poll::Pending
-    }
 }
 
 struct Awake;
@@ -193,7 +179,7 @@ fn a_borrowed_guard_may_be_held_across_an_await() {
     async fn work() -> usize {
         let mut buffer = POOL.get();
         buffer.push(1);
-        Yield(false).await;
+        pause().await;
         buffer.push(2);
         buffer.len()
     }

@@ -7,6 +7,7 @@
 mod common;
 
 use bytes::Bytes;
+use common::pause::pause;
 use common::{Census, Counted, CountedPool, Puppet, patiently};
 use std::convert::Infallible;
 use std::future::Future;
@@ -14,30 +15,12 @@ use std::pin::Pin;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 use std::sync::{Arc, OnceLock, mpsc};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::thread;
 use stealpool::{Builder, Guard, OwnedGuard, Pool, Recycle};
 use tokio::runtime::Runtime;
 
 const MANUAL: Builder = Builder::new().collect_manually();
-
-/// Ready the second time, and wakes nobody: whoever polls goes on by himself.
-struct Pause(bool);
-
-impl Future for Pause {
-    type Output = ();
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-        if self.0 {
-            return Poll::Ready(());
-        }
-        self.0 = true;
-        Poll::Pending
-    }
-}
-
-fn pause() -> Pause {
-    Pause(false)
-}
 
 /// Polls a new future `k` times and ends it by `drops`, for each `k` from 0 until it is ready. `check` comes after each.
 /// How often the future was pending before it was ready.

@@ -223,6 +223,10 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// let pool: Arc<Pool<Vec<u8>>> = Arc::new(Pool::new(Vec::new));
     /// assert!(pool.get_owned_with(|| Vec::with_capacity(4096)).capacity() >= 4096);
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// As `get`.
     #[inline]
     #[cfg_attr(feature = "loans", track_caller)]
     pub fn get_owned_with(self: &Arc<Self>, create: impl FnOnce() -> T) -> OwnedGuard<T, P> {
@@ -230,6 +234,10 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     }
 
     /// Like [`try_get_with`](Self::try_get_with), with a guard that owns a reference to the pool.
+    ///
+    /// # Panics
+    ///
+    /// As [`get`](Self::get), also in place of the error.
     ///
     /// # Errors
     ///

@@ -5,6 +5,7 @@
 mod again;
 pub(crate) mod at_end;
 pub(crate) mod history;
+pub(crate) mod pause;
 
 pub(crate) use again::this_program;
 use history::{Event, History, Op};
