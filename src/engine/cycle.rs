@@ -157,12 +157,13 @@ impl<T> Engine<T> {
     }
 
     /// Stops the magazines for which `wanted` gives a reason, and calls `act` on each, with the reason. One barrier
-    /// serves a block of magazines.
+    /// serves a block of magazines. Returns whether a thread closed a gate over a stop: its magazine is left out.
     fn with_stopped<W>(
         &self,
         wanted: impl Fn(&Worker<T>) -> Option<W>,
         mut act: impl FnMut(&mut Held<'_, T>, W),
-    ) {
+    ) -> bool {
+        let mut late = false;
         let mut wanted = self.workers.iter().filter_map(|worker| {
             let want = wanted(worker)?;
             if self.needs_barrier() {
@@ -175,7 +176,7 @@ impl<T> Engine<T> {
             let stopped = stops.iter_mut().zip(&mut wanted);
             let count = stopped.map(|(place, stop)| *place = Some(stop)).count();
             if count == 0 {
-                return;
+                return late;
             }
             // If the system refuses, the stops undo themselves.
             if self.needs_barrier() && !rseq::restart() {
@@ -183,8 +184,9 @@ impl<T> Engine<T> {
             }
             for (stop, want) in stops.into_iter().flatten() {
                 // SAFETY: the gate was stopped above, before the barrier.
-                if let Some(mut held) = unsafe { stop.held() } {
-                    act(&mut held, want);
+                match unsafe { stop.held() } {
+                    Some(mut held) => act(&mut held, want),
+                    None => late = true,
                 }
             }
         }
@@ -196,10 +198,11 @@ impl<T> Engine<T> {
         self.workers.path() == FastPath::Sequence && !self.closed.load(Acquire)
     }
 
-    /// Takes the objects in all magazines.
+    /// Takes the objects in all magazines. Looks again at those that it was late for: who closed the gate may have looked
+    /// for what it left, and found the claim of this collector.
     fn drain_magazines(&self, taken: &mut Batch<T>) {
         let full = |worker: &Worker<T>| self.holds(worker).then_some(());
-        self.with_stopped(full, |held, ()| self.reclaim(held, taken));
+        while self.with_stopped(full, |held, ()| self.reclaim(held, taken)) {}
     }
 
     /// Reclaims the magazines that nothing has come to since a collector's last look, at least one cycle before `now`.

@@ -190,12 +190,13 @@ impl<T> Drop for Held<'_, T> {
     fn drop(&mut self) {
         point("worker: opening");
         debug_assert!(self.len() <= self.capacity() as usize);
-        // Release: pairs with the Acquire of whoever closes it next.
-        let gate = OPEN | u64::from(self.capacity());
-        self.worker.magazine.gate.store(gate, Release);
+        // First: who closes the gate next may look for what it left, and must find the claim free.
         if self.state & CLAIMED != 0 {
             self.worker.unclaim();
         }
+        // Release: pairs with the Acquire of whoever closes it next.
+        let gate = OPEN | u64::from(self.capacity());
+        self.worker.magazine.gate.store(gate, Release);
     }
 }
 

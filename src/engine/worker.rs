@@ -12,8 +12,8 @@
 //! [`enter`]: super::workers::Workers::enter
 
 use super::{Counter, Held, LocalCounter, Outcomes};
-use crate::sys::atomic::Ordering::{Acquire, Relaxed, Release};
-use crate::sys::atomic::{AtomicU16, AtomicU64};
+use crate::sys::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use crate::sys::atomic::{AtomicU16, AtomicU64, fence};
 use crate::sys::magazine::{self, HELD, Magazine, OPEN, STOPPED};
 use crate::sys::scale::REAL;
 use crate::sys::{OnceBox, Witness, point};
@@ -154,23 +154,30 @@ impl<T> Worker<T> {
         won.ok()
     }
 
-    /// Claims the worker for a collector and stops its gate.
+    /// Claims the worker for a collector and stops its gate. `None`: a thread holds the worker, or another collector has
+    /// claimed it.
     pub(crate) fn stop(&self) -> Option<Stop<'_, T>> {
-        // Acquire: pairs with the Release in `unclaim`; of several collectors, one wins.
-        let won = self.claim.compare_exchange(0, 1, Acquire, Relaxed);
-        won.ok()?;
-        point("worker: claimed");
-        let gate = self.close_gate(STOPPED);
-        if gate.is_none() {
+        loop {
+            // Acquire: pairs with the Release in `unclaim`; of several collectors, one wins.
+            let won = self.claim.compare_exchange(0, 1, Acquire, Relaxed);
+            won.ok()?;
+            point("worker: claimed");
+            if let Some(gate) = self.close_gate(STOPPED) {
+                point("worker: stopped");
+                return Some(Stop { worker: self, gate });
+            }
             self.unclaim();
+            // The holder may have opened it, looked for what it left, and found the claim.
+            self.capacity()?;
         }
-        point("worker: stopped");
-        Some(Stop { worker: self, gate: gate? })
     }
 
     pub(super) fn unclaim(&self) {
         // Release: pairs with the Acquire in `stop`.
         self.claim.store(0, Release);
+        // SeqCst: pairs with the fence in `State::clear_if_retired`. Either a thread that has opened the gate finds the
+        // claim free, or this one, if it looks again, finds the gate open.
+        fence(SeqCst);
     }
 }
 
