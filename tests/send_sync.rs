@@ -6,7 +6,7 @@
 //! writes them anew.
 
 use std::cell::Cell;
-use std::marker::PhantomData;
+use std::marker::{PhantomData, PhantomPinned};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
@@ -134,6 +134,10 @@ auto_traits! {
     Drain<Handle>: false true;
     Drain<MutexGuard<'static, u8>>: false true;
 }
+
+// A pool does not move when its objects would.
+const _: () = assert!(has!(Pool<PhantomPinned, Shared<PhantomPinned>>: Unpin));
+const _: () = assert!(has!(Drain<PhantomPinned>: Unpin));
 
 /// A guard for ever is a guard for now, and a pool whose policy borrows for long is one that borrows for
 /// short: the compiler may shorten both.

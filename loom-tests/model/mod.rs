@@ -7,11 +7,13 @@ mod cpu;
 
 pub use cpu::Cpu;
 
-use crate::engine::{Batch, Budget, Engine, Object, Plan};
+use crate::engine::{AnyObject, Batch, Budget, Engine, Object, Plan};
 use crate::sys::FastPath;
 use crate::sys::blocks::Block;
 use crate::sys::ref_slot::RefSlot;
 use crate::sys::rseq;
+use std::marker::PhantomData;
+use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -22,7 +24,13 @@ pub struct Held<T>(Object<T>);
 impl<T> Held<T> {
     /// Boxes a value that weighs `bytes`.
     pub fn new(value: T, bytes: usize) -> Self {
-        Held(Object::new(value).weighing(bytes as u64))
+        Self::of(Object::new(value).into_any().weighing(bytes as u64))
+    }
+
+    /// Only for objects of a core of this type, and of `new`.
+    fn of(object: AnyObject) -> Self {
+        // SAFETY: a `Core<T>` gets objects by its own methods, which take `Held<T>`s.
+        Held(unsafe { object.typed() })
     }
 
     /// The value.
@@ -33,8 +41,9 @@ impl<T> Held<T> {
 
 /// The moving part of a pool.
 pub struct Core<T> {
-    engine: Engine<T>,
+    engine: Engine,
     joined: AtomicUsize,
+    owns: PhantomData<Mutex<T>>,
 }
 
 /// Workers of a core without sequences.
@@ -105,6 +114,7 @@ impl<T> Core<T> {
         Core {
             engine: Engine::new(plan, Budget::new(max_idle, idle_bytes)),
             joined: AtomicUsize::new(0),
+            owns: PhantomData,
         }
     }
 
@@ -136,7 +146,7 @@ impl<T> Core<T> {
         let worker = self.engine.workers.get(index)?;
         // SAFETY: none. The model that does this must fail, and nothing but loom's cells is at risk.
         let held = unsafe { worker.held(1) };
-        let found = held.pop().map(Held);
+        let found = held.pop().map(Held::of);
         std::mem::forget(held);
         found
     }
@@ -194,13 +204,13 @@ impl<T> Core<T> {
     /// A put by a thread that finds its worker in other hands.
     pub fn put_without_worker(&self, held: Held<T>) -> Option<Held<T>> {
         let mut refused = Batch::new();
-        self.engine.give_unheld(held.0, &mut refused);
+        self.engine.give_unheld(held.0.into_any(), &mut refused);
         Self::held(refused).pop()
     }
 
     /// A get by a thread that finds its worker in other hands.
     pub fn get_without_worker(&self) -> Option<Held<T>> {
-        self.engine.steal(0, || None).map(Held)
+        self.engine.steal(0, || None).map(Held::of)
     }
 
     /// How many objects are idle, by the books.
@@ -225,8 +235,19 @@ impl<T> Core<T> {
         (stats.puts, hits)
     }
 
-    fn held(mut batch: Batch<T>) -> Vec<Held<T>> {
-        std::iter::from_fn(|| batch.pop().map(Held)).collect()
+    fn held(mut batch: Batch) -> Vec<Held<T>> {
+        std::iter::from_fn(|| batch.pop().map(Held::of)).collect()
+    }
+}
+
+impl<T> Drop for Core<T> {
+    fn drop(&mut self) {
+        // SAFETY: `&mut self`: its users are gone.
+        unsafe { self.engine.close() };
+        drop(self.take_all());
+        let mut rest = Batch::new();
+        self.engine.take_rest(&mut rest);
+        drop(Self::held(rest));
     }
 }
 
@@ -244,28 +265,29 @@ impl<T> Seat<'_, T> {
         let found = enter().and_then(|me| me.pop());
         let found = found.or_else(|| engine.take_here(self.index, enter));
         let found = found.or_else(|| engine.steal(self.index, enter));
-        found.map(Held)
+        found.map(Held::of)
     }
 
     /// A get out of any worker's magazine that is not in other hands.
     pub fn get_from_siblings(&self) -> Option<Held<T>> {
-        self.core.engine.take_from_siblings(self.index).map(Held)
+        self.core.engine.take_from_siblings(self.index).map(Held::of)
     }
 
     /// A put likewise; what finds no room comes back.
     pub fn put(&self, held: Held<T>) -> Vec<Held<T>> {
         let engine = &self.core.engine;
-        let weight = held.0.weight();
+        let object = held.0.into_any();
+        let weight = object.weight();
         let mut refused = Batch::new();
         if !engine.is_private(weight) && engine.budget.charge(1, weight) {
-            engine.give_here(self.index, held.0);
-            return Core::held(refused);
+            engine.give_here(self.index, object);
+            return Core::<T>::held(refused);
         }
         match engine.workers.enter_at(self.index) {
-            Some(mut me) => engine.give_as(&mut me, held.0, weight, &mut refused),
-            None => engine.give_unheld(held.0, &mut refused),
+            Some(mut me) => engine.give_as(&mut me, object, weight, &mut refused),
+            None => engine.give_unheld(object, &mut refused),
         };
-        Core::held(refused)
+        Core::<T>::held(refused)
     }
 
     /// Which worker.

@@ -2,20 +2,18 @@
 //!
 //! A batch allocates nothing: it links its objects by their own links.
 
-use super::{Chain, Object};
+use super::{AnyObject, Chain};
 use std::fmt;
 
-/// A stack of any number of objects.
-pub(crate) struct Batch<T> {
+/// A stack of any number of objects, without their type.
+#[must_use = "dropping it leaks the objects"]
+pub(crate) struct Batch {
     /// Each object's weight is its own, not that of the chain.
-    top: Option<Chain<T>>,
+    top: Option<Chain>,
     count: usize,
 }
 
-// SAFETY: a shared batch gives access to nothing but its count.
-unsafe impl<T> Sync for Batch<T> {}
-
-impl<T> Batch<T> {
+impl Batch {
     /// No object.
     pub(crate) fn new() -> Self {
         Batch { top: None, count: 0 }
@@ -27,7 +25,7 @@ impl<T> Batch<T> {
     }
 
     /// Adds every object of `chain`.
-    pub(crate) fn add(&mut self, chain: Chain<T>) {
+    pub(crate) fn add(&mut self, chain: Chain) {
         let mut rest = Some(chain);
         while let Some(chain) = rest {
             let (object, next) = chain.split();
@@ -38,7 +36,7 @@ impl<T> Batch<T> {
     }
 
     /// Takes one object out.
-    pub(crate) fn pop(&mut self) -> Option<Object<T>> {
+    pub(crate) fn pop(&mut self) -> Option<AnyObject> {
         let (object, below) = self.top.take()?.pop_front();
         self.top = below;
         self.count -= 1;
@@ -46,7 +44,7 @@ impl<T> Batch<T> {
     }
 }
 
-impl<T> fmt::Debug for Batch<T> {
+impl fmt::Debug for Batch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Batch").field("len", &self.count).finish()
     }

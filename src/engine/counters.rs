@@ -109,7 +109,7 @@ pub(crate) struct PoolCounters {
     pub(crate) aged_out: Counter,
 }
 
-impl<T> Engine<T> {
+impl Engine {
     /// How many objects of this engine had this outcome.
     fn outcome(&self, outcome: Outcome) -> u64 {
         let theirs = self.workers.iter().filter_map(|worker| worker.outcomes.get());
@@ -138,9 +138,8 @@ impl<T> Engine<T> {
     /// Adds all counters up.
     pub(crate) fn stats(&self) -> Stats {
         let counters = &self.counters;
-        let sum = |figure: fn(&Worker<T>) -> u64| {
-            self.workers.iter().map(figure).fold(0, u64::wrapping_add)
-        };
+        let sum =
+            |figure: fn(&Worker) -> u64| self.workers.iter().map(figure).fold(0, u64::wrapping_add);
         let held = sum(|worker| worker.census().0);
         let held_bytes = sum(|worker| worker.census().1);
         let puts = sum(Worker::puts);

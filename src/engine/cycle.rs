@@ -21,9 +21,9 @@ use crate::sys::{FastPath, point, rseq};
 /// How many magazines a collector stops at a time.
 const BLOCK: usize = if REAL { 64 } else { 2 };
 
-impl<T> Engine<T> {
+impl Engine {
     /// Runs one cycle and adds the objects that it takes to `dead`.
-    pub(crate) fn cycle(&self, dead: &mut Batch<T>) {
+    pub(crate) fn cycle(&self, dead: &mut Batch) {
         let cycle = self.generation.cycle();
         let victims = Generation::victim_of(cycle);
         self.drain_slots(victims, Some(cycle), &mut Quota::unlimited(), dead);
@@ -39,7 +39,7 @@ impl<T> Engine<T> {
     ///
     /// Another thread may have a victim slot claimed, and may leave objects in it. Then the generation turns only if it
     /// `must`, and those objects become primaries again.
-    pub(crate) fn step(&self, cycle: u64, objects: usize, must: bool, dead: &mut Batch<T>) {
+    pub(crate) fn step(&self, cycle: u64, objects: usize, must: bool, dead: &mut Batch) {
         let mut quota = Quota { objects, bytes: u64::MAX };
         let victims = Generation::victim_of(cycle);
         let bare = self.drain_slots(victims, Some(cycle), &mut quota, dead);
@@ -51,11 +51,11 @@ impl<T> Engine<T> {
     }
 
     /// Puts objects that a cycle has taken back into slots, while fewer than `min_idle` objects are idle.
-    fn keep_floor(&self, dead: &mut Batch<T>) {
+    fn keep_floor(&self, dead: &mut Batch) {
         if self.min_idle == 0 {
             return;
         }
-        let mut kept: Option<Chain<T>> = None;
+        let mut kept: Option<Chain> = None;
         for _ in self.idle()..self.min_idle {
             let Some(object) = dead.pop() else { break };
             if !self.budget.charge(1, object.weight()) {
@@ -74,7 +74,7 @@ impl<T> Engine<T> {
 
     /// Takes idle objects of about this many bytes, the longest unused first: victims, then primaries (of a chain, the
     /// newest first), then objects in magazines.
-    pub(crate) fn take_bytes(&self, bytes: u64, taken: &mut Batch<T>) {
+    pub(crate) fn take_bytes(&self, bytes: u64, taken: &mut Batch) {
         let primary = self.generation.primary();
         let objects = usize::MAX;
         let mut quota = Quota { objects, bytes };
@@ -100,13 +100,13 @@ impl<T> Engine<T> {
     /// Flushes all magazines, because objects have turned out to be expensive. A magazine that is held or being made is
     /// flushed later: by its processor's next get that the magazine cannot serve, or at its next tick.
     pub(crate) fn flush_magazines(&self) {
-        let open = |worker: &Worker<T>| worker.is_open().then_some(());
+        let open = |worker: &Worker| worker.is_open().then_some(());
         self.with_stopped(open, |held, ()| self.flush(held, self.generation.primary()));
     }
 
     /// Takes every idle object, whatever its age. Magazines come first, so that an object that a put pushes down
     /// meanwhile is found in a slot.
-    pub(crate) fn take_all(&self, taken: &mut Batch<T>) {
+    pub(crate) fn take_all(&self, taken: &mut Batch) {
         self.drain_magazines(taken);
         self.drain_slots(Side::Even, None, &mut Quota::unlimited(), taken);
         self.drain_slots(Side::Odd, None, &mut Quota::unlimited(), taken);
@@ -115,7 +115,7 @@ impl<T> Engine<T> {
     /// Takes what is left in a child of a fork: the objects of a magazine that a collector of the parent had claimed
     /// but not stopped, and the share of a magazine that a thread of the parent held. The objects of a held or stopped
     /// magazine are leaked, because its state is unknown.
-    pub(crate) fn take_rest(&mut self, taken: &mut Batch<T>) {
+    pub(crate) fn take_rest(&mut self, taken: &mut Batch) {
         for worker in self.workers.iter() {
             if let Some(mut held) = worker.try_enter() {
                 if let Some(chain) = self.drain_magazine(&mut held) {
@@ -136,7 +136,7 @@ impl<T> Engine<T> {
         side: Side,
         during: Option<u64>,
         quota: &mut Quota,
-        taken: &mut Batch<T>,
+        taken: &mut Batch,
     ) -> bool {
         // Each slot once: other threads may put faster than this takes.
         let mut chains = self.slots.chains(side);
@@ -160,8 +160,8 @@ impl<T> Engine<T> {
     /// serves a block of magazines. Returns whether a thread closed a gate over a stop: its magazine is left out.
     fn with_stopped<W>(
         &self,
-        wanted: impl Fn(&Worker<T>) -> Option<W>,
-        mut act: impl FnMut(&mut Held<'_, T>, W),
+        wanted: impl Fn(&Worker) -> Option<W>,
+        mut act: impl FnMut(&mut Held<'_>, W),
     ) -> bool {
         let mut late = false;
         let mut wanted = self.workers.iter().filter_map(|worker| {
@@ -200,15 +200,15 @@ impl<T> Engine<T> {
 
     /// Takes the objects in all magazines. Looks again at those that it was late for: who closed the gate may have looked
     /// for what it left, and found the claim of this collector.
-    fn drain_magazines(&self, taken: &mut Batch<T>) {
-        let full = |worker: &Worker<T>| self.holds(worker).then_some(());
+    fn drain_magazines(&self, taken: &mut Batch) {
+        let full = |worker: &Worker| self.holds(worker).then_some(());
         while self.with_stopped(full, |held, ()| self.reclaim(held, taken)) {}
     }
 
     /// Reclaims the magazines that nothing has come to since a collector's last look, at least one cycle before `now`.
     /// Demotes the tail of the others.
-    fn age_magazines(&self, now: u64, taken: &mut Batch<T>) {
-        let wanted = |worker: &Worker<T>| self.age(now, worker);
+    fn age_magazines(&self, now: u64, taken: &mut Batch) {
+        let wanted = |worker: &Worker| self.age(now, worker);
         self.with_stopped(wanted, |held, age| match age {
             // Nothing may have come between the look and the stop.
             Age::Idle { since } if since == held.worker().arrivals() as u32 => {
@@ -220,7 +220,7 @@ impl<T> Engine<T> {
     }
 
     /// Takes the objects of a magazine.
-    fn reclaim(&self, held: &mut Held<'_, T>, taken: &mut Batch<T>) {
+    fn reclaim(&self, held: &mut Held<'_>, taken: &mut Batch) {
         if let Some(chain) = self.drain_magazine(held) {
             self.counters.reclaimed.add(chain.len());
             taken.add(chain);
@@ -229,7 +229,7 @@ impl<T> Engine<T> {
 
     /// Makes victims of all objects of a magazine but the newest. With bounds, of the newest too: then the magazine's
     /// share is free for other processors.
-    fn demote_tail(&self, now: u64, held: &mut Held<'_, T>) {
+    fn demote_tail(&self, now: u64, held: &mut Held<'_>) {
         let victims = Generation::victim_of(now);
         if !self.budget.is_unbounded() {
             return self.flush(held, victims);
@@ -241,17 +241,17 @@ impl<T> Engine<T> {
     }
 
     /// Whether a magazine has objects, or a share of a bound.
-    fn holds(&self, worker: &Worker<T>) -> bool {
+    fn holds(&self, worker: &Worker) -> bool {
         worker.census().0 > 0 || self.has_share(worker)
     }
 
-    fn has_share(&self, worker: &Worker<T>) -> bool {
+    fn has_share(&self, worker: &Worker) -> bool {
         !self.budget.is_unbounded() && worker.capacity() != Some(0)
     }
 
     /// Whether a magazine was used in the cycle before `now`; notes its arrivals for the next cycle. `None`: the magazine
     /// has nothing to give, or a collector of this cycle or of a later one was here first.
-    fn age(&self, now: u64, worker: &Worker<T>) -> Option<Age> {
+    fn age(&self, now: u64, worker: &Worker) -> Option<Age> {
         // Relaxed: a note among collectors. The arrivals are checked again after the barrier.
         let seen = worker.seen.load(Relaxed);
         let (seen_cycle, seen_arrivals) = ((seen >> 32) as u32, seen as u32);

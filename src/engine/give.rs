@@ -1,6 +1,6 @@
 //! A put that the fast path could not serve: into the magazine, a slot, or nowhere if a bound is reached.
 
-use super::{Batch, Chain, Engine, Held, Object, Side, Worker};
+use super::{AnyObject, Batch, Chain, Engine, Held, Side, Worker};
 use crate::sys::magazine::{self, COUNTED, NOTED};
 use crate::sys::point;
 use crate::sys::scale::TICK;
@@ -14,10 +14,10 @@ pub(crate) struct PutResult {
     pub(crate) ticks: bool,
 }
 
-impl<T> Engine<T> {
+impl Engine {
     /// Keeps an object. An object without room goes to `refused`; the caller drops and counts it.
     #[inline]
-    pub(crate) fn give(&self, object: Object<T>, weight: u64, refused: &mut Batch<T>) -> PutResult {
+    pub(crate) fn give(&self, object: AnyObject, weight: u64, refused: &mut Batch) -> PutResult {
         if !self.is_private(weight) && self.budget.charge(1, weight) {
             return self.give_here(self.workers.here(), object.weighing(weight));
         }
@@ -25,7 +25,7 @@ impl<T> Engine<T> {
     }
 
     #[inline(never)]
-    fn give_to_worker(&self, object: Object<T>, weight: u64, refused: &mut Batch<T>) -> PutResult {
+    fn give_to_worker(&self, object: AnyObject, weight: u64, refused: &mut Batch) -> PutResult {
         match self.workers.enter() {
             Some(mut me) => self.give_as(&mut me, object, weight, refused),
             None => self.give_unheld(object.weighing(weight), refused),
@@ -40,7 +40,7 @@ impl<T> Engine<T> {
 
     /// Puts an object, which was charged, into a slot of this processor.
     #[inline]
-    pub(crate) fn give_here(&self, index: usize, object: Object<T>) -> PutResult {
+    pub(crate) fn give_here(&self, index: usize, object: AnyObject) -> PutResult {
         let ticks = self.slots.put(self.generation.primary(), index, Chain::of(object));
         PutResult { down: 1, ticks }
     }
@@ -48,7 +48,7 @@ impl<T> Engine<T> {
     /// Pushes onto the magazine of this thread's shard and counts the put, by a compare-exchange and a few stores. Only
     /// where there are no sequences. Returns the count, or the object if the magazine cannot take it.
     #[inline]
-    pub(crate) fn give_at_hand(&self, object: Object<T>, weight: u64) -> Result<u64, Object<T>> {
+    pub(crate) fn give_at_hand(&self, object: AnyObject, weight: u64) -> Result<u64, AnyObject> {
         match self.workers.enter_shard() {
             Some(me) => me.push(object, weight, COUNTED).map(magazine::count),
             None => Err(object),
@@ -59,10 +59,10 @@ impl<T> Engine<T> {
     /// room goes to `refused`.
     pub(crate) fn give_as(
         &self,
-        me: &mut Held<'_, T>,
-        object: Object<T>,
+        me: &mut Held<'_>,
+        object: AnyObject,
         weight: u64,
-        refused: &mut Batch<T>,
+        refused: &mut Batch,
     ) -> PutResult {
         let mut given = PutResult { down: 0, ticks: me.count_put() & (TICK - 1) == 0 };
         let mut object = object;
@@ -84,7 +84,7 @@ impl<T> Engine<T> {
 
     /// Whether the magazine may hold an object of this weight. Reserves the magazine's share if it has none. Flushes a
     /// magazine that may hold nothing any more.
-    pub(super) fn admits(&self, me: &mut Held<'_, T>, weight: u64) -> bool {
+    pub(super) fn admits(&self, me: &mut Held<'_>, weight: u64) -> bool {
         if self.cost.is_expensive() {
             self.flush(me, self.generation.primary());
             return false;
@@ -99,7 +99,7 @@ impl<T> Engine<T> {
     }
 
     /// Moves the magazine's objects to slots, closes it to new ones, and returns its share to the budget.
-    pub(super) fn flush(&self, me: &mut Held<'_, T>, side: Side) {
+    pub(super) fn flush(&self, me: &mut Held<'_>, side: Side) {
         let (mut objects, mut bytes) = (0, 0);
         if let Some(chain) = me.take_oldest(usize::MAX) {
             (objects, bytes) = (chain.len(), chain.weight());
@@ -109,7 +109,7 @@ impl<T> Engine<T> {
     }
 
     /// Takes the magazine's objects, closes it to new ones, and returns its share to the budget.
-    pub(super) fn drain_magazine(&self, me: &mut Held<'_, T>) -> Option<Chain<T>> {
+    pub(super) fn drain_magazine(&self, me: &mut Held<'_>) -> Option<Chain> {
         let chain = me.take_oldest(usize::MAX);
         self.release_share(me, 0, 0);
         chain
@@ -117,7 +117,7 @@ impl<T> Engine<T> {
 
     /// Closes an empty magazine to new objects and returns its share to the budget. The objects that it held, with these
     /// bytes, stay charged.
-    pub(super) fn release_share(&self, me: &mut Held<'_, T>, objects: u64, bytes: u64) {
+    pub(super) fn release_share(&self, me: &mut Held<'_>, objects: u64, bytes: u64) {
         if me.capacity() > 0 && (!self.budget.is_unbounded() || self.cost.is_expensive()) {
             // In this order: a child that is forked in between loses the share, and does not return it twice.
             me.set_capacity(0);
@@ -127,13 +127,13 @@ impl<T> Engine<T> {
 
     /// Adds a chain from a magazine to the slots of its processor. Its objects are charged, one by one or by the
     /// magazine's share.
-    pub(super) fn push_down(&self, side: Side, me: &Held<'_, T>, chain: Chain<T>) {
+    pub(super) fn push_down(&self, side: Side, me: &Held<'_>, chain: Chain) {
         me.worker().spilled.add(chain.len());
         self.slots.add(side, me.worker().index(), chain);
     }
 
     /// Moves a chain from the magazine to slots, as far as the budget allows. Returns the number of objects.
-    fn spill(&self, me: &mut Held<'_, T>, chain: Chain<T>, refused: &mut Batch<T>) -> usize {
+    fn spill(&self, me: &mut Held<'_>, chain: Chain, refused: &mut Batch) -> usize {
         point("engine: going down");
         let objects = chain.len();
         if self.charge_down(me, &chain) {
@@ -146,7 +146,7 @@ impl<T> Engine<T> {
 
     /// Charges for a chain that goes to slots. If there is no room, the magazine first returns its share: from then on
     /// its objects are charged one by one.
-    fn charge_down(&self, me: &mut Held<'_, T>, chain: &Chain<T>) -> bool {
+    fn charge_down(&self, me: &mut Held<'_>, chain: &Chain) -> bool {
         let (objects, bytes) = (chain.len(), chain.weight());
         if self.budget.charge(objects, bytes) {
             return true;
@@ -165,7 +165,7 @@ impl<T> Engine<T> {
     }
 
     /// Keeps as many objects of a chain as there is room for.
-    fn spill_one_by_one(&self, me: &Held<'_, T>, chain: Chain<T>, refused: &mut Batch<T>) {
+    fn spill_one_by_one(&self, me: &Held<'_>, chain: Chain, refused: &mut Batch) {
         let mut rest = Some(chain);
         while let Some(chain) = rest.take() {
             let (object, others) = chain.split();
@@ -194,7 +194,7 @@ impl<T> Engine<T> {
     }
 
     /// Keeps an object for a thread that could not close a worker.
-    pub(crate) fn give_unheld(&self, object: Object<T>, refused: &mut Batch<T>) -> PutResult {
+    pub(crate) fn give_unheld(&self, object: AnyObject, refused: &mut Batch) -> PutResult {
         if self.budget.charge(1, object.weight()) {
             return self.give_here(self.workers.here(), object);
         }

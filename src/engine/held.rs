@@ -1,6 +1,6 @@
 //! A held worker: what a thread may do after it has closed the gate.
 
-use super::{Chain, Object, Worker};
+use super::{AnyObject, Chain, Worker};
 use crate::sys::atomic::Ordering::{Relaxed, Release};
 use crate::sys::magazine::{self, COUNTED, Magazine, NOTED, OPEN};
 use crate::sys::point;
@@ -9,8 +9,8 @@ use std::marker::PhantomData;
 /// Proof that this thread has closed a worker's gate. Dropping it opens the gate, also when a panic unwinds.
 ///
 /// It has two words, so that it is passed in registers.
-pub(crate) struct Held<'w, T> {
-    worker: &'w Worker<T>,
+pub(crate) struct Held<'w> {
+    worker: &'w Worker,
     /// The capacity that the gate will open with, and [`CLAIMED`].
     state: u64,
     stays: PhantomData<*mut ()>,
@@ -19,15 +19,15 @@ pub(crate) struct Held<'w, T> {
 /// The holder is a collector, and gives up its claim too.
 const CLAIMED: u64 = 1 << 32;
 
-impl<'w, T> Held<'w, T> {
+impl<'w> Held<'w> {
     /// Only for the thread that has closed the gate.
     #[inline]
-    pub(super) fn new(worker: &'w Worker<T>, capacity: u32, claimed: bool) -> Self {
+    pub(super) fn new(worker: &'w Worker, capacity: u32, claimed: bool) -> Self {
         let claim = if claimed { CLAIMED } else { 0 };
         Held { worker, state: u64::from(capacity) | claim, stays: PhantomData }
     }
 
-    pub(crate) fn worker(&self) -> &'w Worker<T> {
+    pub(crate) fn worker(&self) -> &'w Worker {
         self.worker
     }
 
@@ -68,14 +68,14 @@ impl<'w, T> Held<'w, T> {
     }
 
     /// Takes the newest object of the magazine.
-    pub(crate) fn pop(&self) -> Option<Object<T>> {
+    pub(crate) fn pop(&self) -> Option<AnyObject> {
         self.worker.witness.exclusive(|| {
             let header = self.header();
             let newest = magazine::length(header).checked_sub(1)?;
             // Relaxed: the holder's alone.
             let object = self.worker.magazine.objects[newest].load(Relaxed);
             // SAFETY: the place is below the length, so the magazine owns the object. The next statement ends that.
-            let object = unsafe { Object::from_raw(object) };
+            let object = unsafe { AnyObject::from_raw(object) };
             self.set_header(header - magazine::share(self.weight(newest)));
             Some(object)
         })
@@ -84,7 +84,7 @@ impl<'w, T> Held<'w, T> {
     /// Pushes an object and adds `more` to the header, by one store. Returns the new header, or the object if there is no
     /// room.
     #[inline]
-    pub(crate) fn push(&self, object: Object<T>, weight: u64, more: u64) -> Result<u64, Object<T>> {
+    pub(crate) fn push(&self, object: AnyObject, weight: u64, more: u64) -> Result<u64, AnyObject> {
         let before = self.header();
         let Some((header, weight)) = self.with(before + more, weight) else {
             return Err(object);
@@ -108,7 +108,7 @@ impl<'w, T> Held<'w, T> {
 
     /// Stores an object above those that `header` counts. The new header is still to be stored.
     #[inline]
-    fn store(&self, header: u64, object: Object<T>, weight: u16) {
+    fn store(&self, header: u64, object: AnyObject, weight: u16) {
         let (magazine, place) = (&self.worker.magazine, magazine::length(header));
         // Relaxed, both: published by the gate.
         magazine.objects[place].store(object.into_raw(), Relaxed);
@@ -116,7 +116,7 @@ impl<'w, T> Held<'w, T> {
     }
 
     /// Pushes up to `most` objects of a chain, as far as there is room. Returns how many, their bytes, and the rest.
-    pub(crate) fn push_chain(&self, chain: Chain<T>, most: u32) -> (u64, u64, Option<Chain<T>>) {
+    pub(crate) fn push_chain(&self, chain: Chain, most: u32) -> (u64, u64, Option<Chain>) {
         self.worker.witness.exclusive(|| {
             let (mut header, mut objects, mut bytes) = (self.header(), 0, 0);
             let mut rest = Some(chain);
@@ -142,7 +142,7 @@ impl<'w, T> Held<'w, T> {
     }
 
     /// Takes the `count` oldest objects of the magazine as a chain, or all if there are fewer.
-    pub(crate) fn take_oldest(&self, count: usize) -> Option<Chain<T>> {
+    pub(crate) fn take_oldest(&self, count: usize) -> Option<Chain> {
         self.worker.witness.exclusive(|| {
             let mut header = self.header();
             let length = magazine::length(header);
@@ -152,7 +152,7 @@ impl<'w, T> Held<'w, T> {
                 // SAFETY: the place is below the length, so the magazine owns the object. The loop below moves the rest
                 // down, and the new header ends at the rest.
                 // Relaxed: the holder's alone.
-                let object = unsafe { Object::from_raw(objects[place].load(Relaxed)) };
+                let object = unsafe { AnyObject::from_raw(objects[place].load(Relaxed)) };
                 let weight = self.weight(place);
                 header -= magazine::share(weight);
                 (object, u64::from(weight))
@@ -186,7 +186,7 @@ impl<'w, T> Held<'w, T> {
     }
 }
 
-impl<T> Drop for Held<'_, T> {
+impl Drop for Held<'_> {
     fn drop(&mut self) {
         point("worker: opening");
         debug_assert!(self.len() <= self.capacity() as usize);
@@ -200,17 +200,18 @@ impl<T> Drop for Held<'_, T> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
+    use crate::engine::tests::{number, value};
 
     #[test]
     fn what_the_header_has_counted_is_noted_before_it_is_full() {
-        let worker = Worker::<u8>::new(0, magazine::MOST_BYTES);
+        let worker = Worker::new(0, magazine::MOST_BYTES);
         // SAFETY: nobody else knows the worker.
         let mut held = unsafe { worker.held(14) };
         held.set_capacity(2);
-        assert!(held.push(Object::new(1), 100, 0).is_ok());
+        assert!(held.push(number(1), 100, 0).is_ok());
         held.set_header(held.header() + (NOTED - 1) * COUNTED);
         for more in 1..4 {
             held.count_put();
@@ -218,41 +219,41 @@ mod tests {
             assert_eq!(worker.census(), (1, 100));
         }
         assert!(magazine::count(held.header()) < 4, "counts from the start");
-        assert_eq!(held.pop().map(Object::into_value), Some(1));
+        assert_eq!(held.pop().map(value), Some(1));
         assert_eq!(worker.census(), (0, 0));
     }
 
     #[test]
     fn a_weight_stays_with_its_object() {
-        let worker = Worker::<u8>::new(0, magazine::MOST_BYTES);
+        let worker = Worker::new(0, magazine::MOST_BYTES);
         // SAFETY: nobody else knows the worker.
         let held = unsafe { worker.held(14) };
         for (object, weight) in [(1, 100), (2, 20), (3, 3)] {
-            assert!(held.push(Object::new(object), weight, 0).is_ok());
+            assert!(held.push(number(object), weight, 0).is_ok());
         }
         let oldest = held.take_oldest(1).map(|chain| (chain.len(), chain.weight()));
         assert_eq!((oldest, worker.census()), (Some((1, 100)), (2, 23)));
         for (object, left) in [(3, (1, 20)), (2, (0, 0))] {
-            assert_eq!(held.pop().map(Object::into_value), Some(object));
+            assert_eq!(held.pop().map(value), Some(object));
             assert_eq!(worker.census(), left);
         }
     }
 
     #[test]
     fn what_of_a_chain_finds_no_room_is_left() {
-        let worker = Worker::<char>::new(0, 1000);
+        let worker = Worker::new(0, 1000);
         // SAFETY: nobody else knows the worker.
         let held = unsafe { worker.held(3) };
-        let chain =
-            || Chain::of_all(['c', 'b', 'a'].map(|name| (Object::new(name), 400)).into_iter());
+        let chain = || Chain::of_all([3, 2, 1].map(|name| (number(name), 400)).into_iter());
         let (objects, bytes, rest) = held.push_chain(chain().expect("three"), 3);
         assert_eq!((objects, bytes), (2, 800), "too heavy for a third");
         let rest = rest.expect("one more");
         assert_eq!((rest.len(), rest.weight()), (1, 400));
-        let newest = held.pop().map(Object::into_value);
-        assert_eq!((newest, worker.census()), (Some('b'), (1, 400)));
+        let newest = held.pop().map(value);
+        assert_eq!((newest, worker.census()), (Some(2), (1, 400)));
         let (objects, _, rest) = held.push_chain(rest, 3);
         assert_eq!((objects, rest.map(|rest| rest.len())), (1, None));
-        drop(held.take_oldest(2));
+        let last = [held.pop(), held.pop()].map(|object| object.map(value));
+        assert_eq!(last, [Some(3), Some(1)]);
     }
 }

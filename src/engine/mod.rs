@@ -46,8 +46,8 @@
 //! **Without restartable sequences**, a processor has several workers, and each push or pop closes and opens a gate.
 //! Before the pool creates, a get also tries the magazines of other workers.
 //!
-//! **No user code runs here.** The engine has no policy. It moves objects; the pool creates, cleans, judges and drops
-//! them.
+//! **No user code runs here.** The engine has no policy and does not know the type of the objects. It moves them; the
+//! pool creates, cleans, judges and drops them. So the engine is compiled once for all types.
 //!
 //! To read on: `take` is a get after step 1, `give` a put, `cycle` what a collector does. `workers` finds a thread's
 //! worker, `slots` holds chains of `object`s, `budget` keeps the bounds, `cost` tells what is expensive, and `counters`
@@ -72,7 +72,9 @@ mod workers;
 pub(crate) use batch::Batch;
 pub(crate) use budget::Budget;
 pub(crate) use counters::{Counter, Outcome};
-pub(crate) use object::{HEAVIEST, Object};
+#[cfg(not(loom))]
+pub(crate) use object::Dropper;
+pub(crate) use object::{AnyObject, HEAVIEST, Object};
 
 use crate::sys::FastPath;
 use crate::sys::atomic::AtomicBool;
@@ -101,11 +103,11 @@ pub(crate) struct Plan {
     pub(crate) min_idle: usize,
 }
 
-/// The engine of a pool.
-pub(crate) struct Engine<T> {
-    pub(crate) workers: Workers<T>,
+/// The engine of a pool. Its owner takes all objects before it drops it: the engine would leak them.
+pub(crate) struct Engine {
+    pub(crate) workers: Workers,
     pub(crate) generation: Generation,
-    pub(crate) slots: Slots<T>,
+    pub(crate) slots: Slots,
     /// Its own, or one that several engines share.
     pub(crate) budget: Budget,
     pub(crate) counters: PoolCounters,
@@ -116,7 +118,7 @@ pub(crate) struct Engine<T> {
     closed: AtomicBool,
 }
 
-impl<T> Engine<T> {
+impl Engine {
     /// An engine that keeps to this budget, alone or together with others.
     pub(crate) fn new(plan: Plan, budget: Budget) -> Self {
         let share = budget.share(plan.processors, plan.capacity);
@@ -144,12 +146,12 @@ impl<T> Engine<T> {
 
     /// The worker on which threads of this processor count. Makes it if it does not exist yet.
     #[inline]
-    pub(crate) fn counter(&self, index: usize) -> &Worker<T> {
+    pub(crate) fn counter(&self, index: usize) -> &Worker {
         self.workers.get(index).unwrap_or_else(|| self.make(index))
     }
 
     #[cold]
-    fn make(&self, index: usize) -> &Worker<T> {
+    fn make(&self, index: usize) -> &Worker {
         if let Some(mut me) = self.workers.make(index) {
             if self.cost.is_expensive() {
                 // Otherwise it would open with room for objects.
@@ -180,12 +182,5 @@ impl<T> Engine<T> {
     pub(crate) unsafe fn close(&self) {
         // Release: pairs with the Acquire in `needs_barrier`.
         self.closed.store(true, Release);
-    }
-}
-
-/// Drops what its owner has not [taken](Engine::take_rest).
-impl<T> Drop for Engine<T> {
-    fn drop(&mut self) {
-        self.take_rest(&mut Batch::new());
     }
 }

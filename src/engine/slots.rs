@@ -28,9 +28,9 @@ const SLOTS: usize = if REAL { 4 } else { 2 };
 const MOVED: u64 = CAPACITY as u64;
 
 /// The slots of a pool's processors.
-pub(crate) struct Slots<T> {
+pub(crate) struct Slots {
     /// Made at the first use; each line is made when its processor first needs it.
-    lines: OnceBox<Box<[OnceBox<Line<T>>]>>,
+    lines: OnceBox<Box<[OnceBox<Line>]>>,
     processors: usize,
     /// All lines that exist have smaller indices.
     made: AtomicUsize,
@@ -38,9 +38,9 @@ pub(crate) struct Slots<T> {
 
 /// One processor's slots: [`SLOTS`] for each side, and another line if too many threads have slots claimed at once.
 #[repr(align(64))]
-struct Line<T> {
-    sides: [[Slot<T>; SLOTS]; 2],
-    more: OnceBox<Line<T>>,
+struct Line {
+    sides: [[Slot; SLOTS]; 2],
+    more: OnceBox<Line>,
 }
 
 /// What is in slots, and how much came and went.
@@ -52,7 +52,7 @@ pub(crate) struct Census {
     pub(crate) hits: u64,
 }
 
-impl<T> Line<T> {
+impl Line {
     fn new() -> Self {
         Line { sides: [(); 2].map(|()| std::array::from_fn(|_| Slot::new())), more: OnceBox::new() }
     }
@@ -63,13 +63,13 @@ impl<T> Line<T> {
         std::iter::successors(Some(self), |line| line.more.get())
     }
 
-    fn slots(&self) -> impl Iterator<Item = &Slot<T>> {
+    fn slots(&self) -> impl Iterator<Item = &Slot> {
         self.sides.iter().flatten()
     }
 
     /// Claims an empty slot, above the full ones if possible.
     #[inline]
-    fn empty_slot(&self, side: Side) -> Option<Claim<'_, T>> {
+    fn empty_slot(&self, side: Side) -> Option<Claim<'_>> {
         let slots = &self.sides[side as usize];
         let above = slots.iter().rposition(Slot::is_full).map_or(0, |top| top + 1);
         let mut order = (above..SLOTS).chain(0..above);
@@ -78,7 +78,7 @@ impl<T> Line<T> {
 
     /// Adds a chain. If a user's put came with it, counts that, and returns whether it is time to look at the clock.
     #[inline]
-    fn add(&self, side: Side, chain: Chain<T>, is_put: bool) -> bool {
+    fn add(&self, side: Side, chain: Chain, is_put: bool) -> bool {
         match self.fill(side, chain, is_put) {
             Ok(ticks) => ticks,
             Err(chain) => self.add_anywhere(side, chain, is_put),
@@ -88,7 +88,7 @@ impl<T> Line<T> {
     /// Adds a chain to a later line, or joins it to another chain. Makes a new line if as many slots are
     /// claimed as there are lines: a preempted thread keeps its chain from all others, so that chain should be short.
     #[cold]
-    fn add_anywhere(&self, side: Side, chain: Chain<T>, is_put: bool) -> bool {
+    fn add_anywhere(&self, side: Side, chain: Chain, is_put: bool) -> bool {
         let (mut last, mut lines, mut claimed, mut left) = (self, 0, 0, Err(chain));
         for line in self.and_more() {
             last = line;
@@ -115,7 +115,7 @@ impl<T> Line<T> {
 
     /// Puts a chain into an empty slot. Returns the chain if there is none.
     #[inline]
-    fn fill(&self, side: Side, chain: Chain<T>, is_put: bool) -> Result<bool, Chain<T>> {
+    fn fill(&self, side: Side, chain: Chain, is_put: bool) -> Result<bool, Chain> {
         match self.empty_slot(side) {
             Some(mut claim) => {
                 claim.chain = Some(chain);
@@ -127,7 +127,7 @@ impl<T> Line<T> {
 
     /// Joins a chain to the shortest chain, or to any slot that can be claimed. Returns the chain if no
     /// slot can be claimed, or if it would become too long.
-    fn join(&self, side: Side, chain: Chain<T>, is_put: bool) -> Result<bool, Chain<T>> {
+    fn join(&self, side: Side, chain: Chain, is_put: bool) -> Result<bool, Chain> {
         let mut chain = chain;
         let slots = &self.sides[side as usize];
         let shortest = slots.iter().rev().min_by_key(|slot| slot.measure().length());
@@ -143,20 +143,20 @@ impl<T> Line<T> {
     }
 }
 
-impl<T> Slots<T> {
+impl Slots {
     /// No slots yet, for this many processors.
     pub(crate) fn new(processors: usize) -> Self {
         Slots { lines: OnceBox::new(), processors, made: AtomicUsize::new(0) }
     }
 
     #[inline]
-    fn line(&self, index: usize) -> Option<&Line<T>> {
+    fn line(&self, index: usize) -> Option<&Line> {
         self.lines.get()?.get(index)?.get()
     }
 
     /// The line of this processor; makes it if needed. The first line if there is no such processor.
     #[inline]
-    fn line_or_make(&self, index: usize) -> &Line<T> {
+    fn line_or_make(&self, index: usize) -> &Line {
         let none = || (0..self.processors.max(1)).map(|_| OnceBox::new()).collect();
         let lines = self.lines.get_or_make(none);
         let index = if index < lines.len() { index } else { 0 };
@@ -171,7 +171,7 @@ impl<T> Slots<T> {
 
     /// The processors' places for lines, up to the last one that may be filled.
     #[inline]
-    fn lines(&self) -> &[OnceBox<Line<T>>] {
+    fn lines(&self) -> &[OnceBox<Line>] {
         // Relaxed: as in `line_or_make`. Models have few processors, and search all.
         let made = if REAL { self.made.load(Relaxed) } else { self.processors };
         match made {
@@ -180,7 +180,7 @@ impl<T> Slots<T> {
         }
     }
 
-    fn iter(&self) -> impl Iterator<Item = &Line<T>> {
+    fn iter(&self) -> impl Iterator<Item = &Line> {
         self.lines().iter().filter_map(OnceBox::get).flat_map(Line::and_more)
     }
 
@@ -190,7 +190,7 @@ impl<T> Slots<T> {
     fn find<'s, R>(
         &'s self,
         first: usize,
-        mut look: impl FnMut(&'s Line<T>) -> Option<R>,
+        mut look: impl FnMut(&'s Line) -> Option<R>,
     ) -> Option<R> {
         let lines = self.lines();
         if lines.is_empty() {
@@ -209,23 +209,18 @@ impl<T> Slots<T> {
 
     /// Puts a user's object into a slot of this processor. Returns whether it is time to look at the clock.
     #[inline]
-    pub(crate) fn put(&self, side: Side, index: usize, chain: Chain<T>) -> bool {
+    pub(crate) fn put(&self, side: Side, index: usize, chain: Chain) -> bool {
         self.line_or_make(index).add(side, chain, true)
     }
 
     /// Adds a chain from a magazine to the slots of this processor.
-    pub(crate) fn add(&self, side: Side, index: usize, chain: Chain<T>) {
+    pub(crate) fn add(&self, side: Side, index: usize, chain: Chain) {
         self.line_or_make(index).add(side, chain, false);
     }
 
     /// Moves a thief's rest of a chain to an empty slot of this processor. Returns the chain if there is none, or if it
     /// is longer than [`MOVED`]: then other processors live on it too.
-    pub(crate) fn move_to(
-        &self,
-        side: Side,
-        index: usize,
-        chain: Chain<T>,
-    ) -> Result<(), Chain<T>> {
+    pub(crate) fn move_to(&self, side: Side, index: usize, chain: Chain) -> Result<(), Chain> {
         match chain.len() {
             ..=MOVED => self.line_or_make(index).fill(side, chain, false).map(drop),
             _ => Err(chain),
@@ -234,19 +229,19 @@ impl<T> Slots<T> {
 
     /// Claims the newest chain of this processor.
     #[inline]
-    pub(crate) fn newest(&self, side: Side, index: usize) -> Option<Claim<'_, T>> {
+    pub(crate) fn newest(&self, side: Side, index: usize) -> Option<Claim<'_>> {
         let mut lines = self.line(index)?.and_more();
         lines.find_map(|line| line.sides[side as usize].iter().rev().find_map(Slot::claim_full))
     }
 
     /// Claims the oldest chain of the first processor that has one, from this one on.
     #[inline]
-    pub(crate) fn oldest(&self, side: Side, first: usize) -> Option<Claim<'_, T>> {
+    pub(crate) fn oldest(&self, side: Side, first: usize) -> Option<Claim<'_>> {
         self.find(first, |line| line.sides[side as usize].iter().find_map(Slot::claim_full))
     }
 
     /// Claims the chains of one side, one at a time.
-    pub(crate) fn chains(&self, side: Side) -> impl Iterator<Item = Claim<'_, T>> {
+    pub(crate) fn chains(&self, side: Side) -> impl Iterator<Item = Claim<'_>> {
         let slots = self.iter().flat_map(move |line| &line.sides[side as usize]);
         slots.filter_map(Slot::claim_full)
     }
@@ -254,8 +249,8 @@ impl<T> Slots<T> {
     /// Whether all slots of a side are empty and none is claimed.
     #[inline]
     pub(crate) fn is_bare(&self, side: Side) -> bool {
-        let bare = |slot: &Slot<T>| slot.look().is_some_and(|chain| chain.is_null());
-        let other = |line: &Line<T>| !line.sides[side as usize].iter().all(bare);
+        let bare = |slot: &Slot| slot.look().is_some_and(|chain| chain.is_null());
+        let other = |line: &Line| !line.sides[side as usize].iter().all(bare);
         self.find(0, |line| other(line).then_some(())).is_none()
     }
 

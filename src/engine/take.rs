@@ -1,12 +1,12 @@
 //! A get that the fast path could not serve: steps 2 to 5 of a [get](super).
 
-use super::{Chain, Engine, Held, Object, Side, Worker};
+use super::{AnyObject, Chain, Engine, Held, Side, Worker};
 use crate::sys::point;
 
-impl<T> Engine<T> {
+impl Engine {
     /// Takes an object from a slot, or from a sibling's magazine, and counts where it came from.
     #[inline]
-    pub(crate) fn take(&self) -> Option<Object<T>> {
+    pub(crate) fn take(&self) -> Option<AnyObject> {
         let index = self.workers.here();
         let found = self.take_here(index, || self.workers.enter());
         found.or_else(|| self.take_elsewhere(index))
@@ -18,8 +18,8 @@ impl<T> Engine<T> {
     pub(crate) fn take_here<'e>(
         &'e self,
         index: usize,
-        enter: impl FnOnce() -> Option<Held<'e, T>>,
-    ) -> Option<Object<T>> {
+        enter: impl FnOnce() -> Option<Held<'e>>,
+    ) -> Option<AnyObject> {
         let mut claim = self.slots.newest(self.generation.primary(), index)?;
         claim.count_hit();
         let (object, rest) = claim.chain.take()?.split();
@@ -36,7 +36,7 @@ impl<T> Engine<T> {
     }
 
     #[inline(never)]
-    fn take_elsewhere(&self, index: usize) -> Option<Object<T>> {
+    fn take_elsewhere(&self, index: usize) -> Option<AnyObject> {
         let found = self.steal(index, || self.workers.enter());
         let found = found.or_else(|| self.take_from_siblings(index));
         found.or_else(|| self.look_again(index))
@@ -44,7 +44,7 @@ impl<T> Engine<T> {
 
     /// Steals once more. An object may have moved during the first search, from a slot not yet read to one already read.
     #[inline]
-    fn look_again(&self, index: usize) -> Option<Object<T>> {
+    fn look_again(&self, index: usize) -> Option<AnyObject> {
         let sides = [Side::Even, Side::Odd];
         // A claimed slot counts as full: its thread may put objects back.
         if sides.into_iter().all(|side| self.slots.is_bare(side)) {
@@ -56,7 +56,7 @@ impl<T> Engine<T> {
     /// Pops from the magazine of this thread's shard, by a compare-exchange and a store. Only where there are no
     /// sequences.
     #[inline]
-    pub(crate) fn take_at_hand(&self) -> Option<Object<T>> {
+    pub(crate) fn take_at_hand(&self) -> Option<AnyObject> {
         self.workers.enter_shard()?.pop()
     }
 
@@ -66,8 +66,8 @@ impl<T> Engine<T> {
     pub(crate) fn steal<'e>(
         &'e self,
         index: usize,
-        enter: impl FnOnce() -> Option<Held<'e, T>>,
-    ) -> Option<Object<T>> {
+        enter: impl FnOnce() -> Option<Held<'e>>,
+    ) -> Option<AnyObject> {
         let primary = self.generation.primary();
         let find = |side| Some((self.slots.oldest(side, index)?, side));
         let (mut claim, side) = find(primary).or_else(|| find(primary.other()))?;
@@ -94,8 +94,8 @@ impl<T> Engine<T> {
     }
 
     /// Pops from the magazine of any worker. Only where there are no sequences: then any thread may close any open gate.
-    pub(crate) fn take_from_siblings(&self, index: usize) -> Option<Object<T>> {
-        let full = |other: &Worker<T>| other.census().0 > 0;
+    pub(crate) fn take_from_siblings(&self, index: usize) -> Option<AnyObject> {
+        let full = |other: &Worker| other.census().0 > 0;
         let object = self.workers.siblings(index, full).find_map(|other| {
             let object = other.pop()?;
             other.worker().spilled.add(1);
@@ -106,7 +106,7 @@ impl<T> Engine<T> {
     }
 
     /// Moves half a magazine of a chain to the magazine. Returns the rest of the chain.
-    fn refill(&self, me: &mut Held<'_, T>, chain: Chain<T>) -> Option<Chain<T>> {
+    fn refill(&self, me: &mut Held<'_>, chain: Chain) -> Option<Chain> {
         point("engine: refilling");
         if !self.admits(me, 0) {
             return Some(chain);

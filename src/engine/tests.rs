@@ -1,49 +1,92 @@
 //! The engine by explicit workers, with magazines as large as they are: in models, a chain is one object.
 
-use super::{Batch, Budget, Engine, Object, Plan};
+use super::{AnyObject, Batch, Budget, Engine, Object, Plan};
 use crate::sys::atomic::Ordering::Relaxed;
 use crate::sys::magazine::{CAPACITY, MOST_BYTES};
 use crate::sys::{FastPath, fast_path};
+use std::ops::{Deref, DerefMut};
 
 /// What an object weighs here.
 const WEIGHT: u64 = 100;
 
-fn engine(budget: Budget) -> Engine<usize> {
+/// An object of the engine's unit tests: a number.
+pub(super) fn number(value: usize) -> AnyObject {
+    Object::new(value).into_any()
+}
+
+/// Frees such an object.
+pub(super) fn value(object: AnyObject) -> usize {
+    // SAFETY: in these tests all objects are from `number`.
+    unsafe { object.typed::<usize>() }.into_value()
+}
+
+/// Frees several.
+fn values(mut batch: Batch) -> Vec<usize> {
+    std::iter::from_fn(|| batch.pop().map(value)).collect()
+}
+
+/// An engine whose objects are numbers. It frees what is left.
+struct Numbers(Engine);
+
+impl Deref for Numbers {
+    type Target = Engine;
+
+    fn deref(&self) -> &Engine {
+        &self.0
+    }
+}
+
+impl DerefMut for Numbers {
+    fn deref_mut(&mut self) -> &mut Engine {
+        &mut self.0
+    }
+}
+
+impl Drop for Numbers {
+    fn drop(&mut self) {
+        let mut rest = Batch::new();
+        self.take_all(&mut rest);
+        self.take_rest(&mut rest);
+        values(rest);
+    }
+}
+
+fn engine(budget: Budget) -> Numbers {
     entered_by(FastPath::Exchange, budget)
 }
 
-fn entered_by(path: FastPath, budget: Budget) -> Engine<usize> {
+fn entered_by(path: FastPath, budget: Budget) -> Numbers {
     let plan = Plan { path, processors: 2, workers: 2, capacity: CAPACITY, min_idle: 0 };
-    Engine::new(plan, budget)
+    Numbers(Engine::new(plan, budget))
 }
 
-fn unbounded() -> Engine<usize> {
+fn unbounded() -> Numbers {
     engine(Budget::new(u64::MAX, u64::MAX))
 }
 
-fn put(engine: &Engine<usize>, index: usize, value: usize) {
+fn put(engine: &Engine, index: usize, value: usize) {
     let mut me = engine.workers.enter_at(index).expect("nobody else");
     let mut refused = Batch::new();
-    let object = Object::new(value).weighing(WEIGHT);
+    let object = number(value).weighing(WEIGHT);
     engine.give_as(&mut me, object, WEIGHT, &mut refused);
     assert_eq!(refused.len(), 0);
 }
 
-fn get(engine: &Engine<usize>, index: usize) -> Option<usize> {
+fn get(engine: &Engine, index: usize) -> Option<usize> {
     let at_hand = engine.workers.enter_at(index).expect("nobody else").pop();
     let found = at_hand.or_else(|| engine.take_here(index, || engine.workers.enter_at(index)));
     let found = found.or_else(|| engine.steal(index, || engine.workers.enter_at(index)));
-    found.map(Object::into_value)
+    found.map(value)
 }
 
-fn held(engine: &Engine<usize>, index: usize) -> Option<u64> {
+fn held(engine: &Engine, index: usize) -> Option<u64> {
     engine.workers.get(index).map(|worker| worker.census().0)
 }
 
-fn dead(engine: &Engine<usize>) -> Vec<usize> {
+fn dead(engine: &Engine) -> Vec<usize> {
     let mut dead = Batch::new();
     engine.cycle(&mut dead);
-    std::iter::from_fn(|| dead.pop().map(Object::into_value)).collect()
+    values(dead)
 }
 
 /// A worker that nothing was put on since the last cycle, but what it stole is younger than that.
@@ -129,10 +172,10 @@ fn sequences_share_no_gate_with_exchanges() {
     let path = fast_path();
     let engine = entered_by(path, Budget::new(u64::MAX, u64::MAX));
     let mut refused = Batch::new();
-    engine.give(Object::new(1), 0, &mut refused);
+    engine.give(number(1), 0, &mut refused);
     let by_exchange = path == FastPath::Exchange;
     assert_eq!(engine.take_at_hand().is_some(), by_exchange);
-    assert_eq!(engine.give_at_hand(Object::new(2), 0).is_ok(), by_exchange);
+    assert_eq!(engine.give_at_hand(number(2), 0).is_ok(), by_exchange);
 }
 
 /// Of a chain of victims that a get has found, the rest ages on.
@@ -200,7 +243,7 @@ fn what_is_heavy_goes_past_the_magazine() {
     let engine = unbounded();
     put(&engine, 0, 1);
     let held_worker = engine.workers.enter_at(0);
-    engine.give(Object::new(2), MOST_BYTES + 1, &mut Batch::new());
+    engine.give(number(2), MOST_BYTES + 1, &mut Batch::new());
     drop(held_worker);
     assert_eq!((held(&engine, 0), get(&engine, 1)), (Some(1), Some(2)));
 }
@@ -213,7 +256,7 @@ fn a_worker_gives_up_its_own_share_before_it_refuses() {
     assert_eq!(engine.budget.charged().0, 8, "a share");
     let mut refused = Batch::new();
     for value in 1..40 {
-        engine.give(Object::new(value), MOST_BYTES + 1, &mut refused);
+        engine.give(number(value), MOST_BYTES + 1, &mut refused);
     }
     assert_eq!((engine.stats().idle, refused.len()), (32, 8));
 }
@@ -229,7 +272,7 @@ fn one_heavy_object_serves_all_workers_in_turn() {
         capacity: CAPACITY,
         min_idle: 0,
     };
-    let engine = Engine::new(plan, Budget::new(u64::MAX, u64::MAX));
+    let engine = Numbers(Engine::new(plan, Budget::new(u64::MAX, u64::MAX)));
     let mut made = 0;
     for turn in 0..1_000 {
         let index = turn * 37 % 64;
@@ -237,7 +280,7 @@ fn one_heavy_object_serves_all_workers_in_turn() {
             made += 1;
             made
         });
-        engine.give_here(index, Object::new(object).weighing(MEGABYTE));
+        engine.give_here(index, number(object).weighing(MEGABYTE));
     }
     assert_eq!(made, 1);
 }
@@ -286,7 +329,7 @@ fn what_is_heavy_is_not_moved_up() {
     }
 }
 
-fn heavy(value: usize, engine: &Engine<usize>) -> Object<usize> {
+fn heavy(value: usize, engine: &Engine) -> AnyObject {
     assert!(engine.budget.charge(1, MOST_BYTES + 1));
-    Object::new(value).weighing(MOST_BYTES + 1)
+    number(value).weighing(MOST_BYTES + 1)
 }

@@ -17,13 +17,11 @@ use crate::sys::atomic::{AtomicU16, AtomicU64, fence};
 use crate::sys::magazine::{self, HELD, Magazine, OPEN, STOPPED};
 use crate::sys::scale::REAL;
 use crate::sys::{OnceBox, Witness, point};
-use std::marker::PhantomData;
 use std::mem;
-use std::sync::Mutex;
 
 /// One processor's magazine in one pool, with its counters.
 #[repr(C, align(128))]
-pub(crate) struct Worker<T> {
+pub(crate) struct Worker {
     pub(crate) magazine: Magazine,
     /// 1 while a collector has claimed the worker.
     pub(super) claim: AtomicU16,
@@ -52,13 +50,11 @@ pub(crate) struct Worker<T> {
     /// Rare outcomes; made when one is first counted.
     pub(crate) outcomes: OnceBox<Outcomes>,
     pub(super) witness: Witness,
-    /// `Send` and `Sync` as a mutex is: objects move through a shared reference.
-    owns: PhantomData<Mutex<T>>,
 }
 
-const _: () = assert!(size_of::<Worker<u8>>() == 768 || size_of::<usize>() != 8 || !REAL);
+const _: () = assert!(size_of::<Worker>() == 768 || size_of::<usize>() != 8 || !REAL);
 
-impl<T> Worker<T> {
+impl Worker {
     /// An empty worker with a closed gate. The caller opens it.
     pub(crate) fn new(index: usize, bytes: u64) -> Self {
         let bias = magazine::MOST_BYTES - bytes.min(magazine::MOST_BYTES);
@@ -78,7 +74,6 @@ impl<T> Worker<T> {
             missed: Counter::default(),
             outcomes: OnceBox::new(),
             witness: Witness::default(),
-            owns: PhantomData,
         }
     }
 
@@ -128,14 +123,14 @@ impl<T> Worker<T> {
     /// This thread has closed the gate, whose value was `gate`, or no other thread knows the worker yet. Each closing
     /// is followed by one call.
     #[inline]
-    pub(crate) unsafe fn held(&self, gate: u64) -> Held<'_, T> {
+    pub(crate) unsafe fn held(&self, gate: u64) -> Held<'_> {
         point("worker: held");
         Held::new(self, gate as u32, false)
     }
 
     /// Closes an open gate. Only where there are no sequences.
     #[inline]
-    pub(crate) fn try_enter(&self) -> Option<Held<'_, T>> {
+    pub(crate) fn try_enter(&self) -> Option<Held<'_>> {
         let gate = self.close_gate(HELD)?;
         // SAFETY: `close_gate` has closed it just now.
         Some(unsafe { self.held(gate) })
@@ -156,7 +151,7 @@ impl<T> Worker<T> {
 
     /// Claims the worker for a collector and stops its gate. `None`: a thread holds the worker, or another collector has
     /// claimed it.
-    pub(crate) fn stop(&self) -> Option<Stop<'_, T>> {
+    pub(crate) fn stop(&self) -> Option<Stop<'_>> {
         loop {
             // Acquire: pairs with the Release in `unclaim`; of several collectors, one wins.
             let won = self.claim.compare_exchange(0, 1, Acquire, Relaxed);
@@ -183,18 +178,18 @@ impl<T> Worker<T> {
 
 /// A worker that a collector has claimed and stopped. Dropping it undoes both.
 #[must_use]
-pub(crate) struct Stop<'w, T> {
-    worker: &'w Worker<T>,
+pub(crate) struct Stop<'w> {
+    worker: &'w Worker,
     gate: u64,
 }
 
-impl<'w, T> Stop<'w, T> {
+impl<'w> Stop<'w> {
     /// Proof that the collector holds the worker. `None`: a thread closed the gate over the stop.
     ///
     /// # Safety
     ///
     /// Since the stop, a barrier has restarted all sequences under way; or there are no sequences.
-    pub(crate) unsafe fn held(self) -> Option<Held<'w, T>> {
+    pub(crate) unsafe fn held(self) -> Option<Held<'w>> {
         // Acquire: with the barrier before it, sequences that have committed are seen. From now on only a holder changes
         // the gate.
         if self.worker.magazine.gate.load(Acquire) != STOPPED {
@@ -207,7 +202,7 @@ impl<'w, T> Stop<'w, T> {
     }
 }
 
-impl<T> Drop for Stop<'_, T> {
+impl Drop for Stop<'_> {
     fn drop(&mut self) {
         // Release: passes on what the exchange in `close_gate` acquired. Relaxed: if a thread closed the gate over
         // the stop, that thread opens it.

@@ -11,11 +11,10 @@ use crate::sys::atomic::{AtomicPtr, AtomicUsize};
 use crate::sys::magazine::{self, HEAD, Magazine, Table};
 use crate::sys::scale::{LEAST_WORKERS, WORKERS_EACH};
 use crate::sys::{FastPath, move_to_shard, point, rseq, shard};
-use std::marker::PhantomData;
 use std::ptr;
 
 /// The workers of one pool.
-pub(crate) struct Workers<T> {
+pub(crate) struct Workers {
     path: FastPath,
     table: Box<Table>,
     /// Without sequences, the distance between two workers of one processor.
@@ -25,11 +24,9 @@ pub(crate) struct Workers<T> {
     /// How many objects and bytes a new worker's magazine may hold.
     capacity: u32,
     bytes: u64,
-    /// The workers behind the table are ours.
-    owns: PhantomData<AtomicPtr<T>>,
 }
 
-impl<T> Workers<T> {
+impl Workers {
     /// An empty table, for this many processors where there are no sequences.
     pub(crate) fn new(path: FastPath, processors: usize, capacity: u32, bytes: u64) -> Self {
         let stride = processors.max(1);
@@ -46,7 +43,6 @@ impl<T> Workers<T> {
             made: AtomicUsize::new(0),
             capacity,
             bytes,
-            owns: PhantomData,
         }
     }
 
@@ -71,7 +67,7 @@ impl<T> Workers<T> {
     }
 
     /// The worker of this index, if it exists.
-    pub(crate) fn get(&self, index: usize) -> Option<&Worker<T>> {
+    pub(crate) fn get(&self, index: usize) -> Option<&Worker> {
         // Acquire: pairs with the exchange in `make`; the worker is built.
         let magazine = self.entries().get(index)?.load(Acquire);
         // SAFETY: it came from `make`, or is `none`, which `worker_of` checks.
@@ -79,15 +75,15 @@ impl<T> Workers<T> {
     }
 
     /// All workers that exist.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Worker<T>> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Worker> {
         (0..self.places()).filter_map(|index| self.get(index))
     }
 
     /// Makes the worker of this index. The caller holds it. `None`: it exists already, or there is no such index.
     #[cold]
-    pub(crate) fn make(&self, index: usize) -> Option<Held<'_, T>> {
+    pub(crate) fn make(&self, index: usize) -> Option<Held<'_>> {
         let place = self.entries().get(index)?;
-        let made = Box::into_raw(Box::new(Worker::<T>::new(index, self.bytes)));
+        let made = Box::into_raw(Box::new(Worker::new(index, self.bytes)));
         point("workers: making");
         // Release: publishes the worker. Acquire: a loser uses the winner's worker.
         let won = place.compare_exchange(magazine::none(), made.cast(), AcqRel, Acquire);
@@ -108,7 +104,7 @@ impl<T> Workers<T> {
     /// Closes this thread's worker. `None`: another thread has closed it, or this thread has no processor number.
     // Inlined: a result in memory, written in words and read as a whole, would stall on store forwarding.
     #[inline(always)]
-    pub(crate) fn enter(&self) -> Option<Held<'_, T>> {
+    pub(crate) fn enter(&self) -> Option<Held<'_>> {
         match self.path {
             FastPath::Sequence => self.close_here().or_else(|| self.make_here()),
             FastPath::Exchange => {
@@ -120,7 +116,7 @@ impl<T> Workers<T> {
 
     /// Closes the worker of this thread's shard, if it exists. Only where there are no sequences; else `None`.
     #[inline]
-    pub(crate) fn enter_shard(&self) -> Option<Held<'_, T>> {
+    pub(crate) fn enter_shard(&self) -> Option<Held<'_>> {
         if self.path == FastPath::Sequence {
             return None;
         }
@@ -129,7 +125,7 @@ impl<T> Workers<T> {
 
     /// Closes another worker of the same processor. The one at `start` is closed by another thread.
     #[cold]
-    fn enter_another(&self, start: usize) -> Option<Held<'_, T>> {
+    fn enter_another(&self, start: usize) -> Option<Held<'_>> {
         let same = (start % self.stride..self.places()).step_by(self.stride);
         let mut others = same.filter(|&other| other != start);
         let held = others.find_map(|other| self.enter_at(other))?;
@@ -138,7 +134,7 @@ impl<T> Workers<T> {
     }
 
     #[inline(always)]
-    fn close_here(&self) -> Option<Held<'_, T>> {
+    fn close_here(&self) -> Option<Held<'_>> {
         // SAFETY: there are sequences, and the table lives as long as `self`.
         let (closed, gate) = unsafe { rseq::close(&self.table) }?;
         // SAFETY: as in `get`.
@@ -150,7 +146,7 @@ impl<T> Workers<T> {
     /// Makes this processor's worker, or closes it if another thread has just made it. `None`: it exists for longer, or that
     /// thread holds it, or this thread has no processor number.
     #[cold]
-    fn make_here(&self) -> Option<Held<'_, T>> {
+    fn make_here(&self) -> Option<Held<'_>> {
         let index = rseq::here()?;
         match self.get(index) {
             Some(_) => None,
@@ -160,7 +156,7 @@ impl<T> Workers<T> {
 
     /// Closes the worker of this index; makes it if needed. Only where there are no sequences. `None`: another thread has
     /// closed it.
-    pub(crate) fn enter_at(&self, index: usize) -> Option<Held<'_, T>> {
+    pub(crate) fn enter_at(&self, index: usize) -> Option<Held<'_>> {
         match self.get(index) {
             Some(worker) => worker.try_enter(),
             None => self.make(index).or_else(|| self.get(index).and_then(Worker::try_enter)),
@@ -172,8 +168,8 @@ impl<T> Workers<T> {
     pub(crate) fn siblings(
         &self,
         start: usize,
-        wanted: impl Fn(&Worker<T>) -> bool,
-    ) -> impl Iterator<Item = Held<'_, T>> {
+        wanted: impl Fn(&Worker) -> bool,
+    ) -> impl Iterator<Item = Held<'_>> {
         let places = match self.path {
             FastPath::Sequence => 0,
             // Relaxed: as in `make`.
@@ -203,23 +199,23 @@ impl<T> Workers<T> {
 ///
 /// # Safety
 ///
-/// The magazine came from a table of workers of this `T`, and the table outlives `'w`.
-unsafe fn worker_of<'w, T>(magazine: *mut Magazine) -> Option<&'w Worker<T>> {
+/// The magazine came from a table of workers, and the table outlives `'w`.
+unsafe fn worker_of<'w>(magazine: *mut Magazine) -> Option<&'w Worker> {
     if magazine == magazine::none() {
         return None;
     }
     // SAFETY: `make` stored a pointer to a worker, whose first field is the magazine.
-    Some(unsafe { &*magazine.cast::<Worker<T>>() })
+    Some(unsafe { &*magazine.cast::<Worker>() })
 }
 
-impl<T> Drop for Workers<T> {
+impl Drop for Workers {
     fn drop(&mut self) {
         for place in self.entries() {
             // Acquire: pairs with the exchange in `make`.
             let magazine = place.load(Acquire);
             if magazine != magazine::none() {
                 // SAFETY: boxed by `make`, and `&mut self` ends all use.
-                drop(unsafe { Box::from_raw(magazine.cast::<Worker<T>>()) });
+                drop(unsafe { Box::from_raw(magazine.cast::<Worker>()) });
             }
         }
     }

@@ -1,7 +1,8 @@
 //! The iterator over idle objects that were taken out of a pool.
 
-use crate::engine::{Batch, Object};
+use crate::engine::{AnyObject, Batch, Object};
 use crate::pool::panics::{drop_each, or_resume};
+use std::marker::PhantomData;
 use std::mem;
 
 /// The idle objects of a pool, taken out by [`Pool::drain`](crate::Pool::drain).
@@ -9,20 +10,35 @@ use std::mem;
 /// Dropping this drops the objects that it has not returned.
 #[derive(Debug)]
 pub struct Drain<T> {
-    taken: Batch<T>,
+    taken: Batch,
+    owns: PhantomData<Box<T>>,
 }
 
+// SAFETY: it owns `T`s, so sending it sends them.
+unsafe impl<T: Send> Send for Drain<T> {}
+// SAFETY: a shared one gives access to nothing but the count.
+unsafe impl<T> Sync for Drain<T> {}
+
 impl<T> Drain<T> {
-    pub(crate) fn new(taken: Batch<T>) -> Self {
-        Drain { taken }
+    /// # Safety
+    ///
+    /// All objects are `Object<T>`s without their type.
+    pub(crate) unsafe fn new(taken: Batch) -> Self {
+        Drain { taken, owns: PhantomData }
     }
+}
+
+/// An object of a `Drain<T>`.
+fn typed<T>(object: AnyObject) -> Object<T> {
+    // SAFETY: the contract of `Drain::new`.
+    unsafe { object.typed() }
 }
 
 /// Each object is dropped, whatever the destructor of another does.
 impl<T> Drop for Drain<T> {
     fn drop(&mut self) {
         let rest = mem::replace(&mut self.taken, Batch::new());
-        or_resume(drop_each(rest));
+        or_resume(drop_each(rest, |object| drop(typed::<T>(object))));
     }
 }
 
@@ -30,7 +46,7 @@ impl<T> Iterator for Drain<T> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
-        self.taken.pop().map(Object::into_value)
+        self.taken.pop().map(typed).map(Object::into_value)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -8,7 +8,7 @@ use super::panics::Payload;
 use super::state::{Evictor, State};
 use crate::builder::Builder;
 use crate::collector::registry;
-use crate::engine::Budget;
+use crate::engine::{Budget, Dropper};
 use crate::sys::magazine::{self, Table};
 use std::mem;
 use std::ptr::{self, NonNull};
@@ -17,20 +17,14 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use std::sync::{Arc, Weak};
 
 /// The state of a pool, made at its first use.
-pub(crate) struct LazyState<T> {
+pub(crate) struct LazyState {
     /// The first entry of the workers' table, or null.
     table: AtomicPtr<magazine::Entry>,
     /// From `Arc::into_raw`, or null before the first use.
-    state: AtomicPtr<State<T>>,
+    state: AtomicPtr<State>,
 }
 
-// SAFETY: a `LazyState` owns an `Arc<State<T>>`. Two threads with a `&LazyState` can move `T`s between each other, but
-// cannot share one: no `&T` leaves the engine.
-unsafe impl<T: Send> Sync for LazyState<T> {}
-// SAFETY: as above. Sending it sends the objects inside.
-unsafe impl<T: Send> Send for LazyState<T> {}
-
-impl<T> LazyState<T> {
+impl LazyState {
     /// Not made yet; allocates nothing.
     pub(crate) const fn new() -> Self {
         LazyState { table: AtomicPtr::new(ptr::null_mut()), state: AtomicPtr::new(ptr::null_mut()) }
@@ -38,7 +32,7 @@ impl<T> LazyState<T> {
 
     /// The state, if the pool has been used.
     #[inline]
-    pub(crate) fn get(&self) -> Option<&State<T>> {
+    pub(crate) fn get(&self) -> Option<&State> {
         // Acquire: pairs with the exchange in `open`.
         let state = self.state.load(Acquire);
         // SAFETY: a non-null pointer came from `Arc::into_raw`. Only `close` takes it back, with `&mut self`.
@@ -53,21 +47,22 @@ impl<T> LazyState<T> {
         // SAFETY: the table of this pool's workers, which lives as long as the state.
         Some(unsafe { magazine::table_at(table) })
     }
-}
 
-impl<T: Send + 'static> LazyState<T> {
-    /// The state. Makes it if needed.
+    /// The state. Makes it if needed. `dropper` is for the type of the pool's objects.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn open(
         &self,
         settings: &Builder,
         budget: Budget,
         evictor: Option<Arc<dyn Evictor>>,
-    ) -> &State<T> {
+        dropper: Dropper,
+    ) -> &State {
         if let Some(state) = self.get() {
             return state;
         }
-        let mut made = State::new(settings, budget, evictor);
-        let made = Arc::new_cyclic(|this: &Weak<State<T>>| {
+        let mut made = State::new(settings, budget, evictor, dropper);
+        let made = Arc::new_cyclic(|this: &Weak<State>| {
             made.place = Some(registry::register(this.clone()));
             made
         });
@@ -93,19 +88,9 @@ impl<T: Send + 'static> LazyState<T> {
             }
         }
     }
-}
 
-/// Removes a pool from the registry.
-fn leave<T>(state: &State<T>) {
-    if let Some(place) = &state.place {
-        // SAFETY: `open` registered it. This is called once: right after that if the state was not published, or when
-        // `close` takes the state out.
-        unsafe { place.leave() };
-    }
-}
-
-impl<T> LazyState<T> {
     /// Leaves the registry and drops every idle object.
+    #[inline(never)]
     pub(crate) fn close(&mut self) -> Result<(), Payload> {
         let state = mem::replace(self.state.get_mut(), ptr::null_mut());
         if state.is_null() {
@@ -116,5 +101,14 @@ impl<T> LazyState<T> {
         leave(&state);
         // SAFETY: `&mut self`: no thread uses the pool any more.
         unsafe { state.close() }.map(drop)
+    }
+}
+
+/// Removes a pool from the registry.
+fn leave(state: &State) {
+    if let Some(place) = &state.place {
+        // SAFETY: `open` registered it. This is called once: right after that if the state was not published, or when
+        // `close` takes the state out.
+        unsafe { place.leave() };
     }
 }

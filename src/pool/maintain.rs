@@ -90,7 +90,8 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
             state.engine.take_all(&mut taken);
             state.engine.counters.drained.add(taken.len() as u64);
         }
-        Drain::new(taken)
+        // SAFETY: the engine has objects of this pool only.
+        unsafe { Drain::new(taken) }
     }
 
     /// Creates objects until at least `count` are idle or a bound is reached.

@@ -7,11 +7,12 @@ mod lazy_state;
 pub(crate) mod loans;
 mod maintain;
 pub(crate) mod panics;
+mod slow_path;
 pub(crate) mod state;
 
 use crate::builder::Builder;
 use crate::collector::registry::ErasedPool;
-use crate::engine::Budget;
+use crate::engine::{Budget, Dropper};
 use crate::guard::{Guard, OwnedGuard};
 use crate::policy::Policy;
 use crate::stats::Stats;
@@ -19,8 +20,9 @@ use lazy_state::LazyState;
 use panics::or_resume;
 use state::{Evictor, State};
 use std::fmt;
+use std::marker::PhantomData;
 use std::panic::UnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// A pool of `T`s that any number of threads share.
 ///
@@ -54,9 +56,12 @@ use std::sync::Arc;
 /// assert_eq!(BUFFERS.idle(), 1);
 /// ```
 pub struct Pool<T, P = fn() -> T> {
-    pub(crate) state: LazyState<T>,
+    pub(crate) state: LazyState,
     pub(crate) settings: Builder,
     pub(crate) policy: P,
+    /// A shared pool moves objects between threads, as a shared mutex does. Invariant, because an object of a subtype
+    /// could be put and then be lent as a `T`.
+    owns: PhantomData<Arc<Mutex<T>>>,
 }
 
 // It may be larger if the compiler is told to shuffle fields.
@@ -69,7 +74,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     }
 
     pub(crate) const fn with_settings(settings: Builder, policy: P) -> Self {
-        Pool { state: LazyState::new(), settings, policy }
+        Pool { state: LazyState::new(), settings, policy, owns: PhantomData }
     }
 
     /// Lends an object: an idle one if there is any, else a new one.
@@ -217,7 +222,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// Like [`get_with`](Self::get_with), with a guard that owns a reference to the pool.
     ///
     /// ```
-    /// use std::sync::Arc;
+    /// use std::sync::{Arc, Mutex};
     /// use stealpool::Pool;
     ///
     /// let pool: Arc<Pool<Vec<u8>>> = Arc::new(Pool::new(Vec::new));
@@ -245,7 +250,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     ///
     /// ```
     /// use std::fs::File;
-    /// use std::sync::Arc;
+    /// use std::sync::{Arc, Mutex};
     /// use stealpool::{Pool, policy};
     ///
     /// let new = policy(|| unreachable!("each get has its own")).recycle_with(|_: &mut File| true);
@@ -266,7 +271,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// Like [`wrap`](Self::wrap), with a guard that owns a reference to the pool.
     ///
     /// ```
-    /// use std::sync::Arc;
+    /// use std::sync::{Arc, Mutex};
     /// use stealpool::Pool;
     ///
     /// let pool: Arc<Pool<Vec<u8>>> = Arc::new(Pool::new(Vec::new));
@@ -330,20 +335,20 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
 
     /// The engine and the clock. Made at the first use.
     #[inline]
-    pub(crate) fn state(&self) -> &State<T> {
+    pub(crate) fn state(&self) -> &State {
         let known = self.state.get();
         known.unwrap_or_else(|| self.first_use())
     }
 
     #[cold]
     #[inline(never)]
-    fn first_use(&self) -> &State<T> {
-        self.state.open(&self.settings, self.settings.budget(), None)
+    fn first_use(&self) -> &State {
+        self.state.open(&self.settings, self.settings.budget(), None, Dropper::of::<T>())
     }
 
     /// Opens the pool with a budget that it shares with others. Only before its first use.
     pub(crate) fn share(&self, budget: Budget, evictor: Arc<dyn Evictor>) {
-        self.state.open(&self.settings, budget, Some(evictor));
+        self.state.open(&self.settings, budget, Some(evictor), Dropper::of::<T>());
     }
 }
 

@@ -1,6 +1,6 @@
 //! Panics of user code: they are kept while the work goes on, and the first one is resumed at its end.
 
-use crate::engine::{Batch, Counter};
+use crate::engine::{AnyObject, Batch};
 use std::any::Any;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -70,8 +70,8 @@ pub(crate) fn dispose(payload: Payload) {
     }
 }
 
-/// Drops every object, even if destructors panic. Returns the first panic.
-pub(crate) fn drop_each<T>(mut objects: Batch<T>) -> Result<(), Payload> {
+/// Drops every object by `drop`, even if destructors panic. Returns the first panic.
+pub(crate) fn drop_each(mut objects: Batch, drop: impl Fn(AnyObject)) -> Result<(), Payload> {
     let mut panics = Panics::default();
     while let Some(object) = objects.pop() {
         panics.keep(caught(|| {
@@ -80,11 +80,4 @@ pub(crate) fn drop_each<T>(mut objects: Batch<T>) -> Result<(), Payload> {
         }));
     }
     panics.first()
-}
-
-/// The same, after counting the objects. Returns how many they were.
-pub(super) fn drop_counted<T>(objects: Batch<T>, counted: &Counter) -> Result<usize, Payload> {
-    let count = objects.len();
-    counted.add(count as u64);
-    drop_each(objects).map(|()| count)
 }

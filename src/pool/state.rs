@@ -4,11 +4,11 @@
 //! The objects that a cycle takes are dropped here, after the engine has let go of them. Each is dropped separately, so
 //! that a panicking destructor affects no other object.
 
-use super::panics::{Panics, Payload, caught, dispose, drop_counted, drop_each};
+use super::panics::{Panics, Payload, caught, dispose, drop_each};
 use crate::builder::Builder;
 use crate::collector::registry::{ErasedPool, Place};
 use crate::collector::{background, export};
-use crate::engine::{Batch, Budget, Engine, Plan};
+use crate::engine::{AnyObject, Batch, Budget, Counter, Dropper, Engine, Plan};
 use crate::stats::{Collected, Stats};
 use crate::sys::nesting::Nesting;
 use crate::sys::{self, fast_path};
@@ -30,8 +30,10 @@ pub(crate) trait Evictor: Send + Sync {
 }
 
 /// The engine and the clock of one pool.
-pub(crate) struct State<T> {
-    pub(crate) engine: Engine<T>,
+pub(crate) struct State {
+    pub(crate) engine: Engine,
+    /// Drops objects of the pool's type.
+    dropper: Dropper,
     clock: Clock,
     /// The cycle that users' threads do in steps: twice its number, plus 1 if it is overdue.
     due: AtomicU64,
@@ -47,12 +49,13 @@ pub(crate) struct State<T> {
     pub(crate) loans: super::loans::Loans,
 }
 
-impl<T> State<T> {
+impl State {
     /// A state with a budget. If the budget is shared, `evictor` makes room in it.
     pub(crate) fn new(
         settings: &Builder,
         budget: Budget,
         evictor: Option<Arc<dyn Evictor>>,
+        dropper: Dropper,
     ) -> Self {
         let plan = Plan {
             path: fast_path(),
@@ -63,6 +66,7 @@ impl<T> State<T> {
         };
         State {
             engine: Engine::new(plan, budget),
+            dropper,
             evictor,
             retired: AtomicBool::new(false),
             clock: Clock::new(settings.interval()),
@@ -73,6 +77,24 @@ impl<T> State<T> {
             #[cfg(feature = "loans")]
             loans: super::loans::Loans::default(),
         }
+    }
+
+    /// Drops an object of this pool.
+    pub(super) fn drop_object(&self, object: AnyObject) {
+        // SAFETY: the pool gives objects of its type to its engine, and the dropper is for that type.
+        unsafe { self.dropper.drop(object) }
+    }
+
+    /// Drops objects of this pool, even if destructors panic. Returns the first panic.
+    pub(super) fn drop_each(&self, objects: Batch) -> Result<(), Payload> {
+        drop_each(objects, |object| self.drop_object(object))
+    }
+
+    /// The same, after counting the objects. Returns how many they were.
+    fn drop_counted(&self, objects: Batch, counted: &Counter) -> Result<usize, Payload> {
+        let count = objects.len();
+        counted.add(count as u64);
+        self.drop_each(objects).map(|()| count)
     }
 
     /// Looks at the clock, and does a step of a cycle if one is due. A step drops a bounded number of objects. Does
@@ -135,7 +157,7 @@ impl<T> State<T> {
             self.engine.step(cycle, objects, overdue, &mut dead);
             let dropped = dead.len();
             let mut panics = Panics::default();
-            panics.keep(drop_counted(dead, &self.engine.counters.aged_out));
+            panics.keep(self.drop_counted(dead, &self.engine.counters.aged_out));
             panics.keep(self.clear_if_retired());
             if self.engine.generation.cycle() != cycle {
                 export::cycle_ended(self.name, || self.stats(), dropped);
@@ -145,7 +167,7 @@ impl<T> State<T> {
     }
 
     /// Makes room in a shared budget and tries to keep refused objects again. Returns those that still have no room.
-    pub(crate) fn make_room(&self, mut refused: Batch<T>, panics: &mut Panics) -> Batch<T> {
+    pub(crate) fn make_room(&self, mut refused: Batch, panics: &mut Panics) -> Batch {
         let Some(evictor) = &self.evictor else {
             return refused;
         };
@@ -184,7 +206,7 @@ impl<T> State<T> {
     }
 }
 
-impl<T> ErasedPool for State<T> {
+impl ErasedPool for State {
     fn name(&self) -> Option<&'static str> {
         self.name
     }
@@ -203,7 +225,7 @@ impl<T> ErasedPool for State<T> {
             let mut dead = Batch::new();
             self.engine.cycle(&mut dead);
             let aged = self.stats().idle;
-            let dropped = drop_counted(dead, &self.engine.counters.aged_out)?;
+            let dropped = self.drop_counted(dead, &self.engine.counters.aged_out)?;
             self.clear_if_retired()?;
             export::cycle_ended(self.name, || self.stats(), dropped);
             Ok(Collected { aged, dropped })
@@ -213,18 +235,18 @@ impl<T> ErasedPool for State<T> {
     fn clear(&self) -> Result<usize, Payload> {
         let mut taken = Batch::new();
         self.engine.take_all(&mut taken);
-        drop_counted(taken, &self.engine.counters.cleared)
+        self.drop_counted(taken, &self.engine.counters.cleared)
     }
 
     fn shrink(&self, bytes: u64) -> Result<usize, Payload> {
         let mut taken = Batch::new();
         self.engine.take_bytes(bytes, &mut taken);
-        let count = drop_counted(taken, &self.engine.counters.cleared)?;
+        let count = self.drop_counted(taken, &self.engine.counters.cleared)?;
         self.clear_if_retired().map(|()| count)
     }
 }
 
-impl<T> State<T> {
+impl State {
     /// Drops all objects. The pool has no user left.
     ///
     /// # Safety
@@ -237,7 +259,7 @@ impl<T> State<T> {
     }
 }
 
-impl<T> Drop for State<T> {
+impl Drop for State {
     /// The pool or a collector lets go last. It may find objects that a claim kept from the pool's own drop. No panic
     /// of a destructor leaves this function.
     fn drop(&mut self) {
@@ -245,7 +267,7 @@ impl<T> Drop for State<T> {
         unsafe { self.close() }.map_or_else(dispose, drop);
         let mut rest = Batch::new();
         self.engine.take_rest(&mut rest);
-        drop_each(rest).unwrap_or_else(dispose);
+        self.drop_each(rest).unwrap_or_else(dispose);
     }
 }
 

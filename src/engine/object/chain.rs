@@ -4,14 +4,12 @@
 //! written, and following the links would wait for one line after the other. So each node also points to the node three
 //! places further on, which is prefetched meanwhile.
 
-use super::{Measure, Node, Object};
-use std::marker::PhantomData;
-use std::mem;
+use super::{AnyObject, Measure, Node};
 use std::ptr::{self, NonNull};
 
 /// Prefetches a node's cache line. Any address is allowed.
 #[inline(always)]
-fn prefetch<T>(node: *const Node<T>) {
+fn prefetch(node: *const Node) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
@@ -22,25 +20,26 @@ fn prefetch<T>(node: *const Node<T>) {
     let _no_stable_intrinsic = node;
 }
 
-/// One object or more, linked. One word wide.
+/// One object or more, linked, without their type. One word wide.
 #[repr(transparent)]
-pub(crate) struct Chain<T> {
-    head: Object<T>,
+#[must_use = "dropping it leaks the objects"]
+pub(crate) struct Chain {
+    head: AnyObject,
 }
 
-impl<T> Chain<T> {
+impl Chain {
     /// The longest chain.
     pub(crate) const LONGEST: u64 = Measure::MAX_LENGTH;
 
     /// A chain of one.
     #[inline]
-    pub(crate) fn of(object: Object<T>) -> Self {
+    pub(crate) fn of(object: AnyObject) -> Self {
         Chain { head: object }
     }
 
     /// A chain of these objects, each with its weight. The last one becomes the head. `None`: there was no object.
     #[inline]
-    pub(crate) fn of_all(objects: impl Iterator<Item = (Object<T>, u64)>) -> Option<Self> {
+    pub(crate) fn of_all(objects: impl Iterator<Item = (AnyObject, u64)>) -> Option<Self> {
         // The last three nodes, the newest first. Not an array: written in words and read as a whole, it would stall on
         // store forwarding.
         let (mut first, mut second, mut third) =
@@ -50,8 +49,7 @@ impl<T> Chain<T> {
             weight = (weight + bytes).min(Measure::MAX_WEIGHT);
             length += 1;
             let mut chain = Chain::of(object).measuring(Measure::new(weight, length));
-            // SAFETY: the chain is owned here, so nothing else refers to its head.
-            let node = unsafe { chain.head.node.as_mut() };
+            let node = chain.head.node_mut();
             node.link = first;
             node.ahead = third;
             (first, second, third) = (chain.into_raw().as_ptr(), first, second);
@@ -60,16 +58,10 @@ impl<T> Chain<T> {
         NonNull::new(first).map(|head| unsafe { Chain::from_raw(head) })
     }
 
-    #[inline]
-    fn node(&self) -> &Node<T> {
-        // SAFETY: the head node is alive while the chain is.
-        unsafe { self.head.node.as_ref() }
-    }
-
     /// The length and the weight.
     #[inline]
     pub(crate) fn measure(&self) -> Measure {
-        self.node().measure
+        self.head.node().measure
     }
 
     /// The number of objects.
@@ -86,19 +78,16 @@ impl<T> Chain<T> {
     /// Sets the measure of the head.
     #[inline]
     fn measuring(mut self, measure: Measure) -> Self {
-        // SAFETY: the chain is owned here, so nothing else refers to its head.
-        let node = unsafe { self.head.node.as_mut() };
-        node.measure = measure;
+        self.head.node_mut().measure = measure;
         self
     }
 
     /// The first object and the rest. The object's weight stays that of the chain: nobody reads it while the object is
     /// lent.
     #[inline(always)]
-    pub(crate) fn pop_front(self) -> (Object<T>, Option<Chain<T>>) {
-        let mut head = Object { node: self.into_raw(), owns: PhantomData };
-        // SAFETY: the head is owned here, so nothing else refers to its node.
-        let node = unsafe { head.node.as_mut() };
+    pub(crate) fn pop_front(self) -> (AnyObject, Option<Chain>) {
+        let mut head = self.head;
+        let node = head.node_mut();
         let Some(rest) = NonNull::new(node.link) else {
             return (head, None);
         };
@@ -110,22 +99,20 @@ impl<T> Chain<T> {
 
     /// The chain `object, below...`. The measure of its head is still to be set.
     #[inline]
-    pub(crate) fn unmeasured(mut object: Object<T>, below: Option<Chain<T>>) -> Self {
-        // SAFETY: `object` is owned here, so nothing else refers to its node.
-        let node = unsafe { object.node.as_mut() };
-        node.link = below.map_or(ptr::null_mut(), |below| below.into_raw().as_ptr());
+    pub(crate) fn unmeasured(mut object: AnyObject, below: Option<Chain>) -> Self {
+        object.node_mut().link = below.map_or(ptr::null_mut(), |below| below.into_raw().as_ptr());
         Chain { head: object }
     }
 
     /// The chain `object, self...`.
-    pub(crate) fn preceded_by(self, object: Object<T>) -> Self {
+    pub(crate) fn preceded_by(self, object: AnyObject) -> Self {
         let weight = (object.weight() + self.weight()).min(Measure::MAX_WEIGHT);
         let measure = Measure::new(weight, self.len() + 1);
         Chain::unmeasured(object, Some(self)).measuring(measure)
     }
 
     /// The chain `self..., below...`. Returns both if it would be longer than [`LONGEST`](Self::LONGEST).
-    pub(crate) fn before(self, below: Chain<T>) -> Result<Self, (Self, Self)> {
+    pub(crate) fn before(self, below: Chain) -> Result<Self, (Self, Self)> {
         let (weight, length) = (below.weight(), below.len());
         if self.len() + length > Self::LONGEST {
             return Err((self, below));
@@ -146,7 +133,7 @@ impl<T> Chain<T> {
 
     /// The first object, with its own weight, and the rest.
     #[inline]
-    pub(crate) fn split(self) -> (Object<T>, Option<Chain<T>>) {
+    pub(crate) fn split(self) -> (AnyObject, Option<Chain>) {
         let (head, rest) = self.pop_front();
         let Some(rest) = rest else {
             return (head, None);
@@ -157,8 +144,8 @@ impl<T> Chain<T> {
 
     /// Gives up ownership. [`from_raw`](Self::from_raw) takes it back.
     #[inline]
-    pub(crate) fn into_raw(self) -> NonNull<Node<T>> {
-        mem::ManuallyDrop::new(self).head.node
+    pub(crate) fn into_raw(self) -> NonNull<Node> {
+        self.head.node
     }
 
     /// Takes ownership back.
@@ -167,83 +154,71 @@ impl<T> Chain<T> {
     ///
     /// `raw` came from [`into_raw`](Self::into_raw), and this is the only call for it.
     #[inline]
-    pub(crate) unsafe fn from_raw(raw: NonNull<Node<T>>) -> Self {
-        Chain { head: Object { node: raw, owns: PhantomData } }
+    pub(crate) unsafe fn from_raw(raw: NonNull<Node>) -> Self {
+        Chain { head: AnyObject { node: raw } }
     }
 }
 
-impl<T> Drop for Chain<T> {
-    fn drop(&mut self) {
-        // SAFETY: the head is alive until `self.head` is dropped right after this.
-        let node = unsafe { self.head.node.as_mut() };
-        let mut link = mem::replace(&mut node.link, ptr::null_mut());
-        while let Some(raw) = NonNull::new(link) {
-            let mut object = Object { node: raw, owns: PhantomData };
-            // SAFETY: a non-null link owns its node; `object` holds it now.
-            let node = unsafe { object.node.as_mut() };
-            link = mem::replace(&mut node.link, ptr::null_mut());
-        }
-    }
-}
-
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
-    use std::rc::Rc;
+    use crate::engine::tests::{number, value};
 
-    fn weighing<T>(value: T, bytes: u64) -> Object<T> {
-        Object::new(value).weighing(bytes)
+    fn weighing(value: usize, bytes: u64) -> AnyObject {
+        number(value).weighing(bytes)
+    }
+
+    /// Frees an object.
+    fn taken(object: AnyObject) -> (usize, u64) {
+        let weight = object.weight();
+        (value(object), weight)
+    }
+
+    /// Frees a chain.
+    fn all(chain: Chain) -> Vec<(usize, u64)> {
+        let mut rest = Some(chain);
+        std::iter::from_fn(|| {
+            let (object, others) = rest.take()?.split();
+            rest = others;
+            Some(taken(object))
+        })
+        .collect()
     }
 
     #[test]
     fn a_chain_knows_its_length_and_weight_at_every_step() {
-        let chain = Chain::of(weighing('c', 1)).preceded_by(weighing('b', 10));
-        let chain = chain.preceded_by(weighing('a', 100));
+        let chain = Chain::of(weighing(3, 1)).preceded_by(weighing(2, 10));
+        let chain = chain.preceded_by(weighing(1, 100));
         assert_eq!((chain.len(), chain.weight()), (3, 111));
         let (a, rest) = chain.split();
         let rest = rest.expect("two more");
-        assert_eq!((*a.value(), a.weight()), ('a', 100));
+        assert_eq!(taken(a), (1, 100));
         assert_eq!((rest.len(), rest.weight()), (2, 11));
         let (b, rest) = rest.split();
-        assert_eq!((*b.value(), b.weight()), ('b', 10));
+        assert_eq!(taken(b), (2, 10));
         let (c, rest) = rest.expect("one more").split();
-        assert_eq!((*c.value(), c.weight()), ('c', 1));
+        assert_eq!(taken(c), (3, 1));
         assert!(rest.is_none());
     }
 
     #[test]
-    fn dropping_a_chain_drops_every_object_once() {
-        let token = Rc::new(());
-        let object = || Object::new(Rc::clone(&token));
-        drop(Chain::of(object()).preceded_by(object()).preceded_by(object()));
-        assert_eq!(Rc::strong_count(&token), 1);
-    }
-
-    #[test]
     fn chains_are_joined_unless_that_were_too_long() {
-        let two = || Chain::of(weighing('b', 10)).preceded_by(weighing('a', 100));
+        let two = || Chain::of(weighing(2, 10)).preceded_by(weighing(1, 100));
         let four = two().before(two()).ok().expect("short");
         assert_eq!((four.len(), four.weight()), (4, 220));
-        let mut seen = Vec::new();
-        let mut rest = Some(four);
-        while let Some(chain) = rest {
-            let (object, others) = chain.split();
-            seen.push((*object.value(), object.weight()));
-            rest = others;
-        }
-        assert_eq!(seen, [('a', 100), ('b', 10), ('a', 100), ('b', 10)]);
-        let long = Chain::of(weighing('z', 1)).measuring(Measure::new(1, Chain::<char>::LONGEST));
+        assert_eq!(all(four), [(1, 100), (2, 10), (1, 100), (2, 10)]);
+        let long = Chain::of(weighing(26, 1)).measuring(Measure::new(1, Chain::LONGEST));
         let (back, long) = two().before(long).err().expect("too long");
-        assert_eq!(back.len(), 2);
-        drop(long.measuring(Measure::new(1, 1)));
+        assert_eq!(all(back).len(), 2);
+        assert_eq!(all(long.measuring(Measure::new(1, 1))).len(), 1);
     }
 
     #[test]
     fn a_weight_beyond_the_address_space_saturates() {
-        let object = weighing((), Measure::MAX_WEIGHT);
+        let object = weighing(0, Measure::MAX_WEIGHT);
         assert_eq!(object.weight(), Measure::MAX_WEIGHT);
-        let chain = Chain::of(object).preceded_by(weighing((), Measure::MAX_WEIGHT));
+        let chain = Chain::of(object).preceded_by(weighing(0, Measure::MAX_WEIGHT));
         assert_eq!((chain.weight(), chain.len()), (Measure::MAX_WEIGHT, 2));
-        drop(chain.split());
+        assert_eq!(all(chain).len(), 2);
     }
 }

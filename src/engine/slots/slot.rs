@@ -12,18 +12,16 @@ use crate::sys::atomic::AtomicPtr;
 use crate::sys::atomic::Ordering::{AcqRel, Acquire, Release};
 use crate::sys::scale::SLOT_TICK;
 use crate::sys::{Witness, point};
-use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
-use std::sync::Mutex;
 
 /// The value of `chain` while a thread has the slot claimed.
 const CLAIMED: usize = 1;
 
 /// A place for one chain.
 #[repr(align(32))]
-pub(super) struct Slot<T> {
+pub(super) struct Slot {
     /// Null: empty.
-    chain: AtomicPtr<Node<T>>,
+    chain: AtomicPtr<Node>,
     /// Length and weight of the chain.
     measure: LocalCounter,
     /// Puts of single objects by users.
@@ -31,17 +29,15 @@ pub(super) struct Slot<T> {
     /// Hits of gets of the slot's processor.
     pub(super) hits: LocalCounter,
     witness: Witness,
-    /// `Send` and `Sync` as a mutex is: chains move through a shared reference.
-    owns: PhantomData<Mutex<T>>,
 }
 
 /// A slot that this thread has claimed. Dropping it publishes `chain`.
-pub(crate) struct Claim<'s, T> {
-    pub(super) slot: &'s Slot<T>,
-    pub(crate) chain: Option<Chain<T>>,
+pub(crate) struct Claim<'s> {
+    pub(super) slot: &'s Slot,
+    pub(crate) chain: Option<Chain>,
 }
 
-impl<T> Slot<T> {
+impl Slot {
     pub(super) fn new() -> Self {
         Slot {
             chain: AtomicPtr::new(ptr::null_mut()),
@@ -49,13 +45,12 @@ impl<T> Slot<T> {
             puts: LocalCounter::default(),
             hits: LocalCounter::default(),
             witness: Witness::default(),
-            owns: PhantomData,
         }
     }
 
     /// The chain's pointer, unless the slot is claimed. The pointer may be exchanged, but not followed.
     #[inline]
-    pub(super) fn look(&self) -> Option<*mut Node<T>> {
+    pub(super) fn look(&self) -> Option<*mut Node> {
         // Acquire: pairs with the Release in `claim` and in `Claim::drop`. A thread that sees a chain gone also sees what
         // its taker had put elsewhere before.
         let chain = self.chain.load(Acquire);
@@ -74,7 +69,7 @@ impl<T> Slot<T> {
 
     /// Claims the slot if its chain is `wanted`.
     #[inline]
-    pub(super) fn claim(&self, wanted: impl FnOnce(*mut Node<T>) -> bool) -> Option<Claim<'_, T>> {
+    pub(super) fn claim(&self, wanted: impl FnOnce(*mut Node) -> bool) -> Option<Claim<'_>> {
         let chain = self.look().filter(|&chain| wanted(chain))?;
         let claimed = ptr::without_provenance_mut(CLAIMED);
         // AcqRel: Acquire pairs with the Release in `Claim::drop`; Release pairs with `look`. Acquire, on failure: as in
@@ -91,20 +86,20 @@ impl<T> Slot<T> {
     }
 
     #[inline]
-    pub(super) fn claim_full(&self) -> Option<Claim<'_, T>> {
+    pub(super) fn claim_full(&self) -> Option<Claim<'_>> {
         self.claim(|chain| !chain.is_null())
     }
 
     #[inline]
-    pub(super) fn claim_empty(&self) -> Option<Claim<'_, T>> {
+    pub(super) fn claim_empty(&self) -> Option<Claim<'_>> {
         self.claim(|chain| chain.is_null())
     }
 }
 
-impl<T> Claim<'_, T> {
+impl Claim<'_> {
     /// Adds a chain in front. Returns it if the sum would be too long.
     #[inline]
-    pub(super) fn add(&mut self, chain: Chain<T>) -> Result<(), Chain<T>> {
+    pub(super) fn add(&mut self, chain: Chain) -> Result<(), Chain> {
         let joined = match self.chain.take() {
             Some(below) => chain.before(below),
             None => Ok(chain),
@@ -131,7 +126,7 @@ impl<T> Claim<'_, T> {
     }
 }
 
-impl<T> Drop for Claim<'_, T> {
+impl Drop for Claim<'_> {
     #[inline]
     fn drop(&mut self) {
         let slot = self.slot;
@@ -143,13 +138,5 @@ impl<T> Drop for Claim<'_, T> {
         });
         // Release: publishes the chain and the slot's counters.
         slot.chain.store(chain, Release);
-    }
-}
-
-impl<T> Drop for Slot<T> {
-    fn drop(&mut self) {
-        if let Some(mut claim) = self.claim_full() {
-            drop(claim.chain.take());
-        }
     }
 }

@@ -1,39 +1,67 @@
 //! The slots alone.
 
 use super::*;
-use crate::engine::object::Object;
+use crate::engine::tests::{number, value};
 use crate::sys::scale::SLOT_TICK;
+use std::ops::Deref;
 use std::thread;
 
 const WEIGHT: u64 = 1 << 20;
 
-fn one(value: usize) -> Chain<usize> {
-    Chain::of(Object::new(value).weighing(WEIGHT))
+/// Slots whose objects are numbers. They free what is left.
+struct Numbers(Slots);
+
+impl Deref for Numbers {
+    type Target = Slots;
+
+    fn deref(&self) -> &Slots {
+        &self.0
+    }
 }
 
-fn first(mut claim: Claim<'_, usize>) -> Option<usize> {
+impl Drop for Numbers {
+    fn drop(&mut self) {
+        for side in [Side::Even, Side::Odd] {
+            self.chains(side).for_each(|mut claim| while take_first(&mut claim).is_some() {});
+        }
+    }
+}
+
+fn slots(processors: usize) -> Numbers {
+    Numbers(Slots::new(processors))
+}
+
+fn one(value: usize) -> Chain {
+    Chain::of(number(value).weighing(WEIGHT))
+}
+
+fn first(mut claim: Claim<'_>) -> Option<usize> {
+    take_first(&mut claim)
+}
+
+fn take_first(claim: &mut Claim<'_>) -> Option<usize> {
     let (object, rest) = claim.chain.take()?.split();
     claim.chain = rest;
-    Some(object.into_value())
+    Some(value(object))
 }
 
-fn newest(slots: &Slots<usize>, index: usize) -> Option<usize> {
+fn newest(slots: &Slots, index: usize) -> Option<usize> {
     let claim = slots.newest(Side::Even, index)?;
     claim.count_hit();
     first(claim)
 }
 
-fn oldest(slots: &Slots<usize>, index: usize) -> Option<usize> {
+fn oldest(slots: &Slots, index: usize) -> Option<usize> {
     first(slots.oldest(Side::Even, index)?)
 }
 
-fn put(slots: &Slots<usize>, index: usize, number: usize) -> bool {
+fn put(slots: &Slots, index: usize, number: usize) -> bool {
     slots.put(Side::Even, index, one(number))
 }
 
 #[test]
 fn newest_first_for_its_processor_and_oldest_first_for_others() {
-    let slots = Slots::new(2);
+    let slots = slots(2);
     (0..SLOTS).for_each(|value| assert!(!put(&slots, 1, value)));
     assert!(!put(&slots, 1, SLOTS), "in line with the newest");
     assert_eq!(newest(&slots, 1), Some(SLOTS));
@@ -48,7 +76,7 @@ fn newest_first_for_its_processor_and_oldest_first_for_others() {
 
 #[test]
 fn one_put_in_so_many_looks_at_the_clock() {
-    let slots = Slots::new(1);
+    let slots = slots(1);
     let (mut puts, mut looks, mut since) = (0, 0, 0);
     for round in 0..100 * SLOT_TICK as usize {
         let held = 1 + round % (2 * SLOTS);
@@ -69,7 +97,7 @@ fn one_put_in_so_many_looks_at_the_clock() {
 /// Threads that do not run may have all slots in hand.
 #[test]
 fn what_finds_all_slots_in_other_hands_gets_more() {
-    let slots = Slots::new(2);
+    let slots = slots(2);
     for line in 0..3 {
         let all = 2 * SLOTS * 2usize.pow(line) + SLOTS * 2;
         let mut claims = Vec::new();
@@ -97,7 +125,7 @@ fn what_finds_all_slots_in_other_hands_gets_more() {
 /// A thread may stand still with a slot claimed for ever. The others need one line more, whatever they put.
 #[test]
 fn one_claimed_slot_costs_one_line() {
-    let slots = Slots::new(1);
+    let slots = slots(1);
     put(&slots, 0, 0);
     let claimed = slots.newest(Side::Even, 0);
     assert!(claimed.is_some());
@@ -110,7 +138,7 @@ fn one_claimed_slot_costs_one_line() {
 /// Puts that land in later lines are looked at, too: who has the first line in hand may never give it back.
 #[test]
 fn puts_into_later_lines_look_at_the_clock() {
-    let slots = Slots::new(1);
+    let slots = slots(1);
     (0..SLOTS).for_each(|value| assert!(!put(&slots, 0, value)));
     let in_hand: Vec<_> = slots.chains(Side::Even).collect();
     assert_eq!(in_hand.len(), SLOTS);
@@ -127,7 +155,7 @@ fn puts_into_later_lines_look_at_the_clock() {
 /// Who takes all there is comes to an end, whatever others put meanwhile.
 #[test]
 fn chains_has_each_slot_once() {
-    let slots = Slots::new(3);
+    let slots = slots(3);
     (0..3).for_each(|index| _ = put(&slots, index, 0));
     let mut seen = 0;
     for claim in slots.chains(Side::Even) {
@@ -143,7 +171,7 @@ fn chains_has_each_slot_once() {
 #[test]
 fn each_object_is_taken_once_and_counted() {
     const EACH: usize = 20_000;
-    let slots = Slots::new(1);
+    let slots = slots(1);
     let user = |base: usize| {
         let user = |i| {
             put(&slots, 0, base + i);
