@@ -99,7 +99,7 @@ MUTANTS = [
     ("a slot counts no put", "src/engine/slots/slot.rs", "        self.slot.puts.add(1);\n", ""),
     ("a slot counts no hit", "src/engine/slots/slot.rs", "        self.slot.hits.add(1);\n", ""),
     ("no time to look at the clock", "src/engine/slots/slot.rs", "        self.slot.puts.get() & (SLOT_TICK - 1) == 0", "        self.slot.puts.get() & (SLOT_TICK - 1) == SLOT_TICK"),
-    ("creations do not look at the clock", "src/pool/slow_path.rs", "let ticks = creation.created.add(1) & (MISS_TICK - 1) == 0;", "let ticks = creation.created.add(1) & (MISS_TICK - 1) == MISS_TICK;"),
+    ("creations do not look at the clock", "src/pool/get_put.rs", "let ticks = created.add(1) & (MISS_TICK - 1) == 0;", "let ticks = created.add(1) & (MISS_TICK - 1) == MISS_TICK;"),
     ("misses do not look at the clock", "src/pool/slow_path.rs", "        if missed & (MISS_TICK - 1) == 0 {", "        if missed & (MISS_TICK - 1) == MISS_TICK {"),
     ("a look at the clock ends in no get", "src/pool/slow_path.rs", "        } else if !ticks {\n            return object;", "        } else {\n            return object;"),
     ("nobody looks into later lines", "src/engine/slots.rs", "            for line in lines.iter().filter_map(OnceBox::get).flat_map(Line::and_more) {", "            for line in lines.iter().filter_map(OnceBox::get) {"),

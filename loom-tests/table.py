@@ -10,7 +10,7 @@ import sys
 
 LINE = re.compile(r"([a-z]+: .+?)\s{2,}([\d-]+)\s+([\d-]+)\s+(\d+) executions\s+([\d.]+) s$")
 BEGIN, END = "<!-- models -->\n", "<!-- /models -->"
-ORDER = ["slots", "slot", "magazine", "sequences", "weak", "steal", "cycle", "workers", "budget", "background", "lifetime", "panic", "whole", "scripts"]
+ORDER = ["slots", "slot", "magazine", "sequences", "retired", "weak", "steal", "cycle", "workers", "budget", "background", "lifetime", "panic", "whole", "scripts"]
 FILES = {"slot": "ref_slot", "weak": "weak_sequences"}
 
 

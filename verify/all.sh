@@ -4,7 +4,7 @@ set -uo pipefail
 cd "$(dirname "$0")"
 
 lanes=("$@")
-[ ${#lanes[@]} -gt 0 ] || lanes=(models schedules chaos spin soak asan lsan tsan tsan_suite fuzz coverage variants miri platforms adoption first_minutes api semver deny minimal_versions msrv mutants)
+[ ${#lanes[@]} -gt 0 ] || lanes=(models schedules chaos spin soak asan lsan tsan tsan_suite fuzz coverage variants miri platforms adoption first_minutes size api semver deny minimal_versions msrv mutants)
 summary=() failed=0
 for lane in "${lanes[@]}"; do
   begin=$SECONDS

@@ -4,8 +4,9 @@
 //! share no counter. After a burst, idle bytes may be over the budget until the next check.
 
 use crate::collector::background;
-use crate::collector::registry::{self, AnyPool};
+use crate::collector::registry;
 use crate::pool::panics::{Panics, Payload};
+use crate::pool::state::State;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
@@ -55,7 +56,7 @@ pub(crate) fn is_set() -> bool {
 
 /// A pool with its gets and its idle bytes.
 struct Claim {
-    pool: Arc<AnyPool>,
+    pool: Arc<State>,
     idle_bytes: usize,
     uses: u64,
 }
@@ -78,7 +79,7 @@ pub(crate) fn enforce(mut panicked: impl FnMut(Option<&'static str>, Payload)) -
     if budget == usize::MAX {
         return 0;
     }
-    let claim = |pool: Arc<AnyPool>| {
+    let claim = |pool: Arc<State>| {
         let stats = pool.stats();
         Claim { uses: pool.uses_since(stats.gets), idle_bytes: stats.idle_bytes, pool }
     };

@@ -4,38 +4,20 @@
 //! itself.
 
 use super::idle_budget;
-use crate::pool::panics::{Panics, Payload, or_resume};
+use crate::pool::panics::{Panics, or_resume};
+use crate::pool::state::State;
 use crate::stats::{Collected, Stats};
 use crate::sys::blocks::{self, Block};
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-/// A pool without its type: what the process may ask of it.
-pub(crate) trait ErasedPool {
-    /// What its builder called it.
-    fn name(&self) -> Option<&'static str>;
-    /// Its statistics.
-    fn stats(&self) -> Stats;
-    /// The gets since the last call. `gets` is their number now.
-    fn uses_since(&self, gets: u64) -> u64;
-    /// Runs one cycle and drops what it took. The error is a destructor's panic.
-    fn collect(&self) -> Result<Collected, Payload>;
-    /// Drops every idle object.
-    fn clear(&self) -> Result<usize, Payload>;
-    /// Drops idle objects of about so many bytes.
-    fn shrink(&self, bytes: u64) -> Result<usize, Payload>;
-}
-
-/// A pool of any type.
-pub(crate) type AnyPool = dyn ErasedPool + Send + Sync;
-
 /// Where a pool is in the registry.
-pub(crate) type Place = blocks::Place<'static, Weak<AnyPool>>;
+pub(crate) type Place = blocks::Place<'static, Weak<State>>;
 
-static POOLS: Block<Weak<AnyPool>> = Block::new();
+static POOLS: Block<Weak<State>> = Block::new();
 
 /// Registers a pool.
-pub(crate) fn register(pool: Weak<AnyPool>) -> Place {
+pub(crate) fn register(pool: Weak<State>) -> Place {
     POOLS.enter(pool)
 }
 
@@ -73,7 +55,7 @@ pub fn collect_all() -> Collected {
 }
 
 /// The live pools, one after the other. A pool that dies before its turn is left out.
-pub(crate) fn pools() -> impl Iterator<Item = Arc<AnyPool>> {
+pub(crate) fn pools() -> impl Iterator<Item = Arc<State>> {
     POOLS.look(Weak::upgrade)
 }
 
@@ -107,7 +89,7 @@ pub fn registry() -> impl Iterator<Item = NamedPool> {
 /// It keeps the statistics alive, not the objects. After the pool is dropped, the last figures are read here.
 pub struct NamedPool {
     name: &'static str,
-    pool: Arc<AnyPool>,
+    pool: Arc<State>,
 }
 
 impl NamedPool {

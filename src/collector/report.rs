@@ -1,7 +1,7 @@
 //! Reports of a collector to its program.
 
-use crate::collector::registry::AnyPool;
 use crate::pool::panics::{Payload, dispose};
+use crate::pool::state::State;
 use crate::stats::Collected;
 use std::any::Any;
 use std::fmt;
@@ -132,7 +132,7 @@ impl Hooks {
     }
 
     /// Returns the result of some work on a pool. If it ended in a panic, reports that.
-    pub(super) fn report<R: Default>(&self, pool: &AnyPool, end: Result<R, Payload>) -> R {
+    pub(super) fn report<R: Default>(&self, pool: &State, end: Result<R, Payload>) -> R {
         end.unwrap_or_else(|payload| {
             self.panicked(pool.name(), payload);
             R::default()

@@ -5,8 +5,9 @@ use super::{Shared, trim};
 use crate::collector::background::Claim;
 use crate::collector::idle_budget;
 use crate::collector::pressure::{PressureSource, PressureStatus, Sleep};
-use crate::collector::registry::{self, AnyPool};
+use crate::collector::registry;
 use crate::pool::panics::dispose;
+use crate::pool::state::State;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -127,7 +128,7 @@ impl Runner {
 pub(super) fn cycle(shared: &Shared) -> CycleReport {
     work(shared, |report| {
         for pool in registry::pools() {
-            let collected = shared.hooks.report(&*pool, pool.collect());
+            let collected = shared.hooks.report(&pool, pool.collect());
             report.pools += 1;
             report.aged += collected.dropped;
             report.idle += collected.aged;
@@ -144,7 +145,7 @@ fn relieve(shared: &Shared) -> CycleReport {
     work(shared, |report| {
         for pool in registry::pools() {
             report.pools += 1;
-            report.relieved += shared.hooks.report(&*pool, pool.clear());
+            report.relieved += shared.hooks.report(&pool, pool.clear());
         }
     })
 }
@@ -162,7 +163,7 @@ fn keep_to_budget(shared: &Shared) -> usize {
 fn work(shared: &Shared, run: impl FnOnce(&mut CycleReport)) -> CycleReport {
     let begun = Instant::now();
     let idle_bytes = || -> usize {
-        let idle = |pool: Arc<AnyPool>| pool.stats().idle_bytes;
+        let idle = |pool: Arc<State>| pool.stats().idle_bytes;
         registry::pools().map(idle).fold(0, usize::saturating_add)
     };
     let before = if shared.trims { idle_bytes() } else { 0 };

@@ -10,10 +10,11 @@
 use crate::engine::{AnyObject, Object, Outcome};
 use crate::policy::Policy;
 use crate::pool::Pool;
-use crate::sys::scale::TICK;
+use crate::sys::scale::{MISS_TICK, TICK};
 use crate::sys::{magazine, rseq};
 use std::convert::Infallible;
 use std::thread;
+use std::time::Instant;
 
 impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// Puts an object: recycles it, judges it, and keeps or drops it.
@@ -77,10 +78,10 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     pub(crate) fn keep(&self, object: Object<T>, weight: u64) -> bool {
         let object = object.into_any();
         let Ok(light) = u16::try_from(weight) else {
-            return self.state().keep_slowly(object, weight);
+            return self.keep_slowly(object, weight);
         };
         let Some(table) = self.state.table() else {
-            return self.state().keep_by_exchange(object, weight);
+            return self.keep_by_exchange(object, weight);
         };
         let object = object.into_raw();
         // SAFETY: a table exists only where there are sequences, and the state keeps it. The caller owned the object.
@@ -88,13 +89,47 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         if header == 0 {
             // SAFETY: the sequence failed, so it did not take the object.
             let object = unsafe { AnyObject::from_raw(object) };
-            return self.state().keep_slowly(object, weight);
+            return self.keep_slowly(object, weight);
         }
         let count = magazine::count(header);
         if count & (TICK - 1) == 0 {
-            self.state().tick_at(count);
+            self.tick_at(count);
         }
         true
+    }
+
+    // Each of the following is a function of its own, so that a hit needs no stack frame for it.
+
+    #[cold]
+    #[inline(never)]
+    fn keep_slowly(&self, object: AnyObject, weight: u64) -> bool {
+        self.state().keep_slowly(object, weight)
+    }
+
+    #[inline(never)]
+    fn keep_by_exchange(&self, object: AnyObject, weight: u64) -> bool {
+        match self.state.get() {
+            Some(state) => state.keep_by_exchange(object, weight),
+            None => self.keep_slowly(object, weight),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tick_at(&self, count: u64) {
+        self.state().tick_at(count);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_slowly(&self) -> Option<AnyObject> {
+        self.state().take_slowly()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn missed(&self) {
+        self.state().missed();
     }
 
     /// An object of the engine, with its type again.
@@ -129,14 +164,14 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     #[inline]
     pub(crate) fn try_take(&self) -> Option<Object<T>> {
         self.take().or_else(|| {
-            self.state().missed();
+            self.missed();
             None
         })
     }
 
     #[inline]
     fn take(&self) -> Option<Object<T>> {
-        let object = self.take_at_hand().or_else(|| self.state().take_slowly());
+        let object = self.take_at_hand().or_else(|| self.take_slowly());
         object.map(Self::typed)
     }
 
@@ -159,9 +194,14 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     #[inline(never)]
     fn create<E>(&self, create: impl FnOnce() -> Result<T, E>) -> Result<Object<T>, E> {
         let state = self.state();
-        let creation = state.begin_creation();
+        let created = state.created_here();
+        let begun = state.engine.cost.is_sampled(created.get()).then(Instant::now);
         let object = Object::new(create().inspect_err(|_| state.missed())?);
-        Ok(Self::typed(state.end_creation(creation, object.into_any())))
+        let ticks = created.add(1) & (MISS_TICK - 1) == 0;
+        if begun.is_none() && !ticks {
+            return Ok(object);
+        }
+        Ok(Self::typed(state.created(object.into_any(), begun, ticks)))
     }
 }
 

@@ -1,6 +1,5 @@
 //! Operations on a whole pool: age it, empty it, fill it.
 
-use crate::collector::registry::ErasedPool;
 use crate::engine::{Batch, Object, Outcome};
 use crate::policy::Policy;
 use crate::pool::Pool;
@@ -39,7 +38,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// The same. A destructor's panic is an error.
     pub(crate) fn try_collect(&self) -> Result<Collected, Payload> {
         let state = self.state.get();
-        state.map_or_else(|| Ok(Collected::default()), ErasedPool::collect)
+        state.map_or_else(|| Ok(Collected::default()), State::collect)
     }
 
     /// Drops all idle objects now, whatever their age. Returns how many.
@@ -55,7 +54,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
 
     /// The same. A destructor's panic is an error.
     pub(crate) fn try_clear(&self) -> Result<usize, Payload> {
-        self.state.get().map_or(Ok(0), ErasedPool::clear)
+        self.state.get().map_or(Ok(0), State::clear)
     }
 
     /// Drops all idle objects of a pool that shares a budget. From now on the pool keeps none.

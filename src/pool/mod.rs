@@ -11,7 +11,6 @@ mod slow_path;
 pub(crate) mod state;
 
 use crate::builder::Builder;
-use crate::collector::registry::ErasedPool;
 use crate::engine::{Budget, Dropper};
 use crate::guard::{Guard, OwnedGuard};
 use crate::policy::Policy;

@@ -11,15 +11,6 @@ use std::panic::resume_unwind;
 use std::thread;
 use std::time::Instant;
 
-/// A creation under way.
-#[derive(Clone, Copy)]
-pub(super) struct Creation<'s> {
-    /// Counts it when it has succeeded.
-    created: &'s Counter,
-    /// When it began, if it is timed.
-    begun: Option<Instant>,
-}
-
 impl State {
     /// Keeps an object where there are no sequences. Returns as [`keep_slowly`](Self::keep_slowly).
     #[inline(never)]
@@ -139,20 +130,22 @@ impl State {
         None
     }
 
-    /// Prepares a creation; [`end_creation`](Self::end_creation) counts it.
+    /// What counts the creations of this processor.
     #[inline(never)]
-    pub(super) fn begin_creation(&self) -> Creation<'_> {
-        let engine = &self.engine;
-        let created = &engine.counter(engine.workers.here()).created;
-        let begun = engine.cost.is_sampled(created.get()).then(Instant::now);
-        Creation { created, begun }
+    pub(super) fn created_here(&self) -> &Counter {
+        &self.engine.counter(self.engine.workers.here()).created
     }
 
-    /// Counts a creation. Ages the pool if it is time.
+    /// Finishes a creation that was timed from `begun` on, or after which it is time to age the pool.
+    #[cold]
     #[inline(never)]
-    pub(super) fn end_creation(&self, creation: Creation<'_>, object: AnyObject) -> AnyObject {
-        let ticks = creation.created.add(1) & (MISS_TICK - 1) == 0;
-        if creation.begun.is_some_and(|begun| self.engine.cost.created(begun.elapsed())) {
+    pub(super) fn created(
+        &self,
+        object: AnyObject,
+        begun: Option<Instant>,
+        ticks: bool,
+    ) -> AnyObject {
+        if begun.is_some_and(|begun| self.engine.cost.created(begun.elapsed())) {
             self.engine.flush_magazines();
         } else if !ticks {
             return object;

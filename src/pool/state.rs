@@ -1,4 +1,4 @@
-//! The state of a pool: its engine and its clock.
+//! The state of a pool: its engine and its clock, without the type of its objects.
 //!
 //! The state is made at the first use and has a fixed address, while the pool itself may move. The registry shares it.
 //! The objects that a cycle takes are dropped here, after the engine has let go of them. Each is dropped separately, so
@@ -6,7 +6,7 @@
 
 use super::panics::{Panics, Payload, caught, dispose, drop_each};
 use crate::builder::Builder;
-use crate::collector::registry::{ErasedPool, Place};
+use crate::collector::registry::Place;
 use crate::collector::{background, export};
 use crate::engine::{AnyObject, Batch, Budget, Counter, Dropper, Engine, Plan};
 use crate::stats::{Collected, Stats};
@@ -204,23 +204,25 @@ impl State {
         }
         Ok(())
     }
-}
 
-impl ErasedPool for State {
-    fn name(&self) -> Option<&'static str> {
+    /// What the pool's builder called it.
+    pub(crate) fn name(&self) -> Option<&'static str> {
         self.name
     }
 
-    fn stats(&self) -> Stats {
+    /// The pool's statistics.
+    pub(crate) fn stats(&self) -> Stats {
         self.engine.stats()
     }
 
-    fn uses_since(&self, gets: u64) -> u64 {
+    /// The gets since the last call. `gets` is their number now.
+    pub(crate) fn uses_since(&self, gets: u64) -> u64 {
         // Relaxed: a figure.
         gets.saturating_sub(self.noted_gets.swap(gets, Relaxed))
     }
 
-    fn collect(&self) -> Result<Collected, Payload> {
+    /// Runs one cycle and drops what it took. The error is a destructor's panic.
+    pub(crate) fn collect(&self) -> Result<Collected, Payload> {
         caught(|| {
             let mut dead = Batch::new();
             self.engine.cycle(&mut dead);
@@ -232,21 +234,21 @@ impl ErasedPool for State {
         })
     }
 
-    fn clear(&self) -> Result<usize, Payload> {
+    /// Drops every idle object.
+    pub(crate) fn clear(&self) -> Result<usize, Payload> {
         let mut taken = Batch::new();
         self.engine.take_all(&mut taken);
         self.drop_counted(taken, &self.engine.counters.cleared)
     }
 
-    fn shrink(&self, bytes: u64) -> Result<usize, Payload> {
+    /// Drops idle objects of about so many bytes.
+    pub(crate) fn shrink(&self, bytes: u64) -> Result<usize, Payload> {
         let mut taken = Batch::new();
         self.engine.take_bytes(bytes, &mut taken);
         let count = self.drop_counted(taken, &self.engine.counters.cleared)?;
         self.clear_if_retired().map(|()| count)
     }
-}
 
-impl State {
     /// Drops all objects. The pool has no user left.
     ///
     /// # Safety
