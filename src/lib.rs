@@ -27,7 +27,10 @@ mod keyed;
 #[cfg(not(loom))]
 mod policy;
 #[cfg(not(loom))]
-#[expect(unsafe_code, reason = "an `Arc` behind an atomic pointer; the fast path's sequences")]
+#[expect(
+    unsafe_code,
+    reason = "an `Arc` behind an atomic pointer; the fast path's sequences; types of objects"
+)]
 mod pool;
 #[cfg(not(loom))]
 mod recycle;

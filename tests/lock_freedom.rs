@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering::{Acquire, Release, SeqCst};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
-use stealpool::{Builder, Guard, KeyedPool, Pool, chaos};
+use stealpool::{Builder, Guard, KeyedPool, Pool, Recycle, chaos};
 
 /// Where the victim stops, by its number among the points; `NOWHERE` for none.
 static WHERE: AtomicUsize = AtomicUsize::new(NOWHERE);
@@ -337,4 +337,44 @@ fn a_get_that_stops_while_its_key_is_forgotten_keeps_nothing() {
 fn stop_at(name: &str) {
     let place = chaos::POINTS.iter().position(|point| *point == name);
     WHERE.store(place.unwrap(), SeqCst);
+}
+
+/// An object whose destructor panics if it is armed.
+struct Bomb(bool);
+
+impl Recycle for Bomb {
+    fn recycle(&mut self) {}
+}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        assert!(!self.0, "on purpose");
+    }
+}
+
+/// A cycle that has a magazine in hand when its key is forgotten. Then a destructor panics.
+#[test]
+fn a_cycle_that_stops_while_its_key_is_forgotten_keeps_nothing() {
+    let name = "a_cycle_that_stops_while_its_key_is_forgotten_keeps_nothing";
+    in_child(name, || {
+        assert!(chaos::set(hook));
+        common::stay_here();
+        let settings = Builder::new().collect_manually().max_idle(64 * common::processors());
+        let pool = KeyedPool::with_settings(settings, |_: &u32| || Bomb(false));
+        let handle = pool.pool(&1);
+        handle.put(Bomb(true));
+        assert_eq!(handle.collect().aged, 1);
+        handle.put(Bomb(false));
+        let same = Arc::clone(&handle);
+        let job = thread::spawn(move || {
+            IS_VICTIM.set(true);
+            stop_at("worker: reclaiming");
+            same.collect();
+        });
+        assert!(patiently(|| is_parked() && WHERE.load(SeqCst) == NOWHERE));
+        pool.clear();
+        unpark();
+        assert!(job.join().is_err(), "the bomb");
+        assert_eq!(handle.idle(), 0, "{}", handle.stats());
+    });
 }

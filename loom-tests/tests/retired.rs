@@ -69,3 +69,26 @@ fn a_sequence_in_a_retired_pool() {
         assert_conserved(&core, held, 2);
     });
 }
+
+/// *Threads*: a collector; one that retires the pool.
+/// *Proves*: what a cycle moves meanwhile is not left there (10).
+/// *Fails if*: the collector does not look whether the pool is retired.
+#[test]
+fn a_cycle_of_a_retired_pool() {
+    explore("retired: cycle cycle || retire", Some(3), 100, || {
+        let core = Arc::new(Core::deep_bounded(1, 2, 8));
+        put(&core.seat(0), 0);
+        put(&core.seat(0), 1);
+        let retired = Arc::new(AtomicBool::new(false));
+        let (other, its) = (Arc::clone(&core), Arc::clone(&retired));
+        let retirer = thread::spawn(move || retire(&other, &its));
+        let mut held = Vec::new();
+        for _ in 0..2 {
+            held.extend(touched(core.cycle()));
+            held.extend(take_if_retired(&core, &retired));
+        }
+        held.extend(retirer.join().unwrap());
+        assert_eq!((core.idle(), core.charged()), (0, (0, 0)));
+        assert_conserved(&core, held, 2);
+    });
+}

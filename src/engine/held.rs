@@ -193,6 +193,7 @@ impl Drop for Held<'_> {
         // First: who closes the gate next may look for what it left, and must find the claim free.
         if self.state & CLAIMED != 0 {
             self.worker.unclaim();
+            point("worker: unclaimed");
         }
         // Release: pairs with the Acquire of whoever closes it next.
         let gate = OPEN | u64::from(self.capacity());
@@ -231,8 +232,9 @@ mod tests {
         for (object, weight) in [(1, 100), (2, 20), (3, 3)] {
             assert!(held.push(number(object), weight, 0).is_ok());
         }
-        let oldest = held.take_oldest(1).map(|chain| (chain.len(), chain.weight()));
-        assert_eq!((oldest, worker.census()), (Some((1, 100)), (2, 23)));
+        let oldest = held.take_oldest(1).expect("three");
+        assert_eq!((oldest.len(), oldest.weight(), worker.census()), (1, 100, (2, 23)));
+        assert_eq!(value(oldest.split().0), 1);
         for (object, left) in [(3, (1, 20)), (2, (0, 0))] {
             assert_eq!(held.pop().map(value), Some(object));
             assert_eq!(worker.census(), left);

@@ -18,7 +18,10 @@
 //!
 //! In a magazine, an object is a pointer with its weight beside it.
 //!
-//! **Invariant.** All objects of an engine have the type of its pool. The pool gives it no others.
+//! **Invariants.** All objects of an engine, and those on their way to it and from it in its pool and its state, have the
+//! type of the pool. The link of an object that is in no chain is null.
+//!
+//! An [`AnyObject`], a chain or a batch that is dropped is lost. So no user code unwinds past one: it runs under `caught`.
 
 mod chain;
 
@@ -135,7 +138,7 @@ impl AnyObject {
     ///
     /// # Safety
     ///
-    /// It came from [`Object::into_any`] of an `Object<T>`.
+    /// It came from [`Object::into_any`] of an `Object<T>`, or of an object of a subtype of `T`.
     #[inline(always)]
     pub(crate) unsafe fn typed<T>(self) -> Object<T> {
         Object { boxed: self.node.cast(), owns: PhantomData }

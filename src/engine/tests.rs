@@ -20,53 +20,63 @@ pub(super) fn value(object: AnyObject) -> usize {
     unsafe { object.typed::<usize>() }.into_value()
 }
 
-/// Frees several.
-fn values(mut batch: Batch) -> Vec<usize> {
-    std::iter::from_fn(|| batch.pop().map(value)).collect()
+/// What holds objects that are numbers. It frees what is left.
+struct Numbers<H: Holds>(H);
+
+trait Holds {
+    fn free(&mut self);
 }
 
-/// An engine whose objects are numbers. It frees what is left.
-struct Numbers(Engine);
+impl Holds for Batch {
+    fn free(&mut self) {
+        while self.pop().map(value).is_some() {}
+    }
+}
 
-impl Deref for Numbers {
-    type Target = Engine;
+impl Holds for Engine {
+    fn free(&mut self) {
+        let mut rest = Numbers(Batch::new());
+        self.take_all(&mut rest);
+        self.take_rest(&mut rest);
+    }
+}
 
-    fn deref(&self) -> &Engine {
+impl<H: Holds> Deref for Numbers<H> {
+    type Target = H;
+
+    fn deref(&self) -> &H {
         &self.0
     }
 }
 
-impl DerefMut for Numbers {
-    fn deref_mut(&mut self) -> &mut Engine {
+impl<H: Holds> DerefMut for Numbers<H> {
+    fn deref_mut(&mut self) -> &mut H {
         &mut self.0
     }
 }
 
-impl Drop for Numbers {
+impl<H: Holds> Drop for Numbers<H> {
     fn drop(&mut self) {
-        let mut rest = Batch::new();
-        self.take_all(&mut rest);
-        self.take_rest(&mut rest);
-        values(rest);
+        self.0.free();
     }
 }
 
-fn engine(budget: Budget) -> Numbers {
+fn engine(budget: Budget) -> Numbers<Engine> {
     entered_by(FastPath::Exchange, budget)
 }
 
-fn entered_by(path: FastPath, budget: Budget) -> Numbers {
+fn entered_by(path: FastPath, budget: Budget) -> Numbers<Engine> {
     let plan = Plan { path, processors: 2, workers: 2, capacity: CAPACITY, min_idle: 0 };
     Numbers(Engine::new(plan, budget))
 }
 
-fn unbounded() -> Numbers {
+fn unbounded() -> Numbers<Engine> {
     engine(Budget::new(u64::MAX, u64::MAX))
 }
 
 fn put(engine: &Engine, index: usize, value: usize) {
     let mut me = engine.workers.enter_at(index).expect("nobody else");
-    let mut refused = Batch::new();
+    let mut refused = Numbers(Batch::new());
     let object = number(value).weighing(WEIGHT);
     engine.give_as(&mut me, object, WEIGHT, &mut refused);
     assert_eq!(refused.len(), 0);
@@ -84,9 +94,9 @@ fn held(engine: &Engine, index: usize) -> Option<u64> {
 }
 
 fn dead(engine: &Engine) -> Vec<usize> {
-    let mut dead = Batch::new();
+    let mut dead = Numbers(Batch::new());
     engine.cycle(&mut dead);
-    values(dead)
+    std::iter::from_fn(|| dead.pop().map(value)).collect()
 }
 
 /// A worker that nothing was put on since the last cycle, but what it stole is younger than that.
@@ -135,7 +145,7 @@ fn what_goes_down_and_comes_up_is_charged_once() {
     let stats = engine.stats();
     assert_eq!(stats.idle, CAPACITY / 2 - 1);
     assert_eq!(stats.idle_bytes as u64, (half - 1) * WEIGHT);
-    let mut rest = Batch::new();
+    let mut rest = Numbers(Batch::new());
     engine.take_all(&mut rest);
     assert_eq!(rest.len(), CAPACITY / 2 - 1);
     assert_eq!(engine.budget.charged(), (0, 0));
@@ -155,14 +165,14 @@ fn what_a_fork_left_behind_gives_back_its_room() {
     let held = engine.workers.enter_at(1).expect("open");
     let leaked = held.pop().expect("one");
     std::mem::forget(held);
-    let mut rest = Batch::new();
+    let mut rest = Numbers(Batch::new());
     engine.take_all(&mut rest);
     assert_eq!((rest.len(), budget.charged().0), (0, 2 * CAPACITY as u64));
     engine.take_rest(&mut rest);
     assert_eq!((rest.len(), budget.charged().0), (3, 0));
     engine.take_rest(&mut rest);
     assert_eq!((rest.len(), budget.charged().0), (3, 0), "once");
-    drop(leaked);
+    value(leaked);
 }
 
 /// A pool whose table is not published yet is asked for a shard: a gate that sequences use is not closed by an
@@ -171,11 +181,11 @@ fn what_a_fork_left_behind_gives_back_its_room() {
 fn sequences_share_no_gate_with_exchanges() {
     let path = fast_path();
     let engine = entered_by(path, Budget::new(u64::MAX, u64::MAX));
-    let mut refused = Batch::new();
+    let mut refused = Numbers(Batch::new());
     engine.give(number(1), 0, &mut refused);
     let by_exchange = path == FastPath::Exchange;
-    assert_eq!(engine.take_at_hand().is_some(), by_exchange);
-    assert_eq!(engine.give_at_hand(number(2), 0).is_ok(), by_exchange);
+    assert_eq!(engine.take_at_hand().map(value).is_some(), by_exchange);
+    assert_eq!(engine.give_at_hand(number(2), 0).map_err(value).is_ok(), by_exchange);
 }
 
 /// Of a chain of victims that a get has found, the rest ages on.
@@ -213,9 +223,9 @@ fn a_floor_stays() {
 fn the_rest_of_a_stolen_chain_is_found() {
     let engine = unbounded();
     (0..=CAPACITY).for_each(|value| put(&engine, 0, value));
-    assert!(engine.steal(0, || None).is_some());
+    assert!(engine.steal(0, || None).map(value).is_some());
     assert_eq!(engine.stats().idle, CAPACITY);
-    let mut rest = Batch::new();
+    let mut rest = Numbers(Batch::new());
     engine.take_all(&mut rest);
     assert_eq!((rest.len(), engine.stats().idle), (CAPACITY, 0));
     assert_eq!(engine.stats().private_hits, 0, "what was reclaimed is no hit");
@@ -227,7 +237,7 @@ fn a_step_ends_within_a_chain() {
     let engine = unbounded();
     (0..=CAPACITY).for_each(|value| put(&engine, 0, value));
     assert!(dead(&engine).is_empty());
-    let mut taken = Batch::new();
+    let mut taken = Numbers(Batch::new());
     while engine.generation.cycle() == 1 {
         let before = taken.len();
         engine.step(1, 3, false, &mut taken);
@@ -243,7 +253,7 @@ fn what_is_heavy_goes_past_the_magazine() {
     let engine = unbounded();
     put(&engine, 0, 1);
     let held_worker = engine.workers.enter_at(0);
-    engine.give(number(2), MOST_BYTES + 1, &mut Batch::new());
+    engine.give(number(2), MOST_BYTES + 1, &mut Numbers(Batch::new()));
     drop(held_worker);
     assert_eq!((held(&engine, 0), get(&engine, 1)), (Some(1), Some(2)));
 }
@@ -254,7 +264,7 @@ fn a_worker_gives_up_its_own_share_before_it_refuses() {
     let engine = engine(Budget::new(32, u64::MAX));
     put(&engine, 0, 0);
     assert_eq!(engine.budget.charged().0, 8, "a share");
-    let mut refused = Batch::new();
+    let mut refused = Numbers(Batch::new());
     for value in 1..40 {
         engine.give(number(value), MOST_BYTES + 1, &mut refused);
     }
@@ -308,7 +318,7 @@ fn what_is_put_back_is_counted_once() {
     });
     put(&engine, 0, 1);
     assert_eq!(held(&engine, 0), Some(2));
-    let mut taken = Batch::new();
+    let mut taken = Numbers(Batch::new());
     engine.take_bytes(WEIGHT, &mut taken);
     let stats = engine.stats();
     assert_eq!((taken.len(), stats.idle, stats.idle_bytes as u64), (1, 1, WEIGHT));

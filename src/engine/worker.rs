@@ -120,8 +120,8 @@ impl Worker {
     ///
     /// # Safety
     ///
-    /// This thread has closed the gate, whose value was `gate`, or no other thread knows the worker yet. Each closing
-    /// is followed by one call.
+    /// This thread has closed the gate, whose value was `gate`, or it has made the worker, whose gate was never open. Each
+    /// closing is followed by one call.
     #[inline]
     pub(crate) unsafe fn held(&self, gate: u64) -> Held<'_> {
         point("worker: held");

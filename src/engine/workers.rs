@@ -97,7 +97,7 @@ impl Workers {
         // SAFETY: published, and freed only with the table.
         let worker = unsafe { &*made };
         let gate = u64::from(self.capacity);
-        // SAFETY: its gate is closed from the start, and only its maker may open it.
+        // SAFETY: this thread has made it, and its gate was never open.
         Some(unsafe { worker.held(gate) })
     }
 

@@ -1,8 +1,9 @@
 //! A get and a put, around the engine.
 //!
 //! A get takes an object from the engine, or creates one. A put recycles the object, judges it, and gives it to the
-//! engine. All user code runs here. The object is then in a local variable, and the thread holds nothing of the engine.
-//! So each callback may use the pool again, and may panic. Unwinding then drops the object and counts it.
+//! engine. The policy runs here and nowhere below. The object is then an [`Object`] in a local variable, and the thread
+//! holds nothing of the engine. So each callback may use the pool again, and may panic. Unwinding then drops the object
+//! and counts it.
 //!
 //! A hit is one restartable sequence on the magazine of the thread's processor. Everything else is out of line, and the
 //! same code for all types: see `slow_path`.
@@ -132,10 +133,10 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
         self.state().missed();
     }
 
-    /// An object of the engine, with its type again.
+    /// An object of this pool, with its type again.
     #[inline(always)]
     fn typed(object: AnyObject) -> Object<T> {
-        // SAFETY: this pool gives its engine objects of type `T`, and nobody else gives it any.
+        // SAFETY: the pool's objects are `T`s, and so are those of its engine and its state (`engine::object`).
         unsafe { object.typed() }
     }
 

@@ -221,7 +221,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// Like [`get_with`](Self::get_with), with a guard that owns a reference to the pool.
     ///
     /// ```
-    /// use std::sync::{Arc, Mutex};
+    /// use std::sync::Arc;
     /// use stealpool::Pool;
     ///
     /// let pool: Arc<Pool<Vec<u8>>> = Arc::new(Pool::new(Vec::new));
@@ -249,7 +249,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     ///
     /// ```
     /// use std::fs::File;
-    /// use std::sync::{Arc, Mutex};
+    /// use std::sync::Arc;
     /// use stealpool::{Pool, policy};
     ///
     /// let new = policy(|| unreachable!("each get has its own")).recycle_with(|_: &mut File| true);
@@ -270,7 +270,7 @@ impl<T: Send + 'static, P: Policy<T>> Pool<T, P> {
     /// Like [`wrap`](Self::wrap), with a guard that owns a reference to the pool.
     ///
     /// ```
-    /// use std::sync::{Arc, Mutex};
+    /// use std::sync::Arc;
     /// use stealpool::Pool;
     ///
     /// let pool: Arc<Pool<Vec<u8>>> = Arc::new(Pool::new(Vec::new));

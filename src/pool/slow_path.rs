@@ -1,6 +1,7 @@
 //! What a get and a put do after the fast path failed, and how they age the pool. It is the same code for all types.
 //!
-//! A destructor may run here on behalf of the pool, and panic. The object in hand is then discarded first.
+//! Destructors and the evictors of other pools may run here on behalf of the pool, and panic. Such a panic is caught while
+//! objects are in hand: dropping an [`AnyObject`] would lose it. It goes on when the objects are kept or dropped.
 
 use super::panics::{Panics, Payload, dispose, or_resume};
 use super::state::State;

@@ -25,7 +25,7 @@ pub(crate) trait Evictor: Send + Sync {
     /// Drops idle objects of the pool that was not used for longest.
     fn make_room(&self) -> Result<(), Payload>;
 
-    /// Called now and then while the pool is in use.
+    /// Called now and then while the pool is in use. Must not panic.
     fn used(&self);
 }
 
@@ -81,7 +81,7 @@ impl State {
 
     /// Drops an object of this pool.
     pub(super) fn drop_object(&self, object: AnyObject) {
-        // SAFETY: the pool gives objects of its type to its engine, and the dropper is for that type.
+        // SAFETY: the pool's objects are of one type (`engine::object`), and the dropper is for that type.
         unsafe { self.dropper.drop(object) }
     }
 
@@ -157,8 +157,8 @@ impl State {
             self.engine.step(cycle, objects, overdue, &mut dead);
             let dropped = dead.len();
             let mut panics = Panics::default();
-            panics.keep(self.drop_counted(dead, &self.engine.counters.aged_out));
             panics.keep(self.clear_if_retired());
+            panics.keep(self.drop_counted(dead, &self.engine.counters.aged_out));
             if self.engine.generation.cycle() != cycle {
                 export::cycle_ended(self.name, || self.stats(), dropped);
             }
@@ -227,8 +227,11 @@ impl State {
             let mut dead = Batch::new();
             self.engine.cycle(&mut dead);
             let aged = self.stats().idle;
-            let dropped = self.drop_counted(dead, &self.engine.counters.aged_out)?;
-            self.clear_if_retired()?;
+            let mut panics = Panics::default();
+            // First, because a destructor may take its time.
+            panics.keep(self.clear_if_retired());
+            let dropped = panics.keep(self.drop_counted(dead, &self.engine.counters.aged_out));
+            panics.first()?;
             export::cycle_ended(self.name, || self.stats(), dropped);
             Ok(Collected { aged, dropped })
         })
@@ -245,8 +248,10 @@ impl State {
     pub(crate) fn shrink(&self, bytes: u64) -> Result<usize, Payload> {
         let mut taken = Batch::new();
         self.engine.take_bytes(bytes, &mut taken);
-        let count = self.drop_counted(taken, &self.engine.counters.cleared)?;
-        self.clear_if_retired().map(|()| count)
+        let mut panics = Panics::default();
+        panics.keep(self.clear_if_retired());
+        let count = panics.keep(self.drop_counted(taken, &self.engine.counters.cleared));
+        panics.first().map(|()| count)
     }
 
     /// Drops all objects. The pool has no user left.

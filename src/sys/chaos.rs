@@ -5,12 +5,13 @@
 
 /// The names of all points.
 #[cfg(stealpool_chaos)]
-pub const POINTS: [&str; 16] = [
+pub const POINTS: [&str; 17] = [
     "worker: held",
     "worker: claimed",
     "worker: stopped",
     "worker: reclaiming",
     "worker: opening",
+    "worker: unclaimed",
     "workers: making",
     "cycle: noted",
     "cycle: turning",

@@ -93,7 +93,7 @@ impl Chain {
         };
         node.link = ptr::null_mut();
         prefetch(node.ahead.cast_const());
-        // SAFETY: a non-null link owns the rest of the chain, and was just cleared.
+        // SAFETY: the link of the last object is null. Another link owns the rest of the chain, and was just cleared.
         (head, Some(unsafe { Chain::from_raw(rest) }))
     }
 
