@@ -222,7 +222,7 @@ fn a_pipeline_reuses_its_objects() {
     consumer.join().unwrap();
     // Four in the channel, one on either side, and what the magazines hold.
     assert!(census.made() <= 6 + MAGAZINE * processors(), "{}", pool.stats());
-    assert!(pool.stats().hit_rate() > 0.99);
+    assert!(pool.stats().hit_rate() > 0.99 || cfg!(miri), "few rounds under Miri");
 }
 
 /// A leaked guard costs its object and nothing else: nobody waits for it.

@@ -269,6 +269,7 @@ fn example_pool() {
 /// a thread that never used the pool.
 #[cfg(unix)]
 #[test]
+#[cfg_attr(miri, ignore = "Miri has no sockets")]
 fn test_splice_pipe_pool() {
     use std::io::{ErrorKind, Read};
     use std::os::unix::net::UnixStream;
