@@ -24,6 +24,25 @@ fn take_if_retired(core: &Core<Item>, retired: &AtomicBool) -> Vec<Held<Item>> {
     if retired.load(Relaxed) { touched(core.take_all()) } else { Vec::new() }
 }
 
+/// A user, and one that retires the pool, on `processor` if the core has sequences. Nothing is idle when both are done.
+fn against_a_retirer(
+    core: Core<Item>,
+    processor: Option<usize>,
+    user: impl FnOnce(&Core<Item>, &AtomicBool) -> Vec<Held<Item>>,
+) {
+    let (core, retired) = (Arc::new(core), Arc::new(AtomicBool::new(false)));
+    let (other, its) = (Arc::clone(&core), Arc::clone(&retired));
+    let retirer = thread::spawn(move || {
+        let core = &*other;
+        let _cpu = processor.map(|processor| core.on(processor));
+        retire(core, &its)
+    });
+    let mut held = user(&core, &retired);
+    held.extend(retirer.join().unwrap());
+    assert_eq!((core.idle(), core.charged()), (0, (0, 0)));
+    assert_conserved(&core, held, 2);
+}
+
 /// *Threads*: one that puts into a magazine, which holds an object already; one that retires the pool.
 /// *Proves*: nothing is idle when both are done (10).
 /// *Fails if*: a collector that was late for a gate does not look at it again, or keeps its claim when it has opened the
@@ -31,16 +50,13 @@ fn take_if_retired(core: &Core<Item>, retired: &AtomicBool) -> Vec<Held<Item>> {
 #[test]
 fn a_put_into_a_retired_pool() {
     explore("retired: put || retire", Some(3), 500, || {
-        let core = Arc::new(Core::deep_bounded(1, 2, 8));
+        let core = Core::deep_bounded(1, 2, 8);
         put(&core.seat(0), 1);
-        let retired = Arc::new(AtomicBool::new(false));
-        let (other, its) = (Arc::clone(&core), Arc::clone(&retired));
-        let retirer = thread::spawn(move || retire(&other, &its));
-        let mut held = core.seat(0).put(Item::new(0));
-        held.extend(take_if_retired(&core, &retired));
-        held.extend(retirer.join().unwrap());
-        assert_eq!((core.idle(), core.charged()), (0, (0, 0)));
-        assert_conserved(&core, held, 2);
+        against_a_retirer(core, None, |core, retired| {
+            let mut held = core.seat(0).put(Item::new(0));
+            held.extend(take_if_retired(core, retired));
+            held
+        });
     });
 }
 
@@ -50,23 +66,15 @@ fn a_put_into_a_retired_pool() {
 #[test]
 fn a_sequence_in_a_retired_pool() {
     explore("retired: put put || retire, by sequences", Bound::of(Some(2), Some(3)), 100, || {
-        let core: Arc<Core<Item>> = Arc::new(Core::by_sequences(1, 4));
-        let retired = Arc::new(AtomicBool::new(false));
-        let (other, its) = (Arc::clone(&core), Arc::clone(&retired));
-        let retirer = thread::spawn(move || {
-            let core = &*other;
-            let _cpu = core.on(1);
-            retire(core, &its)
+        against_a_retirer(Core::by_sequences(1, 4), Some(1), |core, retired| {
+            let cpu = core.on(0);
+            let mut held = Vec::new();
+            for id in 0..2 {
+                held.extend(cpu.put(Item::new(id)));
+                held.extend(take_if_retired(core, retired));
+            }
+            held
         });
-        let cpu = core.on(0);
-        let mut held = Vec::new();
-        for id in 0..2 {
-            held.extend(cpu.put(Item::new(id)));
-            held.extend(take_if_retired(&core, &retired));
-        }
-        held.extend(retirer.join().unwrap());
-        assert_eq!((core.idle(), core.charged()), (0, (0, 0)));
-        assert_conserved(&core, held, 2);
     });
 }
 
@@ -76,19 +84,15 @@ fn a_sequence_in_a_retired_pool() {
 #[test]
 fn a_cycle_of_a_retired_pool() {
     explore("retired: cycle cycle || retire", Some(3), 100, || {
-        let core = Arc::new(Core::deep_bounded(1, 2, 8));
-        put(&core.seat(0), 0);
-        put(&core.seat(0), 1);
-        let retired = Arc::new(AtomicBool::new(false));
-        let (other, its) = (Arc::clone(&core), Arc::clone(&retired));
-        let retirer = thread::spawn(move || retire(&other, &its));
-        let mut held = Vec::new();
-        for _ in 0..2 {
-            held.extend(touched(core.cycle()));
-            held.extend(take_if_retired(&core, &retired));
-        }
-        held.extend(retirer.join().unwrap());
-        assert_eq!((core.idle(), core.charged()), (0, (0, 0)));
-        assert_conserved(&core, held, 2);
+        let core = Core::deep_bounded(1, 2, 8);
+        (0..2).for_each(|id| put(&core.seat(0), id));
+        against_a_retirer(core, None, |core, retired| {
+            let mut held = Vec::new();
+            for _ in 0..2 {
+                held.extend(touched(core.cycle()));
+                held.extend(take_if_retired(core, retired));
+            }
+            held
+        });
     });
 }
