@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Proves: the code of a pool is there once, whatever the number of types: a program with one type of pool is at most
-# FIRST bytes larger than one without, and each further type adds at most FURTHER bytes.
+# `first` bytes larger than one without, and each further type adds at most `further` bytes.
 # Cannot: say what a program with other settings of the optimiser takes.
 set -euo pipefail
 source "$(dirname "$0")/common.sh"
